@@ -1,0 +1,2 @@
+//! The `matgrad` command.
+fn main() {}
