@@ -1,1 +1,3 @@
-//! matgrad-calculus
+//! The calculus: one graph of tensors, its differentiation, simplification and way back to matrix notation.
+
+pub mod graph;

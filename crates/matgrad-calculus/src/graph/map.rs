@@ -1,0 +1,284 @@
+//! Functions entry by entry: what is known of their values and signs, exactly.
+
+use matgrad_syntax::Rational;
+use smallvec::SmallVec;
+
+use super::{Graph, Labels, MapOp, Node, NodeId, Part, ProductBuilder, ReduceOp};
+
+impl Graph {
+    /// A function applied entry by entry to same-shaped operands.
+    pub fn map(&mut self, op: MapOp, args: &[NodeId]) -> NodeId {
+        if let [arg] = args { self.unary(op, *arg) } else { self.several(op, args) }
+    }
+
+    fn unary(&mut self, op: MapOp, arg: NodeId) -> NodeId {
+        if let Some(node) = self.known_value(op, arg) {
+            return node;
+        }
+        if let Node::Stack(axis, parts) = self.node(arg) {
+            let (axis, parts) = (*axis, parts.clone());
+            let parts = parts.into_iter().map(|p| Part { node: self.unary(op, p.node), ..p }).collect();
+            return self.stack(axis, parts);
+        }
+        if let Some(missing) = self.repeated_axes(arg) {
+            let narrow = self.drop_axes(arg, &missing);
+            let value = self.unary(op, narrow);
+            return self.broadcast_except(value, arg, &missing);
+        }
+        if self.rank(arg) == 2 {
+            let transposed = self.transpose(arg);
+            if transposed < arg {
+                let value = self.intern_map(op, &[transposed]);
+                return self.transpose(value);
+            }
+        }
+        self.intern_map(op, &[arg])
+    }
+
+    fn intern_map(&mut self, op: MapOp, args: &[NodeId]) -> NodeId {
+        let dims = self.axes(args[0]).clone();
+        let node = self.intern(Node::Map(op, SmallVec::from_slice(args)), dims);
+        self.is_symmetric(node); // known from the start, so that nobody has to look deep later
+        node
+    }
+
+    fn known_value(&mut self, op: MapOp, arg: NodeId) -> Option<NodeId> {
+        let dims = self.axes(arg).clone();
+        if let Some(c) = self.constant(arg) {
+            let value = match op {
+                MapOp::Exp | MapOp::Cos | MapOp::Cosh if c.is_zero() => Some(Rational::ONE),
+                MapOp::Sin
+                | MapOp::Tan
+                | MapOp::Asin
+                | MapOp::Atan
+                | MapOp::Sinh
+                | MapOp::Tanh
+                | MapOp::Asinh
+                | MapOp::Atanh
+                | MapOp::Erf
+                | MapOp::Cbrt
+                    if c.is_zero() =>
+                {
+                    Some(Rational::ZERO)
+                }
+                MapOp::Log | MapOp::Lgamma | MapOp::Acosh | MapOp::Acos if c.is_one() => Some(Rational::ZERO),
+                MapOp::Sigmoid if c.is_zero() => Some(Rational::new(1, 2)),
+                MapOp::Abs => Some(c.abs()),
+                MapOp::Relu => Some(if c.is_negative() { Rational::ZERO } else { c.clone() }),
+                MapOp::Sign => Some(Rational::int(if c.is_zero() {
+                    0
+                } else if c.is_negative() {
+                    -1
+                } else {
+                    1
+                })),
+                MapOp::Gamma if c.to_i64().is_some_and(|v| (1..=20).contains(&v)) => {
+                    Some((1..c.to_i64().unwrap_or(1)).fold(Rational::ONE, |f, k| &f * &Rational::int(k)))
+                }
+                _ => None,
+            };
+            if let Some(value) = value {
+                return Some(self.full(&dims, value));
+            }
+        }
+        match op {
+            MapOp::Exp => {
+                let (c, rest) = self.primitive(arg);
+                if let Node::Map(MapOp::Log, args) = self.node(rest) {
+                    let base = args[0];
+                    return Some(self.power(base, &c));
+                }
+                // exp(c·z) = exp(z)^c, so that exp(z) and exp(-z) cancel
+                (!c.is_one() && self.constant(rest).is_none()).then(|| {
+                    let value = self.unary(MapOp::Exp, rest);
+                    self.power(value, &c)
+                })
+            }
+            MapOp::Log => self.log_value(arg),
+            MapOp::Abs => {
+                if self.is_nonnegative(arg) {
+                    return Some(arg);
+                }
+                let (c, rest) = self.primitive(arg);
+                (!c.is_one()).then(|| {
+                    let value = self.unary(MapOp::Abs, rest);
+                    self.scale(value, &c.abs())
+                })
+            }
+            MapOp::Sign => {
+                let (c, rest) = self.primitive(arg);
+                (!c.is_one() && !c.is_zero()).then(|| {
+                    let value = self.unary(MapOp::Sign, rest);
+                    if c.is_negative() { self.negate(value) } else { value }
+                })
+            }
+            MapOp::Sin
+            | MapOp::Tan
+            | MapOp::Asin
+            | MapOp::Atan
+            | MapOp::Sinh
+            | MapOp::Tanh
+            | MapOp::Asinh
+            | MapOp::Atanh
+            | MapOp::Erf
+            | MapOp::Cbrt => {
+                let (c, _) = self.primitive(arg);
+                c.is_negative().then(|| {
+                    let positive = self.negate(arg);
+                    let value = self.unary(op, positive);
+                    self.negate(value)
+                })
+            }
+            MapOp::Cos | MapOp::Cosh => {
+                let (c, _) = self.primitive(arg);
+                c.is_negative().then(|| {
+                    let positive = self.negate(arg);
+                    self.unary(op, positive)
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn log_value(&mut self, arg: NodeId) -> Option<NodeId> {
+        if let Some(u) = self.log_of_exp(arg) {
+            return Some(u);
+        }
+        if let Some(u) = self.one_plus_exp(arg) {
+            return Some(self.unary(MapOp::Softplus, u));
+        }
+        let Node::Product(p) = self.node(arg) else { return None };
+        let [f] = p.factors.as_slice() else { return None };
+        let (f, out) = (f.clone(), p.out.clone());
+        let all_there = out.iter().all(|l| f.labels.contains(l));
+        if all_there && f.labels.len() == out.len() && !f.exponent.is_one() && !f.exponent.is_even() {
+            // log(z^c) = c·log(z) where z has to be positive anyway
+            let base = self.power(arg, &f.exponent.recip()?);
+            let value = self.unary(MapOp::Log, base);
+            return Some(self.scale(value, &f.exponent));
+        }
+        if let Node::Map(MapOp::Exp, args) = self.node(f.node) {
+            let ordered = f.labels.iter().filter(|l| out.contains(l)).eq(out.iter());
+            let distinct = f.labels.iter().enumerate().all(|(k, l)| !f.labels[..k].contains(l));
+            if ordered && distinct && f.labels.len() > out.len() {
+                let arg = args[0];
+                let axes: SmallVec<[u8; 4]> =
+                    (0..f.labels.len()).filter(|k| !out.contains(&f.labels[*k])).map(|k| k as u8).collect();
+                let scaled = self.scale(arg, &f.exponent);
+                return Some(self.reduce(ReduceOp::LogSumExp, scaled, &axes));
+            }
+        }
+        None
+    }
+
+    /// Axes along which the node only repeats itself.
+    fn repeated_axes(&self, node: NodeId) -> Option<SmallVec<[u8; 4]>> {
+        let repeated = |id: NodeId| -> SmallVec<[u8; 4]> {
+            match self.node(id) {
+                Node::Product(p) => (0..p.out.len())
+                    .filter(|k| {
+                        let label = p.out[*k];
+                        p.out.iter().filter(|l| **l == label).count() == 1
+                            && !p.factors.iter().any(|f| f.labels.contains(&label))
+                    })
+                    .map(|k| k as u8)
+                    .collect(),
+                _ => SmallVec::new(),
+            }
+        };
+        let mut axes = match self.node(node) {
+            Node::Sum(terms, _) => {
+                let (_, first) = terms.first()?;
+                let mut common = repeated(*first);
+                for (_, n) in &terms[1..] {
+                    if common.is_empty() {
+                        return None;
+                    }
+                    let here = repeated(*n);
+                    common.retain(|a| here.contains(a));
+                }
+                common
+            }
+            _ => repeated(node),
+        };
+        axes.sort_unstable();
+        (!axes.is_empty()).then_some(axes)
+    }
+
+    /// The node without axes along which it only repeats itself.
+    fn drop_axes(&mut self, node: NodeId, axes: &[u8]) -> NodeId {
+        let dims: SmallVec<[super::Dim; 4]> =
+            self.axes(node).iter().enumerate().filter(|(k, _)| !axes.contains(&(*k as u8))).map(|(_, d)| *d).collect();
+        match self.node(node).clone() {
+            Node::Sum(terms, _) => {
+                let terms: Vec<_> = terms.into_iter().map(|(c, n)| (c, self.drop_axes(n, axes))).collect();
+                self.sum(&terms, &dims)
+            }
+            Node::Product(p) => {
+                let out: Labels =
+                    p.out.iter().enumerate().filter(|(k, _)| !axes.contains(&(*k as u8))).map(|(_, l)| *l).collect();
+                let mut builder = ProductBuilder { coefficient: None, factors: p.factors, dims: p.dims };
+                for (k, l) in p.out.iter().enumerate() {
+                    if axes.contains(&(k as u8)) {
+                        builder.dims[*l as usize] = super::Dim(u32::MAX);
+                    }
+                }
+                builder.build(self, &out)
+            }
+            _ => node,
+        }
+    }
+
+    fn several(&mut self, op: MapOp, args: &[NodeId]) -> NodeId {
+        match (op, args) {
+            (MapOp::Max | MapOp::Min, [a, b]) if a == b => return *a,
+            (MapOp::Pow, [base, exponent]) => {
+                if let Some(c) = self.constant(*exponent) {
+                    return self.power(*base, &c);
+                }
+                if self.constant(*base).is_some_and(|c| c.is_one()) {
+                    return *base;
+                }
+            }
+            (MapOp::Where, [condition, yes, no]) => {
+                if yes == no {
+                    return *yes;
+                }
+                if let Some(c) = self.constant(*condition) {
+                    return if c.is_zero() { *no } else { *yes };
+                }
+            }
+            _ => {}
+        }
+        if let Some(node) = self.compare_constants(op, args) {
+            return node;
+        }
+        if self.rank(args[0]) == 2 {
+            // one orientation for all operands: the one in which the first unsymmetric operand was written first
+            let transposed: SmallVec<[NodeId; 3]> = args.iter().map(|a| self.transpose(*a)).collect();
+            let flip = args.iter().zip(&transposed).find(|(a, t)| a != t).is_some_and(|(a, t)| t < a);
+            if flip {
+                let value = self.intern_map(op, &transposed);
+                return self.transpose(value);
+            }
+        }
+        self.intern_map(op, args)
+    }
+
+    fn compare_constants(&mut self, op: MapOp, args: &[NodeId]) -> Option<NodeId> {
+        let [a, b] = args else { return None };
+        let (x, y) = (self.constant(*a)?, self.constant(*b)?);
+        let truth = |holds: bool| Rational::int(i64::from(holds));
+        let value = match op {
+            MapOp::Less => truth(x < y),
+            MapOp::LessEq => truth(x <= y),
+            MapOp::Equal => truth(x == y),
+            MapOp::NotEqual => truth(x != y),
+            MapOp::Max => x.max(y),
+            MapOp::Min => x.min(y),
+            _ => return None,
+        };
+        let dims = self.axes(*a).clone();
+        Some(self.full(&dims, value))
+    }
+}

@@ -1,0 +1,333 @@
+//! The one graph: a hash-consed arena of tensor nodes in Einstein form.
+//!
+//! Equal expressions are the same node, whatever order, transposition or index names their author used: that is what the
+//! constructors in this module are for. Children have smaller ids than their parents, so every pass is a loop.
+
+mod canonical;
+mod dim;
+mod map;
+mod matrix;
+mod node;
+mod product;
+mod stack;
+mod sum;
+
+pub use dim::{Dim, DimMonomial, DimPoly, DimSymbol, DimTable};
+pub use node::{
+    AbstractFunction, Dims, Factor, FunctionId, Input, InputId, Label, Labels, MapOp, MatrixOp, Node, NodeId, Part,
+    Product, ReduceOp, Structural,
+};
+pub use product::ProductBuilder;
+
+use hashbrown::HashTable;
+use matgrad_syntax::{Attribute, Name, Rational};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use smallvec::{SmallVec, smallvec};
+use std::hash::BuildHasher;
+
+/// All tensors of one problem.
+#[derive(Clone, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    dims: Vec<Dims>,
+    table: HashTable<NodeId>,
+    inputs: Vec<Input>,
+    functions: Vec<AbstractFunction>,
+    symmetric: FxHashMap<NodeId, bool>,
+    /// How many nodes there may be: a guard against inputs that grow without end.
+    pub(crate) node_limit: Option<usize>,
+    /// The dimensions.
+    pub sizes: DimTable,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A tensor.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The dimensions of a tensor's axes.
+    pub fn axes(&self, id: NodeId) -> &Dims {
+        &self.dims[id.0 as usize]
+    }
+
+    /// How many axes a tensor has.
+    pub fn rank(&self, id: NodeId) -> usize {
+        self.axes(id).len()
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Whether the graph has outgrown its limit; long passes stop when it has.
+    pub fn exhausted(&self) -> bool {
+        self.node_limit.is_some_and(|limit| self.nodes.len() > limit)
+    }
+
+    /// Sets how many tensors there may be before [`Graph::exhausted`] says so.
+    pub fn set_node_limit(&mut self, limit: Option<usize>) {
+        self.node_limit = limit;
+    }
+
+    fn intern(&mut self, node: Node, dims: Dims) -> NodeId {
+        let hasher = FxBuildHasher;
+        let hash = hasher.hash_one(&node);
+        let nodes = &self.nodes;
+        if let Some(&id) = self.table.find(hash, |id| nodes[id.0 as usize] == node) {
+            return id;
+        }
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(node);
+        self.dims.push(dims);
+        let nodes = &self.nodes;
+        self.table.insert_unique(hash, id, |id| hasher.hash_one(&nodes[id.0 as usize]));
+        id
+    }
+
+    /// Declares a variable; the same name twice is the same input only if everything else is equal too.
+    pub fn input(&mut self, name: &str, dims: &[Dim], row: bool, attributes: &[Attribute]) -> NodeId {
+        let found = self
+            .inputs
+            .iter()
+            .position(|i| &*i.name == name && i.dims.as_slice() == dims && i.row == row && i.attributes == attributes);
+        let id = found.unwrap_or_else(|| {
+            self.inputs.push(Input {
+                name: Name::from(name),
+                dims: Dims::from_slice(dims),
+                row,
+                attributes: attributes.to_vec(),
+            });
+            self.inputs.len() - 1
+        });
+        self.intern(Node::Input(InputId(id as u32)), Dims::from_slice(dims))
+    }
+
+    /// What is known of an input.
+    pub fn input_info(&self, id: InputId) -> &Input {
+        &self.inputs[id.0 as usize]
+    }
+
+    /// The input behind a node, where it is one.
+    pub fn as_input(&self, id: NodeId) -> Option<&Input> {
+        match self.node(id) {
+            Node::Input(input) => Some(self.input_info(*input)),
+            _ => None,
+        }
+    }
+
+    /// Declares an abstract function.
+    pub fn function(&mut self, function: AbstractFunction) -> FunctionId {
+        self.functions.push(function);
+        FunctionId(self.functions.len() as u32 - 1)
+    }
+
+    /// What is known of an abstract function.
+    pub fn function_info(&self, id: FunctionId) -> &AbstractFunction {
+        &self.functions[id.0 as usize]
+    }
+
+    /// An exact number, as a scalar.
+    pub fn number(&mut self, value: Rational) -> NodeId {
+        self.full(&[], value)
+    }
+
+    /// A tensor with the same number everywhere.
+    pub fn full(&mut self, dims: &[Dim], value: Rational) -> NodeId {
+        let ones = self.ones(dims);
+        self.scale(ones, &value)
+    }
+
+    /// A tensor of zeros.
+    pub fn zeros(&mut self, dims: &[Dim]) -> NodeId {
+        self.intern(Node::Sum(Vec::new(), Dims::from_slice(dims)), Dims::from_slice(dims))
+    }
+
+    /// A tensor of ones.
+    pub fn ones(&mut self, dims: &[Dim]) -> NodeId {
+        let out: Labels = (0..dims.len() as Label).collect();
+        let dims = Dims::from_slice(dims);
+        self.intern(Node::Product(Product { factors: Vec::new(), out, dims: dims.clone() }), dims)
+    }
+
+    /// The identity matrix.
+    pub fn identity(&mut self, dim: Dim) -> NodeId {
+        let product = Product { factors: Vec::new(), out: smallvec![0, 0], dims: smallvec![dim] };
+        self.intern(Node::Product(product), smallvec![dim, dim])
+    }
+
+    /// The value of a dimension, as a scalar.
+    pub fn size(&mut self, dim: Dim) -> NodeId {
+        match self.sizes.value(dim) {
+            Some(value) => self.number(Rational::int(value)),
+            None => self.intern(Node::Size(dim), Dims::new()),
+        }
+    }
+
+    /// π.
+    pub fn pi(&mut self) -> NodeId {
+        self.intern(Node::Pi, Dims::new())
+    }
+
+    /// The `at`-th unit vector of length `dim` (from 1).
+    pub fn one_hot(&mut self, at: Dim, dim: Dim) -> NodeId {
+        if self.sizes.is_one(dim) && self.sizes.is_one(at) {
+            return self.ones(&[dim]);
+        }
+        self.intern(Node::OneHot { at, dim }, smallvec![dim])
+    }
+
+    /// 1, 2, 3, … `dim`.
+    pub fn iota(&mut self, dim: Dim) -> NodeId {
+        self.intern(Node::Iota(dim), smallvec![dim])
+    }
+
+    /// `rows × cols`, 1 where column = row + offset: contracting it with the second axis takes a slice.
+    pub fn shift(&mut self, offset: Dim, rows: Dim, cols: Dim) -> NodeId {
+        if rows == cols && self.sizes.value(offset) == Some(0) {
+            return self.identity(rows);
+        }
+        self.intern(Node::Shift { offset, rows, cols }, smallvec![rows, cols])
+    }
+
+    /// `fast*slow × fast × slow`: 1 where the first index counts the other two, the fast one first.
+    pub fn fuse(&mut self, fast: Dim, slow: Dim) -> NodeId {
+        let all = self.sizes.mul(fast, slow);
+        self.intern(Node::Fuse { fast, slow }, smallvec![all, fast, slow])
+    }
+
+    /// The Levi-Civita symbol with `rank` axes of length `rank`.
+    pub fn levi_civita(&mut self, rank: u8) -> NodeId {
+        let dim = self.sizes.constant(i64::from(rank));
+        self.intern(Node::LeviCivita(rank), SmallVec::from_elem(dim, rank as usize))
+    }
+
+    /// A duplication or elimination matrix.
+    pub fn structural(&mut self, kind: Structural, n: Dim) -> NodeId {
+        let (square, half) = (self.sizes.mul(n, n), self.sizes.triangle(n));
+        let dims = match kind {
+            Structural::Duplication => smallvec![square, half],
+            Structural::Elimination => smallvec![half, square],
+        };
+        self.intern(Node::Structural(kind, n), dims)
+    }
+
+    /// A call of an abstract function with scalar arguments (which may carry the same leading axes).
+    pub fn call(&mut self, function: FunctionId, derivative: &[u8], args: &[NodeId]) -> NodeId {
+        let mut derivative: SmallVec<[u8; 4]> = derivative.iter().copied().collect();
+        derivative.sort_unstable(); // mixed partial derivatives commute
+        let mut dims = args.first().map(|a| self.axes(*a).clone()).unwrap_or_default();
+        dims.extend(self.function_info(function).codomain.iter().copied());
+        self.intern(Node::Call(function, derivative, args.to_vec()), dims)
+    }
+
+    /// A reduction along axes that is no sum.
+    pub fn reduce(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8]) -> NodeId {
+        if axes.is_empty() {
+            return arg;
+        }
+        let mut axes: SmallVec<[u8; 2]> = axes.iter().copied().collect();
+        axes.sort_unstable();
+        let dims = self.axes(arg).iter().enumerate();
+        let dims = dims.filter(|(k, _)| !axes.contains(&(*k as u8))).map(|(_, d)| *d).collect();
+        self.intern(Node::Reduce(op, arg, axes), dims)
+    }
+
+    /// Whether the node is 0 everywhere.
+    pub fn is_zero(&self, id: NodeId) -> bool {
+        matches!(self.node(id), Node::Sum(terms, _) if terms.is_empty())
+    }
+
+    /// The number that the node holds everywhere, where it does.
+    pub fn constant(&self, id: NodeId) -> Option<Rational> {
+        let ones = |id: NodeId| match self.node(id) {
+            Node::Product(p) => p.factors.is_empty() && p.out.iter().enumerate().all(|(k, l)| *l as usize == k),
+            _ => false,
+        };
+        match self.node(id) {
+            Node::Sum(terms, _) if terms.is_empty() => Some(Rational::ZERO),
+            Node::Sum(terms, _) if terms.len() == 1 && ones(terms[0].1) => Some(terms[0].0.clone()),
+            _ if ones(id) => Some(Rational::ONE),
+            _ => None,
+        }
+    }
+
+    /// Coefficient and rest: `3*x` is `(3, x)`, anything that is no single multiple `(1, itself)`.
+    pub fn split(&self, id: NodeId) -> (Rational, NodeId) {
+        match self.node(id) {
+            Node::Sum(terms, _) if terms.len() == 1 => terms[0].clone(),
+            _ => (Rational::ONE, id),
+        }
+    }
+
+    /// Whether a square matrix equals its transpose; by structure, for all values of the inputs.
+    pub fn is_symmetric(&mut self, id: NodeId) -> bool {
+        let axes = self.axes(id);
+        if axes.len() != 2 || axes[0] != axes[1] {
+            return false;
+        }
+        if let Some(info) = self.as_input(id) {
+            use Attribute::{Diagonal, Pd, Psd, Symmetric};
+            return info.attributes.iter().any(|a| matches!(a, Symmetric | Diagonal | Pd | Psd));
+        }
+        if let Some(&known) = self.symmetric.get(&id) {
+            return known;
+        }
+        let known = match self.node(id).clone() {
+            Node::Matrix(MatrixOp::Sqrtm | MatrixOp::Expm | MatrixOp::Logm, args) => self.is_symmetric(args[0]),
+            Node::Matrix(MatrixOp::Inverse | MatrixOp::Adjugate | MatrixOp::Pinv, args) => self.is_symmetric(args[0]),
+            Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
+            Node::Product(_) | Node::Sum(..) => {
+                self.symmetric.insert(id, false); // while it is being found out
+                self.transpose(id) == id
+            }
+            _ => false,
+        };
+        self.symmetric.insert(id, known);
+        known
+    }
+
+    /// Whether a square matrix is minus its transpose, as an input declared `skew` is.
+    pub fn is_skew_input(&self, id: NodeId) -> bool {
+        self.as_input(id).is_some_and(|info| info.attributes.contains(&Attribute::Skew))
+    }
+
+    /// Direct children of a node.
+    pub fn for_each_child(&self, id: NodeId, mut visit: impl FnMut(NodeId)) {
+        match self.node(id) {
+            Node::Product(p) => p.factors.iter().for_each(|f| visit(f.node)),
+            Node::Sum(terms, _) => terms.iter().for_each(|(_, n)| visit(*n)),
+            Node::Map(_, args) | Node::Matrix(_, args) => args.iter().copied().for_each(visit),
+            Node::Reduce(_, arg, _) => visit(*arg),
+            Node::Stack(_, parts) => parts.iter().for_each(|p| visit(p.node)),
+            Node::Call(_, _, args) => args.iter().copied().for_each(visit),
+            _ => {}
+        }
+    }
+
+    /// All nodes the roots need, children before parents.
+    pub fn reachable(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack: Vec<NodeId> = roots.to_vec();
+        let mut found = Vec::new();
+        while let Some(id) = stack.pop() {
+            if !std::mem::replace(&mut seen[id.0 as usize], true) {
+                found.push(id);
+                self.for_each_child(id, |child| stack.push(child));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
