@@ -82,6 +82,12 @@ impl Reducer {
             Reducer::LogSumExp => "logsumexp",
         }
     }
+
+    /// The reduction of that name.
+    pub fn find(name: &str) -> Option<Reducer> {
+        use Reducer::*;
+        [Sum, Prod, Max, Min, Mean, LogSumExp].into_iter().find(|reducer| reducer.name() == name)
+    }
 }
 
 /// An index bound by a reduction or an index definition: `i`, or `i:n` with its range `1..=n`.
@@ -275,6 +281,11 @@ impl Attribute {
             Attribute::Nonneg => "nonneg",
         }
     }
+
+    /// The attribute of that name.
+    pub fn find(name: &str) -> Option<Attribute> {
+        Self::ALL.into_iter().find(|attribute| attribute.name() == name)
+    }
 }
 
 /// A name with its place.
@@ -310,6 +321,41 @@ pub enum QueryKind {
     Jacdet,
     Linearize,
     Check,
+}
+
+impl QueryKind {
+    /// All of them, in the order of the reference.
+    pub const ALL: [QueryKind; 9] = [
+        QueryKind::Diff,
+        QueryKind::Grad,
+        QueryKind::Jacobian,
+        QueryKind::Hessian,
+        QueryKind::Differential,
+        QueryKind::Directional,
+        QueryKind::Jacdet,
+        QueryKind::Linearize,
+        QueryKind::Check,
+    ];
+
+    /// The word in the language.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueryKind::Diff => "diff",
+            QueryKind::Grad => "grad",
+            QueryKind::Jacobian => "jacobian",
+            QueryKind::Hessian => "hessian",
+            QueryKind::Differential => "differential",
+            QueryKind::Directional => "directional",
+            QueryKind::Jacdet => "jacdet",
+            QueryKind::Linearize => "linearize",
+            QueryKind::Check => "check",
+        }
+    }
+
+    /// The query of that name.
+    pub fn find(name: &str) -> Option<QueryKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// One statement of a script.

@@ -4,10 +4,19 @@
 
 mod ast;
 mod diagnostic;
+pub mod functions;
+mod greek;
+mod lexer;
+mod parser;
 mod rational;
+mod source;
 mod span;
+pub mod suggest;
 
 pub use ast::*;
 pub use diagnostic::{Diagnostic, Severity};
+pub use greek::{GreekName, greek_name, normalize_name, split_greek};
+pub use parser::{Parsed, parse, parse_parts};
 pub use rational::Rational;
+pub use source::{Place, Source};
 pub use span::Span;

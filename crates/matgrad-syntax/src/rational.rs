@@ -180,10 +180,7 @@ impl Rational {
         }
         let big = self.to_big();
         let exponent = exponent as u64;
-        Some(Self::from_big(BigRational::new(
-            Pow::pow(big.numer(), exponent),
-            Pow::pow(big.denom(), exponent),
-        )))
+        Some(Self::from_big(BigRational::new(Pow::pow(big.numer(), exponent), Pow::pow(big.denom(), exponent))))
     }
 
     /// The exact root where `self` is a perfect `degree`-th power of a non-negative rational.
