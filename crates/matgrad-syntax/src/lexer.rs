@@ -142,7 +142,7 @@ impl Lexer<'_> {
         let digit = |c: char| c.is_ascii_digit();
         let mut end = self.take_while(self.at, digit);
         let mut after = self.source.get(end..).unwrap_or("").chars();
-        if after.next() == Some('.') && !matches!(after.next(), Some('*' | '/' | '^' | '\'' | '⊙')) {
+        if after.next() == Some('.') && !matches!(after.next(), Some('*' | '/' | '^' | '\'')) {
             end = self.take_while(end + 1, digit);
         }
         self.exponent(end);

@@ -249,5 +249,5 @@ fn split_tight(text: &str) -> Option<Vec<&str>> {
         }
     };
     let parts: Vec<&str> = text.split('x').collect();
-    (parts.len() > 1 && parts.iter().all(|part| plain(part))).then_some(parts)
+    (parts.len() > 1 && parts.iter().all(plain)).then_some(parts)
 }
