@@ -1,1 +1,8 @@
-//! matgrad-render
+//! Syntax trees and diagnostics as text for people.
+//!
+//! [`text()`] writes the language itself, so that what is written parses again; [`latex()`] writes what a textbook would.
+//! Both take the tree that the parser and the calculus share.
+
+mod text;
+
+pub use text::{TextOptions, declaration_text, definition_text, statement_text, text};

@@ -1,0 +1,159 @@
+//! Declarations, definitions and queries as text.
+
+use matgrad_syntax::{
+    Ast, Attribute, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Parameters, QueryKind, Span, StatementKind,
+};
+
+use super::{COMPARISON, Printer, SUM, TextOptions};
+
+/// `G[p,q,i:m,j:n] = …`: a definition by indices.
+pub fn definition_text(
+    ast: &Ast,
+    name: &str,
+    indices: &[(Name, Option<ExprId>)],
+    body: ExprId,
+    options: TextOptions,
+) -> String {
+    let binders = indices
+        .iter()
+        .map(|(name, range)| IndexBinder { name: name.clone(), span: Span::default(), range: *range })
+        .collect();
+    let mut printer = Printer::new(ast, options);
+    printer.definition(name, &Parameters::Index(binders), body);
+    printer.out
+}
+
+/// `A, B in R^(m x n) symmetric`; no dimensions for a scalar, one for a column.
+pub fn declaration_text(
+    ast: &Ast,
+    names: &[&str],
+    shape: &[ExprId],
+    attributes: &[Attribute],
+    options: TextOptions,
+) -> String {
+    let mut printer = Printer::new(ast, options);
+    printer.declaration(names.iter().copied(), shape, attributes.iter().copied());
+    printer.out
+}
+
+/// Any statement as text.
+pub fn statement_text(ast: &Ast, statement: &StatementKind, options: TextOptions) -> String {
+    let mut printer = Printer::new(ast, options);
+    match statement {
+        StatementKind::Declaration { names, shape, attributes } => {
+            let names = names.iter().map(|ident| &*ident.name);
+            printer.declaration(names, shape, attributes.iter().map(|(attribute, _)| *attribute));
+        }
+        StatementKind::Abstract { name, domain, codomain } => {
+            printer.name(&name.name);
+            printer.out.push_str(" : ");
+            printer.space(domain);
+            printer.out.push_str(if options.unicode { " → " } else { " -> " });
+            printer.space(codomain);
+        }
+        StatementKind::Definition { name, parameters, body } => printer.definition(&name.name, parameters, *body),
+        StatementKind::Query { kind, function, wrt, argument } => {
+            printer.out.push_str(kind.name());
+            printer.out.push(' ');
+            printer.expression(*function, COMPARISON);
+            printer.out.push_str(" wrt ");
+            printer.names(wrt.iter().map(|ident| &*ident.name), ", ");
+            if let Some(argument) = argument {
+                printer.out.push_str(match kind {
+                    QueryKind::Directional => " along ",
+                    QueryKind::Linearize => " at ",
+                    _ => " is ",
+                });
+                printer.expression(*argument, COMPARISON);
+            }
+        }
+        StatementKind::Expression(id) => {
+            // a comparison with a name on its left would read as a slip for a definition
+            let equality = matches!(ast.kind(*id), ExprKind::Binary(BinaryOp::Equal, ..));
+            printer.expression(*id, if equality { SUM } else { COMPARISON });
+        }
+    }
+    printer.out
+}
+
+impl Printer<'_> {
+    fn names<'n>(&mut self, names: impl Iterator<Item = &'n str>, separator: &str) {
+        for (at, name) in names.enumerate() {
+            if at > 0 {
+                self.out.push_str(separator);
+            }
+            self.name(name);
+        }
+    }
+
+    fn declaration<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str>,
+        shape: &[ExprId],
+        attributes: impl Iterator<Item = Attribute>,
+    ) {
+        self.names(names, ", ");
+        self.out.push_str(if self.options.unicode { " ∈ " } else { " in " });
+        self.space(shape);
+        for attribute in attributes {
+            self.out.push(' ');
+            self.out.push_str(attribute.name());
+        }
+    }
+
+    /// `R`, `R^n`, `R^(m x n)`
+    fn space(&mut self, shape: &[ExprId]) {
+        self.out.push(if self.options.unicode { 'ℝ' } else { 'R' });
+        let Some(first) = shape.first() else { return };
+        self.out.push('^');
+        self.compact = true;
+        let plain = match self.ast.kind(*first) {
+            ExprKind::Name(_) => true,
+            ExprKind::Number(value) => value.is_integer() && !value.is_negative(),
+            _ => false,
+        };
+        if shape.len() == 1 && plain {
+            self.expression(*first, COMPARISON);
+        } else {
+            self.out.push('(');
+            for (at, dimension) in shape.iter().enumerate() {
+                if at > 0 {
+                    self.out.push_str(if self.options.unicode { " × " } else { " x " });
+                }
+                self.expression(*dimension, SUM);
+            }
+            self.out.push(')');
+        }
+        self.compact = false;
+    }
+
+    fn definition(&mut self, name: &str, parameters: &Parameters, body: ExprId) {
+        self.name(name);
+        match parameters {
+            Parameters::None => {}
+            Parameters::Function(names) => {
+                self.out.push('(');
+                self.names(names.iter().map(|ident| &*ident.name), ", ");
+                self.out.push(')');
+            }
+            Parameters::Index(indices) => {
+                self.out.push('[');
+                for (at, index) in indices.iter().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    self.name(&index.name);
+                    if let Some(range) = index.range {
+                        self.out.push(':');
+                        self.compact = true;
+                        self.expression(range, SUM);
+                        self.compact = false;
+                    }
+                }
+                self.out.push(']');
+            }
+        }
+        self.out.push_str(" = ");
+        self.expression(body, COMPARISON);
+    }
+}
