@@ -1,3 +1,5 @@
 //! The calculus: one graph of tensors, its differentiation, simplification and way back to matrix notation.
 
+pub mod diff;
 pub mod graph;
+pub mod notation;

@@ -1,0 +1,2 @@
+//! Derivatives against graphs written by hand, and against numbers.
+mod forms;
