@@ -10,6 +10,11 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dim(pub(crate) u32);
 
+impl Dim {
+    /// Marks a label that is not in use.
+    pub(crate) const NONE: Dim = Dim(u32::MAX);
+}
+
 /// A dimension name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DimSymbol(pub(crate) u32);

@@ -18,6 +18,7 @@ pub use node::{
     Product, ReduceOp, Structural,
 };
 pub use product::ProductBuilder;
+pub(crate) use product::components;
 
 use hashbrown::HashTable;
 use matgrad_syntax::{Attribute, Name, Rational};

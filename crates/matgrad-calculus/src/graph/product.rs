@@ -659,7 +659,7 @@ fn power_of(content: &Rational, exponent: &Rational) -> Option<Rational> {
 }
 
 /// Factors grouped by the labels they share that are summed (not in `out`).
-fn components(factors: &[Factor], out: &Labels) -> Vec<Vec<Factor>> {
+pub(crate) fn components(factors: &[Factor], out: &Labels) -> Vec<Vec<Factor>> {
     let mut groups: Vec<(Labels, Vec<Factor>)> = Vec::new();
     for f in factors {
         let mut labels: Labels = f.labels.iter().filter(|l| !out.contains(l)).copied().collect();

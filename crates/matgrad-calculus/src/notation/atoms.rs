@@ -1,0 +1,573 @@
+//! Each node of the graph as a matrix expression.
+
+use matgrad_syntax::{Name, Rational};
+use smallvec::SmallVec;
+
+use super::Printer;
+use super::expr::{Arena, Comparison, Form, Kind, M, Sub};
+use super::net::Net;
+use crate::graph::{Dim, Graph, MapOp, MatrixOp, Node, NodeId, Part, ReduceOp, Structural};
+
+/// The shape in which a tensor of this rank is written.
+pub(super) fn form_of(rank: usize) -> Form {
+    match rank {
+        0 => Form::Scalar,
+        1 => Form::Column,
+        _ => Form::Matrix,
+    }
+}
+
+/// The name of a function of entries in the language.
+pub(super) fn map_name(op: MapOp) -> &'static str {
+    match op {
+        MapOp::Exp => "exp",
+        MapOp::Log => "log",
+        MapOp::Abs => "abs",
+        MapOp::Sign => "sign",
+        MapOp::Cbrt => "cbrt",
+        MapOp::Sin => "sin",
+        MapOp::Cos => "cos",
+        MapOp::Tan => "tan",
+        MapOp::Asin => "asin",
+        MapOp::Acos => "acos",
+        MapOp::Atan => "atan",
+        MapOp::Sinh => "sinh",
+        MapOp::Cosh => "cosh",
+        MapOp::Tanh => "tanh",
+        MapOp::Asinh => "asinh",
+        MapOp::Acosh => "acosh",
+        MapOp::Atanh => "atanh",
+        MapOp::Sigmoid => "sigmoid",
+        MapOp::Softplus => "softplus",
+        MapOp::Relu => "relu",
+        MapOp::Erf => "erf",
+        MapOp::Gamma => "gamma",
+        MapOp::Lgamma => "lgamma",
+        MapOp::Polygamma(0) => "digamma",
+        MapOp::Polygamma(1) => "trigamma",
+        MapOp::Polygamma(_) => "polygamma",
+        MapOp::Max => "max",
+        MapOp::Min => "min",
+        MapOp::Atan2 => "atan2",
+        MapOp::Pow => "pow",
+        MapOp::Where => "where",
+        MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual => "",
+    }
+}
+
+/// The name of a matrix function in the language; the inverse is written as a power.
+pub(super) fn matrix_name(op: MatrixOp) -> &'static str {
+    match op {
+        MatrixOp::Inverse => "inv",
+        MatrixOp::Det => "det",
+        MatrixOp::LogDet => "logdet",
+        MatrixOp::Adjugate => "adj",
+        MatrixOp::Pinv => "pinv",
+        MatrixOp::Cholesky => "chol",
+        MatrixOp::Expm => "expm",
+        MatrixOp::Logm => "logm",
+        MatrixOp::Sqrtm => "sqrtm",
+        MatrixOp::Eigvals => "eigvals",
+        MatrixOp::Eigvecs => "eigvecs",
+        MatrixOp::Singvals => "singvals",
+        MatrixOp::SvdU => "svdU",
+        MatrixOp::SvdV => "svdV",
+        MatrixOp::NormSpec => "normspec",
+        MatrixOp::NormNuc => "normnuc",
+        MatrixOp::ExpmFrechet => "expm_frechet",
+        MatrixOp::LogmFrechet => "logm_frechet",
+        MatrixOp::SqrtmFrechet => "sqrtm_frechet",
+    }
+}
+
+impl Arena {
+    /// A dimension as a number expression.
+    pub(super) fn size_or_number(&mut self, g: &Graph, dim: Dim) -> M {
+        if let Some(value) = g.sizes.value(dim) {
+            return self.int(value);
+        }
+        if !self.dim_text.contains_key(&dim) {
+            let text = g.sizes.text(dim);
+            self.dim_text.insert(dim, text);
+        }
+        self.size(dim)
+    }
+
+    /// An entry or slice; of a literal its entry, of a transposed expression the mirrored slice.
+    pub(super) fn entry(&mut self, m: M, subs: Vec<Sub>, form: Form) -> M {
+        if let (Kind::Column(items), [Sub::At(at)]) = (self.kind(m), subs.as_slice()) {
+            if let Kind::Number(value) = self.kind(*at) {
+                let found = value.to_i64().and_then(|k| items.get(usize::try_from(k - 1).ok()?)).copied();
+                if let Some(item) = found {
+                    return item;
+                }
+            }
+        }
+        if let (Kind::Transpose(inner), [a, b]) = (self.kind(m), subs.as_slice()) {
+            let (inner, flipped) = (*inner, vec![b.clone(), a.clone()]);
+            if matches!(self.kind(inner), Kind::Name(_)) {
+                let form = match form {
+                    Form::Row => Form::Column,
+                    Form::Column => Form::Row,
+                    other => other,
+                };
+                let mirrored = self.raw(Kind::Index(inner, flipped), form);
+                return self.transpose(mirrored);
+            }
+        }
+        self.raw(Kind::Index(m, subs), form)
+    }
+
+    /// `vec` of a matrix expression; of an outer product the Kronecker product.
+    pub(super) fn vec(&mut self, m: M) -> M {
+        if let Kind::Product { number, scalars, chain } = self.kind(m).clone() {
+            if !chain.is_empty() && (!number.is_one() || !scalars.is_empty()) {
+                let inner = self.product(Rational::ONE, Vec::new(), chain);
+                let v = self.vec(inner);
+                return self.product(number, scalars, vec![v]);
+            }
+            if let [a, b] = chain.as_slice() {
+                if self.form(*a) == Form::Column && self.form(*b) == Form::Row {
+                    let (a, b) = (*a, self.transpose(*b));
+                    return self.kron(b, a);
+                }
+            }
+        }
+        self.call("vec", &[m], Form::Column)
+    }
+}
+
+impl Printer<'_> {
+    /// The expression of a node, `None` where it has no matrix notation.
+    pub(super) fn expr(&mut self, root: NodeId) -> Option<M> {
+        if let Some(&known) = self.memo.get(&root) {
+            return known;
+        }
+        for id in self.g.reachable(&[root]) {
+            if !self.memo.contains_key(&id) {
+                let m = self.node_expr(id);
+                self.memo.insert(id, m);
+            }
+        }
+        self.memo.get(&root).copied().flatten()
+    }
+
+    fn known(&self, id: NodeId) -> Option<M> {
+        self.memo.get(&id).copied().flatten()
+    }
+
+    fn node_expr(&mut self, id: NodeId) -> Option<M> {
+        let rank = self.g.rank(id);
+        let form = form_of(rank);
+        if rank > 2 {
+            return None;
+        }
+        let m = match self.g.node(id).clone() {
+            Node::Input(_) => {
+                let info = self.g.as_input(id)?;
+                if info.row {
+                    let name = info.name.clone();
+                    let row = self.arena.name(&name, Form::Row);
+                    self.arena.transpose(row)
+                } else {
+                    let name = info.name.clone();
+                    self.arena.name(&name, form)
+                }
+            }
+            Node::Size(dim) => self.arena.size_or_number(self.g, dim),
+            Node::Pi => self.arena.name(&Name::from("pi"), Form::Scalar),
+            Node::OneHot { at, dim } => {
+                let args = [self.arena.size_or_number(self.g, at), self.arena.size_or_number(self.g, dim)];
+                self.arena.call("unit", &args, form)
+            }
+            Node::Iota(dim) => {
+                // 1, 2, 3, … is the running sum of ones
+                let ones = self.ones(dim);
+                self.arena.call("cumsum", &[ones], form)
+            }
+            Node::Shift { offset, rows, cols } => self.shift(offset, rows, cols),
+            Node::Fuse { .. } | Node::LeviCivita(_) => return None,
+            Node::Structural(kind, n) => {
+                let n = self.arena.size_or_number(self.g, n);
+                let name = match kind {
+                    Structural::Duplication => "duplication",
+                    Structural::Elimination => "elimination",
+                };
+                self.arena.call(name, &[n], form)
+            }
+            Node::Product(p) => {
+                let mut net = Net::read(self, &p)?;
+                net.reduce(self)?;
+                net.assemble(self)?
+            }
+            Node::Sum(terms, dims) => self.sum_expr(&terms, &dims)?,
+            Node::Map(op, args) => self.map_expr(id, op, &args)?,
+            Node::Reduce(op, arg, axes) => self.reduce_expr(op, arg, &axes, form)?,
+            Node::Matrix(MatrixOp::Inverse, args) => {
+                let arg = self.known(args[0])?;
+                self.arena.matrix_power(arg, -1)
+            }
+            Node::Matrix(op, args) => {
+                let args: SmallVec<[M; 2]> = args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?;
+                self.arena.call(matrix_name(op), &args, form)
+            }
+            Node::Stack(axis, parts) => self.stack_expr(axis, &parts, form)?,
+            Node::Call(function, derivative, args) => {
+                let args: Vec<M> = args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?;
+                if args.iter().any(|a| self.arena.form(*a) != Form::Scalar) {
+                    return None;
+                }
+                let name = self.g.function_info(function).name.clone();
+                self.arena.raw(Kind::Call(name, derivative, args), form)
+            }
+        };
+        if rank == 2 && self.g.is_symmetric(id) {
+            self.arena.set_symmetric(m);
+        }
+        Some(m)
+    }
+
+    pub(super) fn ones(&mut self, dim: Dim) -> M {
+        let n = self.arena.size_or_number(self.g, dim);
+        self.arena.call("ones", &[n], Form::Column)
+    }
+
+    fn shift(&mut self, offset: Dim, rows: Dim, cols: Dim) -> M {
+        let n = self.arena.size_or_number(self.g, cols);
+        let eye = self.arena.call("eye", &[n], Form::Matrix);
+        let one = self.g.sizes.constant(1);
+        let first = self.g.sizes.add(offset, one);
+        let last = self.g.sizes.add(offset, rows);
+        let zero_or_more = self.g.sizes.value(offset).is_none_or(|v| v >= 0);
+        if zero_or_more {
+            let (first, last) =
+                (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
+            return self.arena.raw(Kind::Index(eye, vec![Sub::Range(first, last), Sub::All]), Form::Matrix);
+        }
+        // a negative offset selects columns of a larger identity
+        let m = self.arena.size_or_number(self.g, rows);
+        let eye = self.arena.call("eye", &[m], Form::Matrix);
+        let minus = self.g.sizes.scale(offset, &Rational::int(-1));
+        let first = self.g.sizes.add(minus, one);
+        let last = self.g.sizes.add(minus, cols);
+        let (first, last) = (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
+        self.arena.raw(Kind::Index(eye, vec![Sub::All, Sub::Range(first, last)]), Form::Matrix)
+    }
+
+    /// The scalar that a node repeats along all its axes, where it does.
+    pub(super) fn repeated(&mut self, id: NodeId) -> Option<M> {
+        if self.g.rank(id) == 0 {
+            return self.known(id);
+        }
+        match self.g.node(id).clone() {
+            Node::Product(p) => {
+                let distinct = p.out.iter().enumerate().all(|(k, l)| !p.out[..k].contains(l));
+                if !distinct || p.factors.iter().any(|f| f.labels.iter().any(|l| p.out.contains(l))) {
+                    return None;
+                }
+                let mut inner = p.clone();
+                inner.out.clear();
+                let mut net = Net::read(self, &inner)?;
+                net.forget(&p.out);
+                net.reduce(self)?;
+                net.assemble(self)
+            }
+            Node::Sum(terms, _) => {
+                let terms: Vec<(Rational, M)> =
+                    terms.iter().map(|(c, n)| Some((c.clone(), self.repeated(*n)?))).collect::<Option<_>>()?;
+                Some(self.arena.sum(terms, Form::Scalar))
+            }
+            _ => None,
+        }
+    }
+
+    /// An operand of an entry-by-entry function: a scalar where the node only repeats one.
+    fn operand(&mut self, id: NodeId) -> Option<M> {
+        match self.repeated(id) {
+            Some(m) => Some(m),
+            None => self.known(id),
+        }
+    }
+
+    fn sum_expr(&mut self, terms: &[(Rational, NodeId)], dims: &[Dim]) -> Option<M> {
+        let form = form_of(dims.len());
+        if terms.is_empty() {
+            if dims.is_empty() {
+                return Some(self.arena.int(0));
+            }
+            let args: Vec<M> = dims.iter().map(|d| self.arena.size_or_number(self.g, *d)).collect();
+            return Some(self.arena.call("zeros", &args, form));
+        }
+        let (mut body, mut constants) = (Vec::new(), Vec::new());
+        for (c, n) in terms {
+            match if dims.is_empty() { None } else { self.repeated(*n) } {
+                Some(m) => constants.push((c.clone(), m)),
+                None => body.push((c.clone(), self.known(*n)?)),
+            }
+        }
+        if body.is_empty() {
+            let scalar = self.arena.sum(constants, Form::Scalar);
+            let ones = self.ones_like(dims);
+            return Some(self.arena.product(Rational::ONE, vec![(scalar, Rational::ONE)], vec![ones]));
+        }
+        body.extend(constants);
+        Some(self.arena.sum(body, form))
+    }
+
+    fn ones_like(&mut self, dims: &[Dim]) -> M {
+        match dims {
+            [n] => self.ones(*n),
+            [m, n, ..] => {
+                let args = [self.arena.size_or_number(self.g, *m), self.arena.size_or_number(self.g, *n)];
+                self.arena.call("ones", &args, Form::Matrix)
+            }
+            [] => self.arena.int(1),
+        }
+    }
+
+    fn map_expr(&mut self, id: NodeId, op: MapOp, args: &[NodeId]) -> Option<M> {
+        let form = form_of(self.g.rank(id));
+        match op {
+            MapOp::Exp => {
+                if let Some(m) = self.softmax(args[0]) {
+                    return Some(m);
+                }
+            }
+            MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual => return self.comparison(op, args, form),
+            MapOp::Pow => {
+                let (a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+                return Some(self.arena.raw(Kind::Raise(a, b), form));
+            }
+            MapOp::Polygamma(k) if k > 1 => {
+                let (k, x) = (self.arena.int(i64::from(k)), self.known(args[0])?);
+                return Some(self.arena.call("polygamma", &[k, x], form));
+            }
+            _ => {}
+        }
+        let mut operands: Vec<M> = if args.len() == 1 {
+            vec![self.known(args[0])?]
+        } else {
+            args.iter().map(|a| self.operand(*a)).collect::<Option<_>>()?
+        };
+        if matches!(op, MapOp::Max | MapOp::Min) && matches!(self.arena.kind(operands[1]), Kind::Number(_)) {
+            // `max(x, 1)` would reduce along an axis
+            let reduces = |c: &Rational| c.is_one() || *c == Rational::int(2);
+            if matches!(self.arena.kind(operands[1]), Kind::Number(c) if reduces(c)) {
+                operands.swap(0, 1);
+            }
+        }
+        if operands.iter().all(|m| self.arena.form(*m) == Form::Scalar) && form != Form::Scalar {
+            operands[0] = self.known(args[0])?;
+        }
+        Some(self.arena.call(map_name(op), &operands, form))
+    }
+
+    /// exp(z - logsumexp(z)).
+    fn softmax(&mut self, arg: NodeId) -> Option<M> {
+        let Node::Sum(terms, _) = self.g.node(arg).clone() else { return None };
+        for (c, n) in &terms {
+            if !c.is_minus_one() {
+                continue;
+            }
+            let inner = match self.g.node(*n).clone() {
+                Node::Product(p) => match p.factors.as_slice() {
+                    [f] if f.exponent.is_one() => f.node,
+                    _ => continue,
+                },
+                _ => *n,
+            };
+            let Node::Reduce(ReduceOp::LogSumExp, z, axes) = self.g.node(inner).clone() else { continue };
+            let wide = self.g.broadcast_except(inner, z, &axes);
+            let back = self.g.subtract(z, wide);
+            if back != arg {
+                continue;
+            }
+            self.expr(z);
+            let m = self.known(z)?;
+            let form = form_of(self.g.rank(z));
+            return match (self.g.rank(z), axes.as_slice()) {
+                (1, [0]) => Some(self.arena.call("softmax", &[m], form)),
+                (2, [axis]) => {
+                    let along = self.arena.int(i64::from(*axis) + 1);
+                    Some(self.arena.call("softmax", &[m, along], form))
+                }
+                _ => None,
+            };
+        }
+        None
+    }
+
+    fn comparison(&mut self, op: MapOp, args: &[NodeId], form: Form) -> Option<M> {
+        if let Some(mask) = self.triangle(op, args) {
+            return Some(mask);
+        }
+        let (a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+        let constant = matches!(self.arena.kind(a), Kind::Number(_));
+        let (op, a, b) = match op {
+            MapOp::Less if constant => (Comparison::Greater, b, a),
+            MapOp::LessEq if constant => (Comparison::GreaterEq, b, a),
+            MapOp::Less => (Comparison::Less, a, b),
+            MapOp::LessEq => (Comparison::LessEq, a, b),
+            MapOp::Equal => (Comparison::Equal, a, b),
+            _ => (Comparison::NotEqual, a, b),
+        };
+        Some(self.arena.raw(Kind::Compare(op, a, b), form))
+    }
+
+    /// Comparisons of row and column numbers are triangles of ones.
+    fn triangle(&mut self, op: MapOp, args: &[NodeId]) -> Option<M> {
+        let axis = |g: &Graph, id: NodeId| -> Option<usize> {
+            let Node::Product(p) = g.node(id) else { return None };
+            let [f] = p.factors.as_slice() else { return None };
+            let Node::Iota(_) = g.node(f.node) else { return None };
+            (f.exponent.is_one() && p.out.len() == 2).then(|| p.out.iter().position(|l| *l == f.labels[0]))?
+        };
+        let (a, b) = (axis(self.g, args[0])?, axis(self.g, args[1])?);
+        if a == b {
+            return None;
+        }
+        let dims = self.g.axes(args[0]).clone();
+        let ones = self.ones_like(&dims);
+        // a < b: rows before columns is the upper part
+        let name = if a == 0 { "triu" } else { "tril" };
+        let with_diagonal = self.arena.call(name, &[ones], Form::Matrix);
+        match op {
+            MapOp::LessEq => Some(with_diagonal),
+            MapOp::Less if dims[0] == dims[1] => {
+                let n = self.arena.size_or_number(self.g, dims[0]);
+                let eye = self.arena.call("eye", &[n], Form::Matrix);
+                let terms = vec![(Rational::ONE, with_diagonal), (Rational::int(-1), eye)];
+                Some(self.arena.sum(terms, Form::Matrix))
+            }
+            _ => None,
+        }
+    }
+
+    fn reduce_expr(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8], form: Form) -> Option<M> {
+        let m = self.known(arg)?;
+        let name = match op {
+            ReduceOp::Max => "max",
+            ReduceOp::Min => "min",
+            ReduceOp::Prod => "prod",
+            ReduceOp::LogSumExp => "logsumexp",
+        };
+        if axes.len() == self.g.rank(arg) {
+            return Some(self.arena.call(name, &[m], form));
+        }
+        let along = self.arena.int(i64::from(axes[0]) + 1);
+        if axes[0] == 0 {
+            let row = self.arena.call(name, &[m, along], Form::Row);
+            Some(self.arena.transpose(row))
+        } else {
+            Some(self.arena.call(name, &[m, along], Form::Column))
+        }
+    }
+
+    fn stack_expr(&mut self, axis: u8, parts: &[Part], form: Form) -> Option<M> {
+        if form == Form::Column {
+            let items: Vec<M> = parts.iter().map(|p| self.known(p.node)).collect::<Option<_>>()?;
+            if parts.iter().all(|p| p.extent.is_none()) {
+                return Some(self.arena.raw(Kind::Column(items), form));
+            }
+            return Some(self.arena.raw(Kind::Rows(items.into_iter().map(|m| vec![m]).collect()), form));
+        }
+        let mut rows = Vec::new();
+        for part in parts {
+            let m = self.known(part.node)?;
+            // along axis 1 the transposed pieces are stacked, and the whole is transposed at the end
+            let row = match (part.extent, axis) {
+                (None, _) => self.arena.transpose(m),
+                (Some(_), 0) => m,
+                (Some(_), _) => self.arena.transpose(m),
+            };
+            rows.push(self.row_entries(part, row));
+        }
+        let width = rows.iter().map(Vec::len).max().unwrap_or(1);
+        if rows.iter().any(|r| r.len() != width) {
+            for (row, part) in rows.iter_mut().zip(parts) {
+                if row.len() != width {
+                    *row = self.spread(part, width)?;
+                }
+            }
+        }
+        let m = self.arena.raw(Kind::Rows(rows), Form::Matrix);
+        Some(if axis == 0 { m } else { self.arena.transpose(m) })
+    }
+
+    /// The entries of a literal row, or the row itself.
+    fn row_entries(&mut self, part: &Part, row: M) -> Vec<M> {
+        if part.extent.is_none() {
+            if let Kind::Transpose(inner) = self.arena.kind(row) {
+                if let Kind::Column(items) = self.arena.kind(*inner) {
+                    return items.clone();
+                }
+            }
+            let n = self.g.axes(part.node)[0];
+            if self.g.sizes.value(n).is_some_and(|v| v <= 8) {
+                if let Some(entries) = self.spread(part, self.g.sizes.value(n).unwrap_or(0) as usize) {
+                    let whole: u32 = entries.iter().map(|m| self.arena.length(*m) + 1).sum();
+                    let sparse = matches!(self.g.node(part.node), Node::OneHot { .. } | Node::Sum(..) | Node::Product(_));
+                    if sparse && whole <= self.arena.length(row) + 8 {
+                        return entries;
+                    }
+                }
+            }
+        }
+        vec![row]
+    }
+
+    fn spread(&mut self, part: &Part, width: usize) -> Option<Vec<M>> {
+        if part.extent.is_some() {
+            return None;
+        }
+        let entries: Vec<NodeId> = (1..=width as i64).map(|k| self.g.entry(part.node, &[k])).collect();
+        entries.into_iter().map(|e| self.expr(e)).collect()
+    }
+
+    /// A factor with its power, as it is written: roots as `sqrt` or `norm`, powers of `exp` inside it.
+    pub(super) fn powered(&mut self, id: NodeId, exponent: &Rational) -> Option<(M, Rational)> {
+        if let (Node::Map(MapOp::Exp, args), false) = (self.g.node(id).clone(), exponent.is_one()) {
+            if self.softmax(args[0]).is_none() {
+                let z = self.known(args[0])?;
+                let form = self.arena.form(z);
+                let scaled = match form {
+                    Form::Scalar => self.arena.product(exponent.clone(), vec![(z, Rational::ONE)], Vec::new()),
+                    _ => self.arena.product(exponent.clone(), Vec::new(), vec![z]),
+                };
+                return Some((self.arena.call("exp", &[scaled], form), Rational::ONE));
+            }
+        }
+        let m = self.known(id)?;
+        if exponent.is_integer() {
+            return Some((m, exponent.clone()));
+        }
+        let double = exponent * &Rational::int(2);
+        if !double.is_integer() {
+            return Some((m, exponent.clone()));
+        }
+        if let Some(norm) = self.norm_of_square(id) {
+            return Some((norm, double));
+        }
+        if double.abs().is_one() || self.g.rank(id) == 0 {
+            let root = self.arena.call("sqrt", &[m], self.arena.form(m));
+            return Some((root, double));
+        }
+        Some((m, exponent.clone()))
+    }
+
+    /// `norm(x)` where the node is the sum of the squares of the entries of `x`.
+    fn norm_of_square(&mut self, id: NodeId) -> Option<M> {
+        let Node::Product(p) = self.g.node(id).clone() else { return None };
+        if !p.out.is_empty() {
+            return None;
+        }
+        if let [f] = p.factors.as_slice() {
+            let distinct = f.labels.iter().enumerate().all(|(k, l)| !f.labels[..k].contains(l));
+            if f.exponent == Rational::int(2) && distinct && !f.labels.is_empty() {
+                let inner = self.known(f.node)?;
+                return Some(self.arena.call("norm", &[inner], Form::Scalar));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,531 @@
+//! Constructors of matrix expressions: what a person would write instead, where that is shorter.
+
+use matgrad_syntax::{Name, Rational};
+use smallvec::SmallVec;
+
+use super::expr::{Arena, Form, Kind, M, Sub};
+use crate::graph::Dim;
+
+impl Arena {
+    /// An exact number.
+    pub fn number(&mut self, value: Rational) -> M {
+        self.raw(Kind::Number(value), Form::Scalar)
+    }
+
+    /// A whole number.
+    pub fn int(&mut self, value: i64) -> M {
+        self.number(Rational::int(value))
+    }
+
+    /// A variable.
+    pub fn name(&mut self, name: &Name, form: Form) -> M {
+        self.raw(Kind::Name(name.clone()), form)
+    }
+
+    /// A dimension as a number.
+    pub fn size(&mut self, dim: Dim) -> M {
+        self.raw(Kind::Size(dim), Form::Scalar)
+    }
+
+    /// A function of the language.
+    pub fn call(&mut self, name: &str, args: &[M], form: Form) -> M {
+        let m = self.raw(Kind::Call(Name::from(name), SmallVec::new(), args.to_vec()), form);
+        if matches!(name, "diag" if form == Form::Matrix) || name == "eye" {
+            self.set_symmetric(m);
+        }
+        m
+    }
+
+    /// `eye(n)`.
+    pub fn eye(&mut self, dim: Dim) -> M {
+        let n = self.size(dim);
+        self.call("eye", &[n], Form::Matrix)
+    }
+
+    /// `ones(n)`, a column.
+    pub fn ones(&mut self, dim: Dim) -> M {
+        let n = self.size(dim);
+        self.call("ones", &[n], Form::Column)
+    }
+
+    /// `ones(m,n)`.
+    pub fn ones2(&mut self, rows: Dim, cols: Dim) -> M {
+        let args = [self.size(rows), self.size(cols)];
+        self.call("ones", &args, Form::Matrix)
+    }
+
+    /// Whether the expression is a call of this function.
+    pub fn is_call(&self, m: M, name: &str) -> bool {
+        matches!(self.kind(m), Kind::Call(n, _, _) if &**n == name)
+    }
+
+    /// The arguments of a call of this function.
+    pub fn call_args(&self, m: M, name: &str) -> Option<&[M]> {
+        match self.kind(m) {
+            Kind::Call(n, _, args) if &**n == name => Some(args),
+            _ => None,
+        }
+    }
+
+    /// `diag(v)`; of an elementwise constant vector a multiple of the identity.
+    pub fn diag(&mut self, v: M) -> M {
+        self.call("diag", &[v], Form::Matrix)
+    }
+
+    /// A matrix to a whole power, -1 is the inverse.
+    pub fn matrix_power(&mut self, m: M, k: i64) -> M {
+        if k == 1 {
+            return m;
+        }
+        let symmetric = self.is_symmetric(m);
+        let power = self.raw(Kind::Power(m, k), Form::Matrix);
+        if symmetric {
+            self.set_symmetric(power);
+        }
+        power
+    }
+
+    /// The transpose, moved inside where that is not longer.
+    pub fn transpose(&mut self, m: M) -> M {
+        let form = match self.form(m) {
+            Form::Scalar => return m,
+            Form::Column => Form::Row,
+            Form::Row => Form::Column,
+            Form::Matrix => Form::Matrix,
+        };
+        if form == Form::Matrix && self.is_symmetric(m) {
+            return m;
+        }
+        let outside = |a: &mut Self| a.raw(Kind::Transpose(m), form);
+        match self.kind(m).clone() {
+            Kind::Transpose(inner) => inner,
+            Kind::Product { number, scalars, chain } if !chain.is_empty() => {
+                let chain: Vec<M> = chain.iter().rev().map(|x| self.transpose(*x)).collect();
+                self.product(number, scalars, chain)
+            }
+            Kind::Sum(terms) => {
+                let pushed: Vec<(Rational, M)> = terms.iter().map(|(c, x)| (c.clone(), self.transpose(*x))).collect();
+                let inside = self.sum(pushed, form);
+                let around = outside(self);
+                if self.length(inside) <= self.length(around) { inside } else { around }
+            }
+            Kind::Hadamard(parts) => {
+                let pushed: Vec<(M, Rational)> = parts.iter().map(|(x, e)| (self.transpose(*x), e.clone())).collect();
+                let inside = self.raw(Kind::Hadamard(pushed), form);
+                let around = outside(self);
+                if self.length(inside) <= self.length(around) { inside } else { around }
+            }
+            Kind::Kron(a, b) => {
+                let (a, b) = (self.transpose(a), self.transpose(b));
+                self.kron(a, b)
+            }
+            Kind::Power(base, k) if k != -1 => {
+                let base = self.transpose(base);
+                self.matrix_power(base, k)
+            }
+            Kind::Call(name, _, args) if form == Form::Matrix && (&*name == "ones" || &*name == "zeros") => {
+                let flipped: Vec<M> = args.iter().rev().copied().collect();
+                self.call(&name, &flipped, form)
+            }
+            Kind::Call(name, _, args) if &*name == "commutation" => self.call("commutation", &[args[1], args[0]], form),
+            _ => outside(self),
+        }
+    }
+
+    /// The Kronecker product; scalars come out.
+    pub fn kron(&mut self, a: M, b: M) -> M {
+        let mut number = Rational::ONE;
+        let mut scalars = Vec::new();
+        let mut strip = |arena: &mut Self, m: M| -> M {
+            match arena.kind(m).clone() {
+                Kind::Product { number: n, scalars: s, chain } if !chain.is_empty() => {
+                    number = &number * &n;
+                    scalars.extend(s);
+                    arena.product(Rational::ONE, Vec::new(), chain)
+                }
+                Kind::Product { .. } => m,
+                _ => m,
+            }
+        };
+        let (a, b) = (strip(self, a), strip(self, b));
+        if let (Some([n]), Some([m])) = (self.call_args(a, "eye"), self.call_args(b, "eye")) {
+            let (n, m) = (*n, *m);
+            let size = self.product(Rational::ONE, vec![(n, Rational::ONE), (m, Rational::ONE)], Vec::new());
+            let eye = self.call("eye", &[size], Form::Matrix);
+            return self.product(number, scalars, vec![eye]);
+        }
+        let form = match (self.form(a), self.form(b)) {
+            (Form::Column, Form::Column) => Form::Column,
+            (Form::Row, Form::Row) => Form::Row,
+            _ => Form::Matrix,
+        };
+        let kron = self.raw(Kind::Kron(a, b), form);
+        if self.is_symmetric(a) && self.is_symmetric(b) {
+            self.set_symmetric(kron);
+        }
+        self.product(number, scalars, vec![kron])
+    }
+
+    /// number · scalars · chain, flattened, with equal neighbours as powers.
+    pub fn product(&mut self, mut number: Rational, scalars: Vec<(M, Rational)>, chain: Vec<M>) -> M {
+        let mut flat: Vec<(M, Rational)> = Vec::with_capacity(scalars.len());
+        for (m, e) in scalars {
+            match self.kind(m).clone() {
+                Kind::Number(value) if e.to_i64().is_some() => {
+                    number = &number * &value.powi(e.to_i64().unwrap_or(1)).unwrap_or(Rational::ONE);
+                }
+                Kind::Product { number: n, scalars: s, chain: c } if e.is_integer() && (c.is_empty() || !n.is_one() || !s.is_empty()) => {
+                    if let Some(n) = e.to_i64().and_then(|k| n.powi(k)) {
+                        number = &number * &n;
+                        flat.extend(s.into_iter().map(|(x, d)| (x, &d * &e)));
+                        if !c.is_empty() {
+                            let rest = self.product(Rational::ONE, Vec::new(), c);
+                            flat.push((rest, e));
+                        }
+                    } else {
+                        flat.push((m, e));
+                    }
+                }
+                _ => flat.push((m, e)),
+            }
+        }
+        let mut links: Vec<M> = Vec::with_capacity(chain.len());
+        let mut todo: Vec<M> = chain.into_iter().rev().collect();
+        while let Some(m) = todo.pop() {
+            match self.kind(m).clone() {
+                Kind::Product { number: n, scalars: s, chain: c } if !c.is_empty() && self.form(m) != Form::Scalar => {
+                    number = &number * &n;
+                    flat.extend(s);
+                    todo.extend(c.into_iter().rev());
+                }
+                // a multiple pulled out of a sum or a product of numbers
+                _ => self.link(&mut links, m),
+            }
+        }
+        if links.len() > 1 {
+            let keep: Vec<M> = links.iter().copied().filter(|m| !self.is_call(*m, "eye")).collect();
+            links = if keep.is_empty() { vec![links[0]] } else { keep };
+        }
+        let mut merged: Vec<(M, Rational)> = Vec::with_capacity(flat.len());
+        for (m, e) in flat {
+            match merged.iter_mut().find(|(x, _)| *x == m) {
+                Some((_, d)) => *d = &*d + &e,
+                None => merged.push((m, e)),
+            }
+        }
+        merged.retain(|(_, e)| !e.is_zero());
+        let form = self.chain_form(&links);
+        self.adjugate(&mut merged, &mut links);
+        match (merged.as_slice(), links.as_slice()) {
+            ([], []) => self.number(number),
+            ([], [m]) if number.is_one() => *m,
+            ([(m, e)], []) if number.is_one() && e.is_one() => *m,
+            _ => {
+                if let ([], [m]) = (merged.as_slice(), links.as_slice()) {
+                    if let Kind::Sum(terms) = self.kind(*m).clone() {
+                        if number.is_minus_one() {
+                            let negated: Vec<_> = terms.into_iter().map(|(c, x)| (-c, x)).collect();
+                            return self.sum(negated, form);
+                        }
+                    }
+                }
+                let symmetric = links.len() == 1 && self.is_symmetric(links[0]);
+                let m = self.raw(Kind::Product { number, scalars: merged, chain: links }, form);
+                if symmetric {
+                    self.set_symmetric(m);
+                }
+                m
+            }
+        }
+    }
+
+    fn chain_form(&self, links: &[M]) -> Form {
+        let (Some(first), Some(last)) = (links.first(), links.last()) else { return Form::Scalar };
+        let row = matches!(self.form(*first), Form::Row);
+        let column = matches!(self.form(*last), Form::Column);
+        if links.len() == 1 {
+            return self.form(*first);
+        }
+        match (row, column) {
+            (true, true) => Form::Scalar,
+            (true, false) => Form::Row,
+            (false, true) => Form::Column,
+            (false, false) => Form::Matrix,
+        }
+    }
+
+    /// det(X)·X^-1 is the adjugate.
+    fn adjugate(&mut self, scalars: &mut Vec<(M, Rational)>, links: &mut [M]) {
+        for k in 0..links.len() {
+            let (inverse, transposed) = match self.kind(links[k]) {
+                Kind::Transpose(inner) => (*inner, true),
+                _ => (links[k], false),
+            };
+            let Kind::Power(base, -1) = self.kind(inverse) else { continue };
+            let base = *base;
+            let found = scalars.iter().position(|(m, e)| e.is_one() && self.call_args(*m, "det").is_some_and(|a| a[0] == base));
+            // only a bare name: a product in both places reads better as it stands
+            if let (Some(at), Kind::Name(_)) = (found, self.kind(base)) {
+                scalars.remove(at);
+                let adj = self.call("adj", &[base], Form::Matrix);
+                let cof = if transposed { self.call("cof", &[base], Form::Matrix) } else { adj };
+                if self.is_symmetric(base) {
+                    self.set_symmetric(cof);
+                }
+                links[k] = cof;
+                return;
+            }
+        }
+    }
+
+    /// Appends a matrix to a chain.
+    fn link(&mut self, links: &mut Vec<M>, m: M) {
+        let Some(&last) = links.last() else {
+            links.push(m);
+            return;
+        };
+        if let Some(joined) = self.join(last, m) {
+            links.pop();
+            self.link(links, joined);
+            return;
+        }
+        // X'·(X·X')^-1 and (X'·X)^-1·X' are the pseudo-inverse of X, where the inverse exists
+        if let Some(pinv) = self.pinv_of(last, m) {
+            links.pop();
+            links.push(pinv);
+            return;
+        }
+        links.push(m);
+        self.merge_gram(links);
+    }
+
+    fn join(&mut self, a: M, b: M) -> Option<M> {
+        if self.form(a) == Form::Matrix && self.form(b) == Form::Matrix {
+            let split = |m: M, arena: &Self| match arena.kind(m) {
+                Kind::Power(base, k) => (*base, *k, false),
+                Kind::Transpose(inner) => match arena.kind(*inner) {
+                    Kind::Power(base, k) => (*base, *k, true),
+                    _ => (m, 1, false),
+                },
+                _ => (m, 1, false),
+            };
+            let ((x, j, s), (y, k, t)) = (split(a, self), split(b, self));
+            if x == y && s == t && (j > 0) == (k > 0) {
+                let power = self.matrix_power(x, j + k);
+                return Some(if s { self.raw(Kind::Transpose(power), Form::Matrix) } else { power });
+            }
+        }
+        if self.form(b) == Form::Column {
+            // cumulative sums
+            let ones = |m: M, name: &str, arena: &Self| {
+                arena.call_args(m, name).is_some_and(|args| arena.is_call(args[0], "ones"))
+            };
+            if ones(a, "tril", self) {
+                return Some(self.call("cumsum", &[b], Form::Column));
+            }
+            if ones(a, "triu", self) {
+                return Some(self.call("revcumsum", &[b], Form::Column));
+            }
+        }
+        // a slice of the identity selects rows
+        if let Kind::Index(base, subs) = self.kind(a).clone() {
+            if self.is_call(base, "eye") && subs.len() == 2 && subs[1] == Sub::All {
+                let subs = if self.form(b) == Form::Column { vec![subs[0].clone()] } else { vec![subs[0].clone(), Sub::All] };
+                let form = self.form(b);
+                return Some(self.raw(Kind::Index(b, subs), form));
+            }
+        }
+        if let Kind::Transpose(inner) = self.kind(b) {
+            if let Kind::Index(base, subs) = self.kind(*inner).clone() {
+                if self.is_call(base, "eye") && subs.len() == 2 && subs[1] == Sub::All && self.form(a) == Form::Matrix {
+                    return Some(self.raw(Kind::Index(a, vec![Sub::All, subs[0].clone()]), Form::Matrix));
+                }
+            }
+        }
+        None
+    }
+
+    fn gram(&self, inverse: M) -> Option<(Vec<M>, Vec<M>)> {
+        let Kind::Power(base, -1) = self.kind(inverse) else { return None };
+        let Kind::Product { number, scalars, chain } = self.kind(*base) else { return None };
+        if !number.is_one() || !scalars.is_empty() || chain.len() % 2 != 0 {
+            return None;
+        }
+        let half = chain.len() / 2;
+        Some((chain[..half].to_vec(), chain[half..].to_vec()))
+    }
+
+    fn pinv_of(&mut self, a: M, b: M) -> Option<M> {
+        // (X'X)^-1 X' or X' (X X')^-1, where X is one matrix
+        if let Some((left, right)) = self.gram(a) {
+            if left.len() == 1 && left[0] == b {
+                let x = right[0];
+                return (self.transpose(x) == b).then(|| self.call("pinv", &[x], Form::Matrix));
+            }
+            if left.len() == 1 {
+                return None;
+            }
+        }
+        if let Some((left, right)) = self.gram(b) {
+            if left.len() == 1 && right[0] == a {
+                let x = left[0];
+                return (self.transpose(x) == a).then(|| self.call("pinv", &[x], Form::Matrix));
+            }
+            // X·(X'X)^-1 = pinv(X)'
+            if left.len() == 1 && right[0] == a {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// X·(X'X)^-1 and (X X')^-1·X are the transposed pseudo-inverse.
+    fn merge_gram(&mut self, links: &mut Vec<M>) {
+        let [.., a, b] = links.as_slice() else { return };
+        let (a, b) = (*a, *b);
+        let found = match (self.gram(a), self.gram(b)) {
+            (_, Some((left, right))) if right.len() == 1 && right[0] == a && self.transpose(a) == left[0] => Some(a),
+            (Some((left, right)), _) if left.len() == 1 && left[0] == b && self.transpose(b) == right[0] => Some(b),
+            _ => None,
+        };
+        if let Some(x) = found {
+            links.truncate(links.len() - 2);
+            let pinv = self.call("pinv", &[x], Form::Matrix);
+            let transposed = self.transpose(pinv);
+            links.push(transposed);
+        }
+    }
+
+    /// A linear combination; a common number comes out where that is shorter.
+    pub fn sum(&mut self, terms: Vec<(Rational, M)>, form: Form) -> M {
+        let mut flat: Vec<(Rational, M)> = Vec::with_capacity(terms.len());
+        for (c, m) in terms {
+            match self.kind(m) {
+                Kind::Sum(inner) => {
+                    let inner = inner.clone();
+                    flat.extend(inner.into_iter().map(|(d, x)| (&c * &d, x)));
+                }
+                Kind::Product { number, scalars, chain } if !number.is_one() => {
+                    let (number, scalars, chain) = (number.clone(), scalars.clone(), chain.clone());
+                    let rest = self.product(Rational::ONE, scalars, chain);
+                    flat.push((&c * &number, rest));
+                }
+                Kind::Number(value) => {
+                    let value = &c * value;
+                    let one = self.int(1);
+                    flat.push((value, one));
+                }
+                _ => flat.push((c, m)),
+            }
+        }
+        let mut merged: Vec<(Rational, M)> = Vec::with_capacity(flat.len());
+        let mut at: rustc_hash::FxHashMap<M, usize> = rustc_hash::FxHashMap::default();
+        for (c, m) in flat {
+            match at.get(&m) {
+                Some(&k) => {
+                    let entry: &mut (Rational, M) = &mut merged[k];
+                    entry.0 = &entry.0 + &c;
+                }
+                None => {
+                    at.insert(m, merged.len());
+                    merged.push((c, m));
+                }
+            }
+        }
+        merged.retain(|(c, _)| !c.is_zero());
+        match merged.as_slice() {
+            [] => return self.number(Rational::ZERO),
+            [(c, m)] => {
+                if let (Form::Scalar, true) = (self.form(*m), form != Form::Scalar) {
+                    // a lone broadcast scalar keeps its place in a sum of its own
+                } else {
+                    let (c, m) = (c.clone(), *m);
+                    return match self.form(m) {
+                        Form::Scalar => self.product(c, vec![(m, Rational::ONE)], Vec::new()),
+                        _ => self.product(c, Vec::new(), vec![m]),
+                    };
+                }
+            }
+            _ => {}
+        }
+        // start with a positive term where there is one and the first is negative
+        if merged[0].0.is_negative() {
+            if let Some(k) = merged.iter().position(|(c, _)| !c.is_negative()) {
+                let term = merged.remove(k);
+                merged.insert(0, term);
+            }
+        }
+        let symmetric = merged.iter().all(|(_, m)| self.form(*m) == Form::Scalar || self.is_symmetric(*m));
+        let plain = self.raw(Kind::Sum(merged.clone()), form);
+        if symmetric && form == Form::Matrix {
+            self.set_symmetric(plain);
+        }
+        let first = merged[0].0.abs();
+        if first.is_one() || !merged.iter().all(|(c, _)| c.abs() == first) {
+            return plain;
+        }
+        let inner: Vec<(Rational, M)> =
+            merged.iter().map(|(c, m)| (Rational::int(if c.is_negative() { -1 } else { 1 }), *m)).collect();
+        let inner = self.raw(Kind::Sum(inner), form);
+        if symmetric && form == Form::Matrix {
+            self.set_symmetric(inner);
+        }
+        let factored = match form {
+            Form::Scalar => self.raw(Kind::Product { number: first, scalars: vec![(inner, Rational::ONE)], chain: vec![] }, form),
+            _ => self.raw(Kind::Product { number: first, scalars: vec![], chain: vec![inner] }, form),
+        };
+        if symmetric && form == Form::Matrix {
+            self.set_symmetric(factored);
+        }
+        if self.length(factored) < self.length(plain) { factored } else { plain }
+    }
+
+    /// An entry-by-entry product with powers; scalars come out as scalar factors.
+    pub fn hadamard(&mut self, parts: Vec<(M, Rational)>) -> M {
+        let mut number = Rational::ONE;
+        let mut scalars: Vec<(M, Rational)> = Vec::new();
+        let mut rest: Vec<(M, Rational)> = Vec::with_capacity(parts.len());
+        let mut todo: Vec<(M, Rational)> = parts.into_iter().rev().collect();
+        while let Some((m, e)) = todo.pop() {
+            match self.kind(m).clone() {
+                Kind::Product { number: n, scalars: s, chain } if !chain.is_empty() && e.is_integer() && (!n.is_one() || !s.is_empty()) => {
+                    if let Some(n) = e.to_i64().and_then(|k| n.powi(k)) {
+                        number = &number * &n;
+                        scalars.extend(s.into_iter().map(|(x, d)| (x, &d * &e)));
+                        let inner = self.product(Rational::ONE, Vec::new(), chain);
+                        todo.push((inner, e));
+                    } else {
+                        rest.push((m, e));
+                    }
+                }
+                Kind::Hadamard(inner) if e.is_integer() => {
+                    todo.extend(inner.into_iter().rev().map(|(x, d)| (x, &d * &e)));
+                }
+                _ => rest.push((m, e)),
+            }
+        }
+        let mut merged: Vec<(M, Rational)> = Vec::with_capacity(rest.len());
+        for (m, e) in rest {
+            match merged.iter_mut().find(|(x, _)| *x == m) {
+                Some((_, d)) => *d = &*d + &e,
+                None => merged.push((m, e)),
+            }
+        }
+        merged.retain(|(_, e)| !e.is_zero());
+        // numerators first, each in the order they came
+        merged.sort_by_key(|(_, e)| e.is_negative());
+        let form = merged.first().map_or(Form::Scalar, |(m, _)| self.form(*m));
+        let body = match merged.as_slice() {
+            [(m, e)] if e.is_one() => *m,
+            _ => {
+                let symmetric = merged.iter().all(|(m, _)| self.is_symmetric(*m));
+                let m = self.raw(Kind::Hadamard(merged), form);
+                if symmetric && form == Form::Matrix {
+                    self.set_symmetric(m);
+                }
+                m
+            }
+        };
+        self.product(number, scalars, vec![body])
+    }
+}

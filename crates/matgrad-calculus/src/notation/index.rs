@@ -1,0 +1,254 @@
+//! Index notation, for what no matrix expression can show: `G[p,q,i,j] = delta[j,p]*R[i,q] + delta[j,q]*R[i,p]`.
+
+use matgrad_syntax::{Name, Rational};
+
+use super::Printer;
+use super::atoms::{form_of, map_name, matrix_name};
+use super::expr::{Comparison, Form, Kind, M, Sub};
+use crate::graph::{Dim, Factor, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder};
+
+/// Deeper nesting than this is given up: the result would not be readable.
+const DEPTH_LIMIT: usize = 200;
+
+/// Sums over indices that are written out in the expression.
+#[derive(Clone, Debug)]
+pub(super) struct BoundSum {
+    pub name: Name,
+    pub dim: Dim,
+}
+
+impl Printer<'_> {
+    /// Names for the axes of a result, none of them taken by a variable or a dimension.
+    pub(super) fn index_names(&self, count: usize, split: usize) -> Vec<Name> {
+        let pools: [&[&str]; 2] = [&["p", "q", "r", "s", "u", "v", "w"], &["i", "j", "k", "l", "m", "n", "o", "h"]];
+        let mut names: Vec<Name> = Vec::new();
+        for k in 0..count {
+            let pool = if k < split { pools[0] } else { pools[1] };
+            let free = pool.iter().find(|n| !self.taken.contains(**n) && !names.iter().any(|x| &**x == **n));
+            let name = match free {
+                Some(n) => Name::from(*n),
+                None => self.fresh("i", &names),
+            };
+            names.push(name);
+        }
+        names
+    }
+
+    fn fresh(&self, stem: &str, others: &[Name]) -> Name {
+        (1..)
+            .map(|k| Name::from(format!("{stem}{k}")))
+            .find(|n| !self.taken.contains(&**n) && !others.contains(n) && !self.bound.contains(n))
+            .unwrap_or_else(|| Name::from(stem))
+    }
+
+    fn fresh_bound(&mut self) -> Name {
+        let pool = ["a", "b", "c", "d", "e", "f", "g", "h", "k", "l", "r", "s"];
+        let free = pool.iter().map(|n| Name::from(*n)).find(|n| !self.taken.contains(&**n) && !self.bound.contains(n));
+        let name = free.unwrap_or_else(|| self.fresh("s", &[]));
+        self.bound.push(name.clone());
+        name
+    }
+
+    /// The entry of a node at the given positions.
+    pub(super) fn entry_at(&mut self, id: NodeId, at: &[M], depth: usize) -> Option<M> {
+        if depth > DEPTH_LIMIT {
+            return None;
+        }
+        if at.is_empty() {
+            if let Some(m) = self.expr(id) {
+                return Some(m);
+            }
+        }
+        match self.g.node(id).clone() {
+            Node::Sum(terms, _) => {
+                let terms: Vec<(Rational, M)> = terms
+                    .iter()
+                    .map(|(c, n)| Some((c.clone(), self.entry_at(*n, at, depth + 1)?)))
+                    .collect::<Option<_>>()?;
+                return Some(self.arena.sum(terms, Form::Scalar));
+            }
+            Node::Product(p) => return self.product_at(&p, at, depth),
+            Node::Map(op, args) if self.g.rank(id) > 2 || self.expr(id).is_none() => {
+                let args: Vec<M> =
+                    args.iter().map(|a| self.entry_at(*a, at, depth + 1)).collect::<Option<_>>()?;
+                return self.map_of_entries(op, args);
+            }
+            Node::Stack(axis, parts) if self.g.rank(id) > 2 || self.expr(id).is_none() => {
+                // one term a piece, picked by a delta on the stacked position
+                let mut terms = Vec::new();
+                let mut rest = at.to_vec();
+                let position = rest.remove(axis as usize);
+                for (k, part) in parts.iter().enumerate() {
+                    if part.extent.is_some() {
+                        return None;
+                    }
+                    let inner = self.entry_at(part.node, &rest, depth + 1)?;
+                    let number = self.arena.int(k as i64 + 1);
+                    let delta = self.delta(position, number);
+                    let one = Rational::ONE;
+                    let m = self.arena.product(one.clone(), vec![(delta, one.clone()), (inner, one.clone())], vec![]);
+                    terms.push((Rational::ONE, m));
+                }
+                return Some(self.arena.sum(terms, Form::Scalar));
+            }
+            Node::Shift { offset, .. } => {
+                let offset = self.arena.size_or_number(self.g, offset);
+                let sum = self.arena.sum(vec![(Rational::ONE, at[0]), (Rational::ONE, offset)], Form::Scalar);
+                return Some(self.delta(at[1], sum));
+            }
+            Node::LeviCivita(_) => {
+                let eps = self.arena.name(&Name::from("eps"), Form::Matrix);
+                let subs = at.iter().map(|m| Sub::At(*m)).collect();
+                return Some(self.arena.raw(Kind::Index(eps, subs), Form::Scalar));
+            }
+            Node::Iota(_) => return at.first().copied(),
+            Node::Input(_) if self.g.rank(id) > 2 => {
+                let name = self.g.as_input(id)?.name.clone();
+                let m = self.arena.name(&name, Form::Matrix);
+                let subs = at.iter().map(|m| Sub::At(*m)).collect();
+                return Some(self.arena.raw(Kind::Index(m, subs), Form::Scalar));
+            }
+            Node::Matrix(op, args) if self.expr(id).is_none() => {
+                let _ = (matrix_name(op), args);
+                return None;
+            }
+            _ => {}
+        }
+        let m = self.expr(id)?;
+        Some(self.subscript(m, at))
+    }
+
+    /// `m[at…]`, with the transpose undone.
+    fn subscript(&mut self, m: M, at: &[M]) -> M {
+        let mut at = at.to_vec();
+        let mut m = m;
+        if at.is_empty() || self.arena.form(m) == Form::Scalar {
+            return m;
+        }
+        if let Kind::Transpose(inner) = self.arena.kind(m) {
+            m = *inner;
+            at.reverse();
+        }
+        if let (Kind::Product { number, scalars, chain }, true) = (self.arena.kind(m).clone(), true) {
+            if !number.is_one() || !scalars.is_empty() {
+                let body = self.arena.product(Rational::ONE, Vec::new(), chain);
+                let entry = self.subscript(body, &at);
+                return self.arena.product(number, [scalars, vec![(entry, Rational::ONE)]].concat(), Vec::new());
+            }
+        }
+        let subs = at.iter().map(|m| Sub::At(*m)).collect();
+        self.arena.raw(Kind::Index(m, subs), Form::Scalar)
+    }
+
+    fn delta(&mut self, a: M, b: M) -> M {
+        let delta = self.arena.name(&Name::from("delta"), Form::Matrix);
+        self.arena.raw(Kind::Index(delta, vec![Sub::At(a), Sub::At(b)]), Form::Scalar)
+    }
+
+    fn map_of_entries(&mut self, op: MapOp, args: Vec<M>) -> Option<M> {
+        let comparison = match op {
+            MapOp::Less => Some(Comparison::Less),
+            MapOp::LessEq => Some(Comparison::LessEq),
+            MapOp::Equal => Some(Comparison::Equal),
+            MapOp::NotEqual => Some(Comparison::NotEqual),
+            _ => None,
+        };
+        if let (Some(op), [a, b]) = (comparison, args.as_slice()) {
+            return Some(self.arena.raw(Kind::Compare(op, *a, *b), Form::Scalar));
+        }
+        match (op, args.as_slice()) {
+            (MapOp::Pow, [a, b]) => Some(self.arena.raw(Kind::Raise(*a, *b), Form::Scalar)),
+            (MapOp::Polygamma(k), [x]) if k > 1 => {
+                let k = self.arena.int(i64::from(k));
+                Some(self.arena.call("polygamma", &[k, *x], Form::Scalar))
+            }
+            _ => Some(self.arena.call(map_name(op), &args, Form::Scalar)),
+        }
+    }
+
+    fn product_at(&mut self, p: &Product, at: &[M], depth: usize) -> Option<M> {
+        let mut scalars: Vec<(M, Rational)> = Vec::new();
+        let mut place: Vec<Option<M>> = vec![None; p.dims.len()];
+        for (label, m) in p.out.iter().zip(at) {
+            match place[*label as usize] {
+                None => place[*label as usize] = Some(*m),
+                Some(first) => {
+                    let delta = self.delta(first, *m);
+                    scalars.push((delta, Rational::ONE));
+                }
+            }
+        }
+        let summed = |l: &Label| !p.out.contains(l);
+        for group in groups(&p.factors, &p.out) {
+            let mut open: Labels = Labels::new();
+            for l in group.iter().flat_map(|f| &f.labels).filter(|l| !summed(l)) {
+                if !open.contains(l) {
+                    open.push(*l);
+                }
+            }
+            let has_sum = group.iter().any(|f| f.labels.iter().any(summed));
+            if let ([f], false) = (group.as_slice(), has_sum) {
+                let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
+                let m = self.entry_at(f.node, &at, depth + 1)?;
+                scalars.push((m, f.exponent.clone()));
+                continue;
+            }
+            if open.len() <= 2 {
+                let node = ProductBuilder { coefficient: None, factors: group.clone(), dims: alive(p, &group) }
+                    .build(self.g, &open);
+                if let Some(m) = self.expr(node) {
+                    let at: Vec<M> = open.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
+                    let entry = self.subscript(m, &at);
+                    scalars.push((entry, Rational::ONE));
+                    continue;
+                }
+            }
+            let mut bound = Vec::new();
+            for f in &group {
+                for l in &f.labels {
+                    if place[*l as usize].is_none() {
+                        let name = self.fresh_bound();
+                        place[*l as usize] = Some(self.arena.name(&name, Form::Scalar));
+                        bound.push(BoundSum { name, dim: p.dims[*l as usize] });
+                    }
+                }
+            }
+            let mut parts = Vec::new();
+            for f in &group {
+                let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
+                parts.push((self.entry_at(f.node, &at, depth + 1)?, f.exponent.clone()));
+            }
+            let body = self.arena.product(Rational::ONE, parts, Vec::new());
+            let mut args = vec![body];
+            for b in &bound {
+                args.push(self.arena.name(&b.name, Form::Scalar));
+                args.push(self.arena.size_or_number(self.g, b.dim));
+            }
+            // kept as a call until it is emitted, where it becomes sum[…](…)
+            let m = self.arena.call("sum[]", &args, Form::Scalar);
+            scalars.push((m, Rational::ONE));
+        }
+        Some(self.arena.product(Rational::ONE, scalars, Vec::new()))
+    }
+
+    /// Whether matrix notation exists for the node.
+    pub(super) fn has_matrix_notation(&mut self, id: NodeId) -> bool {
+        self.g.rank(id) <= 2 && self.expr(id).is_some() && form_of(self.g.rank(id)) != Form::Row
+    }
+}
+
+/// The dimensions of a product with the labels outside a group taken out.
+fn alive(p: &Product, group: &[Factor]) -> crate::graph::Dims {
+    let mut dims = p.dims.clone();
+    for (label, dim) in dims.iter_mut().enumerate() {
+        if !group.iter().any(|f| f.labels.contains(&(label as Label))) {
+            *dim = Dim::NONE;
+        }
+    }
+    dims
+}
+
+/// Factors grouped by shared summed labels.
+fn groups(factors: &[Factor], out: &Labels) -> Vec<Vec<Factor>> {
+    crate::graph::components(factors, out)
+}

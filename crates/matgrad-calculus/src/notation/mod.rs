@@ -1,0 +1,256 @@
+//! From the graph back to the notation people write: matrix products, Kronecker products, or indices where neither is
+//! possible. The result is a syntax tree of the language, so what is printed parses.
+
+mod atoms;
+mod build;
+mod emit;
+mod expr;
+mod index;
+mod kron;
+mod net;
+
+use std::collections::BTreeSet;
+
+use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
+use rustc_hash::FxHashMap;
+
+use crate::graph::{Graph, Node, NodeId};
+use emit::Emitter;
+use expr::{Arena, Form, Kind, M};
+
+/// Expressions longer than this are printed with names for what they share.
+const SHARE_ABOVE: u32 = 3000;
+
+/// Which notation a formula needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Notation {
+    /// Matrices, vectors and scalars.
+    Matrix,
+    /// With Kronecker products, commutation or other vec matrices.
+    Kronecker,
+    /// With indices.
+    Index,
+}
+
+impl Notation {
+    /// The word in the JSON of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Notation::Matrix => "matrix",
+            Notation::Kronecker => "kronecker",
+            Notation::Index => "index",
+        }
+    }
+}
+
+/// How the axes of a tensor are to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// A vector as a column, a matrix as it is.
+    Plain,
+    /// The transpose.
+    Transposed,
+    /// Index notation whatever the number of axes; the first `split` axes are the function's.
+    Indexed {
+        /// How many axes belong to the function.
+        split: usize,
+    },
+}
+
+/// A printed tensor.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    /// The tree.
+    pub ast: Ast,
+    /// The whole of it.
+    pub root: ExprId,
+    /// For an index definition the names of the axes, each with its range where use does not fix it.
+    pub axes: Option<Vec<(Name, Option<ExprId>)>>,
+    /// Names for shared parts, in the order in which they need each other.
+    pub definitions: Vec<(Name, ExprId)>,
+    /// Which notation it is.
+    pub notation: Notation,
+}
+
+/// What the printer remembers between prints of one graph.
+#[derive(Clone, Default)]
+pub struct Memory {
+    arena: Arena,
+    memo: FxHashMap<NodeId, Option<M>>,
+}
+
+/// The printer at work.
+pub(crate) struct Printer<'g> {
+    pub g: &'g mut Graph,
+    pub arena: Arena,
+    memo: FxHashMap<NodeId, Option<M>>,
+    taken: BTreeSet<Name>,
+    bound: Vec<Name>,
+}
+
+impl<'g> Printer<'g> {
+    fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
+        Self { g, arena: memory.arena, memo: memory.memo, taken, bound: Vec::new() }
+    }
+
+    fn into_memory(self) -> Memory {
+        Memory { arena: self.arena, memo: self.memo }
+    }
+}
+
+/// The printed length of a node without spaces; of a tensor with more axes than a matrix, of its entry.
+pub fn length(g: &mut Graph, memory: &mut Memory, node: NodeId) -> u32 {
+    let mut printer = Printer::new(g, std::mem::take(memory), BTreeSet::new());
+    let m = if printer.g.rank(node) <= 2 { printer.expr(node) } else { None };
+    let length = match m {
+        Some(m) => printer.arena.length(m),
+        None => {
+            let names = printer.index_names(printer.g.rank(node), 2);
+            let at: Vec<M> = names.iter().map(|n| printer.arena.name(n, Form::Scalar)).collect();
+            match printer.entry_at(node, &at, 0) {
+                // indices are harder to read than matrices
+                Some(m) => printer.arena.length(m).saturating_add(1000),
+                None => u32::MAX / 2,
+            }
+        }
+    };
+    *memory = printer.into_memory();
+    length
+}
+
+/// Writes a tensor. `taken` are the names of variables and dimensions, which indices must not hide. `None` where no
+/// notation can show it.
+pub fn write(
+    g: &mut Graph,
+    memory: &mut Memory,
+    node: NodeId,
+    arrangement: Arrangement,
+    taken: &BTreeSet<Name>,
+) -> Option<Formula> {
+    let mut printer = Printer::new(g, std::mem::take(memory), taken.clone());
+    let formula = printer.formula(node, arrangement);
+    *memory = printer.into_memory();
+    formula
+}
+
+impl Printer<'_> {
+    fn formula(&mut self, node: NodeId, arrangement: Arrangement) -> Option<Formula> {
+        let indexed = match arrangement {
+            Arrangement::Indexed { split } => Some(split),
+            _ if self.has_matrix_notation(node) => None,
+            _ => Some(self.g.rank(node)),
+        };
+        let Some(split) = indexed else {
+            let m = self.expr(node)?;
+            let m = if arrangement == Arrangement::Transposed { self.arena.transpose(m) } else { m };
+            let notation = self.notation(m);
+            return Some(self.finish(m, None, notation));
+        };
+        let transposed = arrangement == Arrangement::Transposed && self.g.rank(node) == 2;
+        let node = if transposed { self.g.transpose(node) } else { node };
+        let names = self.index_names(self.g.rank(node), split);
+        self.bound.clone_from(&names);
+        let at: Vec<M> = names.iter().map(|n| self.arena.name(n, Form::Scalar)).collect();
+        let m = self.entry_at(node, &at, 0)?;
+        Some(self.finish(m, Some((node, names)), Notation::Index))
+    }
+
+    fn notation(&self, root: M) -> Notation {
+        let mut todo = vec![root];
+        let mut seen: FxHashMap<M, ()> = FxHashMap::default();
+        let mut notation = Notation::Matrix;
+        while let Some(m) = todo.pop() {
+            if seen.insert(m, ()).is_some() {
+                continue;
+            }
+            match self.arena.kind(m) {
+                Kind::Call(name, _, _) if &**name == "sum[]" => return Notation::Index,
+                Kind::Kron(..) => notation = Notation::Kronecker,
+                Kind::Call(name, _, _) if matches!(&**name, "commutation" | "duplication" | "elimination" | "vec") => {
+                    notation = Notation::Kronecker;
+                }
+                _ => {}
+            }
+            emit::children(self.arena.kind(m), |c| todo.push(c));
+        }
+        notation
+    }
+
+    fn finish(&mut self, root: M, axes: Option<(NodeId, Vec<Name>)>, notation: Notation) -> Formula {
+        let shared = if self.arena.length(root) > SHARE_ABOVE { self.shared_parts(root) } else { Vec::new() };
+        let dims = axes.as_ref().map(|(node, _)| self.g.axes(*node).clone());
+        let mut emitter =
+            Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
+        let mut definitions = Vec::new();
+        for (k, m) in shared.into_iter().enumerate() {
+            let body = emitter.emit(m);
+            let name = (0..)
+                .map(|extra| Name::from(if extra == 0 { format!("w{}", k + 1) } else { format!("w{}_{extra}", k + 1) }))
+                .find(|n| !self.taken.contains(n))
+                .unwrap_or_else(|| Name::from("w"));
+            let id = emitter.ast.add(ExprKind::Name(name.clone()));
+            emitter.done.insert(m, id);
+            definitions.push((name, body));
+        }
+        let root = emitter.emit(root);
+        let axes = axes.map(|(_, names)| {
+            let fixed = fixed_by_use(&emitter.ast);
+            let dims = dims.unwrap_or_default();
+            names
+                .into_iter()
+                .zip(dims)
+                .map(|(name, dim)| {
+                    let range = (!fixed.contains(&name)).then(|| emitter.dim(dim));
+                    (name, range)
+                })
+                .collect()
+        });
+        Formula { ast: emitter.ast, root, axes, definitions, notation }
+    }
+
+    /// Parts that occur more than once and are worth a name.
+    fn shared_parts(&self, root: M) -> Vec<M> {
+        let mut uses: FxHashMap<M, u32> = FxHashMap::default();
+        let mut todo = vec![root];
+        while let Some(m) = todo.pop() {
+            emit::children(self.arena.kind(m), |c| {
+                let count = uses.entry(c).or_insert(0);
+                *count += 1;
+                if *count == 1 {
+                    todo.push(c);
+                }
+            });
+        }
+        let mut parts: Vec<M> = uses
+            .into_iter()
+            .filter(|(m, count)| *count > 1 && self.arena.length(*m) > 8 && self.arena.form(*m) != Form::Row)
+            .map(|(m, _)| m)
+            .collect();
+        parts.sort_unstable();
+        parts
+    }
+}
+
+/// Index names that stand as a bare subscript of an array, which fixes their range.
+fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
+    let mut fixed = BTreeSet::new();
+    for k in 0..ast.len() {
+        let ExprKind::Index(base, subs) = ast.kind(ExprId(k as u32)) else { continue };
+        if matches!(ast.kind(*base), ExprKind::Name(n) if &**n == "delta" || &**n == "eps") {
+            continue;
+        }
+        for s in subs {
+            if let Subscript::At(at) = s {
+                if let ExprKind::Name(name) = ast.kind(*at) {
+                    fixed.insert(name.clone());
+                }
+            }
+        }
+    }
+    fixed
+}
+
+/// Whether the node is an input, for callers that print names only.
+pub fn is_input(g: &Graph, node: NodeId) -> bool {
+    matches!(g.node(node), Node::Input(_))
+}
