@@ -1,0 +1,130 @@
+//! Directional derivatives of any order: nested duals through the evaluator, or differences where duals do not pass.
+
+use crate::abstracts::Body;
+use crate::error::{EvalError, Result};
+use crate::machine::Machine;
+use crate::problem::Model;
+use crate::program::Id;
+use crate::scalar::{Dual, Scalar};
+use crate::value::{Array, Value};
+
+/// A number that carries one step in each of its directions.
+pub(crate) trait Lift: Scalar {
+    /// `x` with the steps `step(0)`, `step(1)`, ….
+    fn lift(x: f64, step: &dyn Fn(usize) -> f64) -> Self;
+    /// The coefficient of the product of all steps.
+    fn top(self) -> f64;
+}
+
+impl Lift for f64 {
+    fn lift(x: f64, _: &dyn Fn(usize) -> f64) -> Self {
+        x
+    }
+    fn top(self) -> f64 {
+        self
+    }
+}
+
+impl<T: Lift> Lift for Dual<T> {
+    fn lift(x: f64, step: &dyn Fn(usize) -> f64) -> Self {
+        Dual { re: T::lift(x, step), eps: T::new(step(T::ORDER)) }
+    }
+    fn top(self) -> f64 {
+        self.eps.top()
+    }
+}
+
+/// The value as an array; a constant without size is none.
+pub(crate) fn dense<T: Scalar>(value: &Value<T>) -> Result<&Array<T>> {
+    value.dense()
+}
+
+/// Evaluates the target of a model in directions.
+pub(crate) struct Directional<'m, T> {
+    model: &'m Model,
+    machine: Machine<'m, T>,
+    plain: Machine<'m, f64>,
+}
+
+impl<'m, T: Lift> Directional<'m, T> {
+    pub(crate) fn new(model: &'m Model, bodies: &'m [Body]) -> Self {
+        Self {
+            model,
+            machine: Machine::new(&model.program, bodies, Vec::new()),
+            plain: Machine::new(&model.program, bodies, Vec::new()),
+        }
+    }
+
+    /// `D^k F(x)[steps]`, where k is the order of `T`.
+    pub(crate) fn at(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
+        let wrt = self.model.wrt;
+        let lifted = inputs.iter().enumerate().map(|(k, input)| {
+            if k != wrt {
+                return input.map(T::new);
+            }
+            let mut at = 0;
+            input.map(|x| {
+                let entry = at;
+                at += 1;
+                T::lift(x, &|k| steps.get(k).and_then(|step| step.get(entry)).copied().unwrap_or(0.0))
+            })
+        });
+        self.machine.set_inputs(lifted.collect());
+        let value = dense(self.machine.eval(self.model.target)?)?;
+        if !value.is_finite() {
+            return Err(EvalError::domain("the function or its derivative is not finite there"));
+        }
+        Ok(value.map(T::top))
+    }
+
+    /// The same by central differences with extrapolation.
+    pub(crate) fn by_differences(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
+        differences(&mut self.plain, self.model.wrt, self.model.target, inputs, steps)
+    }
+}
+
+/// Central differences in every direction at step widths h, h/2, h/4, extrapolated to 0.
+fn differences(
+    machine: &mut Machine<'_, f64>,
+    wrt: usize,
+    target: Id,
+    inputs: &[Array],
+    steps: &[&[f64]],
+) -> Result<Array> {
+    let order = steps.len() as i32;
+    let mut rows: Vec<Array> = Vec::new();
+    let first = [1.0, 2e-2, 4e-2, 8e-2][steps.len().min(3)];
+    for level in 0..4 {
+        let h = first * 0.5f64.powi(level);
+        let mut sum: Option<Array> = None;
+        for signs in 0..1u32 << steps.len() {
+            let mut moved = inputs.to_vec();
+            let mut sign = 1.0;
+            for (k, step) in steps.iter().enumerate() {
+                let direction = if signs >> k & 1 == 0 { 1.0 } else { -1.0 };
+                sign *= direction;
+                for (x, d) in moved[wrt].data_mut().iter_mut().zip(*step) {
+                    *x += direction * h * d;
+                }
+            }
+            machine.set_inputs(moved);
+            let term = dense(machine.eval(target)?)?.scale(sign);
+            sum = Some(match sum {
+                Some(sum) => sum.zip(&term, |x, y| x + y),
+                None => term,
+            });
+        }
+        let Some(sum) = sum else { break };
+        rows.push(sum.scale((2.0 * h).powi(order).recip()));
+        // Neville's scheme in h²
+        for k in (0..rows.len() - 1).rev() {
+            let factor = 4f64.powi((rows.len() - 1 - k) as i32);
+            rows[k] = rows[k + 1].zip(&rows[k], |fine, coarse| (factor * fine - coarse) / (factor - 1.0));
+        }
+    }
+    let Some(best) = rows.into_iter().next() else { return Err(EvalError::shape("nothing to differentiate")) };
+    if best.is_finite() { Ok(best) } else { Err(EvalError::domain("the function is not finite there")) }
+}
+
+/// How wrong [`Directional::by_differences`] may be, relatively.
+pub(crate) const DIFFERENCE_TOLERANCE: f64 = 2e-5;

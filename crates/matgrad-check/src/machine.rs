@@ -1,0 +1,489 @@
+//! Evaluates a [`Program`] at one point, over any [`Scalar`], on an explicit stack.
+
+use matgrad_syntax::{BinaryOp, Reducer};
+use smallvec::SmallVec;
+
+use crate::abstracts::Body;
+use crate::error::{ErrorKind, EvalError, Result};
+use crate::functions;
+use crate::operators;
+use crate::program::{Id, Loop, LoopKind, Op, Program, Source, Use};
+use crate::scalar::Scalar;
+use crate::value::{Array, MAX_ENTRIES, Value};
+
+/// Nodes computed in one evaluation before it is given up.
+const MAX_STEPS: u64 = 20_000_000;
+
+enum Task {
+    /// Make the value of a node known.
+    Eval(Id),
+    /// Its arguments are known.
+    Compute(Id),
+    /// A loop: find its ranges.
+    Start(Id),
+    /// What the ranges need is known.
+    Begin(Id),
+    /// The condition of the running loop is known.
+    Test,
+    /// The body of the running loop is known.
+    Take,
+}
+
+/// A loop under way.
+struct Running<T> {
+    id: Id,
+    index: u32,
+    low: SmallVec<[i64; 4]>,
+    high: SmallVec<[i64; 4]>,
+    at: SmallVec<[i64; 4]>,
+    sum: Option<Value<T>>,
+    terms: Vec<Value<T>>,
+    /// What `fold` and `map` run over.
+    items: Vec<Value<T>>,
+    step: usize,
+}
+
+/// The values of a program's nodes at one point.
+pub(crate) struct Machine<'p, T> {
+    program: &'p Program,
+    bodies: &'p [Body],
+    inputs: Vec<Array<T>>,
+    cells: Vec<Value<T>>,
+    /// When each cell was computed: good while it equals the stamp of the node's innermost binder.
+    stamps: Vec<u64>,
+    binder_stamps: Vec<u64>,
+    active: Vec<bool>,
+    clock: u64,
+    steps: u64,
+    tasks: Vec<Task>,
+    loops: Vec<Running<T>>,
+}
+
+impl<'p, T: Scalar> Machine<'p, T> {
+    /// A machine at the point where input `k` has the value `inputs[k]`.
+    pub(crate) fn new(program: &'p Program, bodies: &'p [Body], inputs: Vec<Array<T>>) -> Self {
+        let binders = program.binders.len();
+        Self {
+            program,
+            bodies,
+            inputs,
+            cells: vec![Value::Eye(T::ZERO); program.len()],
+            stamps: vec![0; program.len()],
+            binder_stamps: vec![1; binders],
+            active: vec![false; binders],
+            clock: 1,
+            steps: 0,
+            tasks: Vec::new(),
+            loops: Vec::new(),
+        }
+    }
+
+    /// Moves on to another point.
+    pub(crate) fn set_inputs(&mut self, inputs: Vec<Array<T>>) {
+        self.inputs = inputs;
+        self.clock += 1;
+        self.binder_stamps[0] = self.clock;
+        self.steps = 0;
+    }
+
+    /// The value of a node.
+    pub(crate) fn eval(&mut self, root: Id) -> Result<&Value<T>> {
+        self.tasks.clear();
+        self.loops.clear();
+        self.active.fill(false);
+        self.tasks.push(Task::Eval(root));
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Eval(id) => self.visit(id)?,
+                Task::Compute(id) => self.compute(id)?,
+                Task::Start(id) => self.start(id)?,
+                Task::Begin(id) => self.begin(id)?,
+                Task::Test => self.test()?,
+                Task::Take => self.take()?,
+            }
+        }
+        Ok(&self.cells[root as usize])
+    }
+
+    fn is_known(&self, id: Id) -> bool {
+        self.stamps[id as usize] == self.binder_stamps[self.program.node(id).level as usize]
+    }
+
+    fn store(&mut self, id: Id, value: Value<T>) {
+        self.cells[id as usize] = value;
+        self.stamps[id as usize] = self.binder_stamps[self.program.node(id).level as usize];
+    }
+
+    fn visit(&mut self, id: Id) -> Result<()> {
+        if self.is_known(id) {
+            return Ok(());
+        }
+        if let Op::Loop(_) = self.program.node(id).op {
+            self.tasks.push(Task::Start(id));
+            return Ok(());
+        }
+        let args = self.program.args(id);
+        if args.is_empty() {
+            return self.compute(id);
+        }
+        self.tasks.push(Task::Compute(id));
+        for arg in args.iter().rev() {
+            if !self.is_known(*arg) {
+                self.tasks.push(Task::Eval(*arg));
+            }
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, id: Id) -> Result<()> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(EvalError::new(ErrorKind::Limit, "the expression takes too long to check"));
+        }
+        let value = self.value_of(id)?;
+        self.store(id, value);
+        Ok(())
+    }
+
+    fn value_of(&self, id: Id) -> Result<Value<T>> {
+        let program = self.program;
+        let args: SmallVec<[&Value<T>; 4]> = program.args(id).iter().map(|arg| &self.cells[*arg as usize]).collect();
+        Ok(match (&program.node(id).op, args.as_slice()) {
+            (Op::Number(bits), _) => Value::number(f64::from_bits(*bits)),
+            (Op::Identity, _) => Value::Eye(T::ONE),
+            (Op::Input(k), _) => match self.inputs.get(*k as usize) {
+                Some(input) => Value::Dense(input.clone()),
+                None => return Err(EvalError::new(ErrorKind::Unknown, "a variable has no value")),
+            },
+            (Op::Neg, [a]) => match a {
+                Value::Dense(array) => Value::Dense(array.map(|x| -x)),
+                Value::Eye(x) => Value::Eye(-*x),
+                Value::Fill(x, form) => Value::Fill(-*x, *form),
+            },
+            (Op::Transpose, [a]) => operators::transpose(a)?,
+            (Op::Binary(op), [a, b]) => operators::binary(*op, a, b)?,
+            (Op::Call(function), args) => functions::call(*function, args)?,
+            (Op::Abstract { function, derivative }, args) => match self.bodies.get(*function as usize) {
+                Some(body) => Value::Dense(body.value(derivative, args)?),
+                None => return Err(EvalError::new(ErrorKind::Unknown, "an abstract function has no body")),
+            },
+            (Op::Subscript(subs), [base, args @ ..]) => operators::subscript(base, subs, args)?,
+            (Op::Delta, args) => operators::delta(args)?,
+            (Op::Eps, args) => operators::levi_civita(args)?,
+            (Op::Column, args) => operators::column(args)?,
+            (Op::Rows(lengths), args) => operators::rows(lengths, args)?,
+            (Op::Binder(binder), _) => {
+                let name = &program.binders[*binder as usize].name;
+                return Err(EvalError::shape(format!("index {name} is used where it has no value")));
+            }
+            _ => return Err(EvalError::shape("wrong number of arguments")),
+        })
+    }
+
+    fn running_loop(&self, id: Id) -> Option<&'p Loop> {
+        match self.program.node(id).op {
+            Op::Loop(index) => self.program.loops.get(index as usize),
+            _ => None,
+        }
+    }
+
+    fn bind(&mut self, binder: u32, value: Value<T>) {
+        self.clock += 1;
+        self.binder_stamps[binder as usize] = self.clock;
+        let node = self.program.binders[binder as usize].node as usize;
+        self.cells[node] = value;
+        self.stamps[node] = self.clock;
+    }
+
+    /// Whether a base may be evaluated now; an index that does not run yet is set to 1, which shapes do not notice.
+    fn prepare(&mut self, base: Id) -> bool {
+        for dep in self.program.deps(base) {
+            if !self.active[*dep as usize] {
+                if !self.program.binders[*dep as usize].is_index {
+                    return false;
+                }
+                self.bind(*dep, Value::number(1.0));
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, id: Id) -> Result<()> {
+        let Some(item) = self.running_loop(id) else { return Ok(()) };
+        self.tasks.push(Task::Begin(id));
+        for arg in self.program.args(id) {
+            self.tasks.push(Task::Eval(*arg));
+        }
+        for binder in &item.binders {
+            for source in &self.program.binders[*binder as usize].sources {
+                let needed = match source {
+                    Source::Axis(usage) => usage.base,
+                    Source::End(end) => *end,
+                    Source::Count(_) | Source::Same(_) => continue,
+                };
+                if self.prepare(needed) {
+                    self.tasks.push(Task::Eval(needed));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// First and last value of an index.
+    fn range(&self, binder: u32) -> Result<(i64, i64)> {
+        let name = &self.program.binders[binder as usize].name;
+        let mut found: Option<(i64, i64)> = None;
+        let mut plain: Option<i64> = None;
+        for source in &self.program.binders[binder as usize].sources {
+            match source {
+                Source::Axis(usage) => {
+                    let Some((low, high)) = self.axis_range(usage) else { continue };
+                    if usage.coefficient == 1.0 && usage.offset == 0.0 {
+                        if plain.is_some_and(|other| other != high) {
+                            let other = plain.unwrap_or(0);
+                            return Err(EvalError::shape(format!("index {name} has ranges {other} and {high}")));
+                        }
+                        plain = Some(high);
+                    }
+                    let (l, h) = found.unwrap_or((1, i64::MAX));
+                    found = Some((l.max(low), h.min(high)));
+                }
+                _ if found.is_some() => break,
+                Source::End(end) => {
+                    if self.is_known(*end) {
+                        found = Some((1, operators::whole(&self.cells[*end as usize])?));
+                    }
+                }
+                Source::Count(count) => found = Some((1, *count)),
+                Source::Same(other) => found = self.running_range(*other),
+            }
+        }
+        found.ok_or_else(|| EvalError::shape(format!("the range of index {name} does not follow from use")))
+    }
+
+    fn axis_range(&self, usage: &Use) -> Option<(i64, i64)> {
+        if !self.is_known(usage.base) {
+            return None;
+        }
+        let base = self.cells[usage.base as usize].dense().ok()?;
+        let size =
+            if usage.subscripts == 1 && base.rank() == 2 { base.len() } else { *base.shape().get(usage.axis)? };
+        let (a, c) = (usage.coefficient, usage.offset);
+        if a == 0.0 {
+            return None;
+        }
+        let (first, last) = ((1.0 - c) / a, (size as f64 - c) / a);
+        let (low, high) = if a > 0.0 { (first, last) } else { (last, first) };
+        Some((((low - 1e-9).ceil() as i64).max(1), (high + 1e-9).floor() as i64))
+    }
+
+    fn running_range(&self, binder: u32) -> Option<(i64, i64)> {
+        self.loops.iter().rev().find_map(|running| {
+            let item = self.running_loop(running.id)?;
+            let k = item.binders.iter().position(|b| *b == binder)?;
+            Some((*running.low.get(k)?, *running.high.get(k)?))
+        })
+    }
+
+    fn begin(&mut self, id: Id) -> Result<()> {
+        let (Some(item), Op::Loop(index)) = (self.running_loop(id), &self.program.node(id).op) else { return Ok(()) };
+        let mut running = Running {
+            id,
+            index: *index,
+            low: SmallVec::new(),
+            high: SmallVec::new(),
+            at: SmallVec::new(),
+            sum: None,
+            terms: Vec::new(),
+            items: Vec::new(),
+            step: 0,
+        };
+        match item.kind {
+            LoopKind::Reduce(_) | LoopKind::Tabulate => {
+                let mut count: usize = 1;
+                for binder in &item.binders {
+                    let (low, high) = self.range(*binder)?;
+                    let name = &self.program.binders[*binder as usize].name;
+                    if item.kind == LoopKind::Tabulate && low != 1 {
+                        return Err(EvalError::shape(format!("index {name} of a definition does not start at 1")));
+                    }
+                    count = count.saturating_mul(usize::try_from(high - low + 1).unwrap_or(0));
+                    running.low.push(low);
+                    running.high.push(high);
+                }
+                if count > MAX_ENTRIES {
+                    return Err(EvalError::new(ErrorKind::Limit, "an index runs too far to check"));
+                }
+                running.at = running.low.clone();
+                self.loops.push(running);
+                if count == 0 {
+                    return self.finish();
+                }
+            }
+            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
+                let Some(over) = item.over else { return Ok(()) };
+                let over = self.cells[over as usize].dense()?;
+                if over.rank() != 2 {
+                    return Err(EvalError::shape("a recurrence runs over a vector or the rows of a matrix"));
+                }
+                running.items = if over.is_vector() && item.kind != LoopKind::Map || over.cols() == 1 {
+                    over.data().iter().map(|x| Value::scalar(*x)).collect()
+                } else {
+                    let row = |i: usize| (0..over.cols()).map(|j| over.at(i, j)).collect();
+                    (0..over.rows()).map(|i| Value::Dense(Array::column(row(i)))).collect()
+                };
+                running.sum = item.init.map(|init| self.cells[init as usize].clone());
+                let empty = running.items.is_empty();
+                self.loops.push(running);
+                if empty {
+                    return self.finish();
+                }
+            }
+        }
+        for binder in &item.binders {
+            self.active[*binder as usize] = true;
+        }
+        self.round(0)
+    }
+
+    /// Binds what changed, from binder `from` on, and evaluates condition and body.
+    fn round(&mut self, from: usize) -> Result<()> {
+        let Some(running) = self.loops.last() else { return Ok(()) };
+        let item = &self.program.loops[running.index as usize];
+        match item.kind {
+            LoopKind::Reduce(_) | LoopKind::Tabulate => {
+                for k in from..item.binders.len() {
+                    let at = self.loops.last().map_or(1, |running| running.at[k]);
+                    self.bind(item.binders[k], Value::number(at as f64));
+                }
+            }
+            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
+                let (state, x) = (running.sum.clone(), running.items.get(running.step).cloned());
+                let values = state.into_iter().chain(x);
+                for (binder, value) in item.binders.iter().zip(values) {
+                    self.bind(*binder, value);
+                }
+            }
+        }
+        match item.condition {
+            Some(condition) => {
+                self.tasks.push(Task::Test);
+                self.tasks.push(Task::Eval(condition));
+            }
+            None => {
+                self.tasks.push(Task::Take);
+                self.tasks.push(Task::Eval(item.body));
+            }
+        }
+        Ok(())
+    }
+
+    fn test(&mut self) -> Result<()> {
+        let Some(running) = self.loops.last() else { return Ok(()) };
+        let item = &self.program.loops[running.index as usize];
+        let Some(condition) = item.condition else { return Ok(()) };
+        if self.cells[condition as usize].need_scalar()?.re() == 0.0 {
+            return self.advance();
+        }
+        self.tasks.push(Task::Take);
+        self.tasks.push(Task::Eval(item.body));
+        Ok(())
+    }
+
+    fn take(&mut self) -> Result<()> {
+        let Some(running) = self.loops.last_mut() else { return Ok(()) };
+        let item = &self.program.loops[running.index as usize];
+        let value = &self.cells[item.body as usize];
+        match item.kind {
+            LoopKind::Reduce(Reducer::Sum) => {
+                running.sum = Some(match running.sum.take() {
+                    Some(sum) => operators::binary(BinaryOp::Add, &sum, value)?,
+                    None => value.clone(),
+                });
+            }
+            LoopKind::Reduce(_) | LoopKind::Map => running.terms.push(value.clone()),
+            LoopKind::Tabulate => running.terms.push(Value::scalar(value.need_scalar()?)),
+            LoopKind::Fold => running.sum = Some(value.clone()),
+            LoopKind::Scan => {
+                running.terms.push(value.clone());
+                running.sum = Some(value.clone());
+            }
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        let Some(running) = self.loops.last_mut() else { return Ok(()) };
+        let item = &self.program.loops[running.index as usize];
+        match item.kind {
+            LoopKind::Tabulate => {
+                // the first index fastest, as entries are stored; the outer ones then restart the inner
+                for k in 0..running.at.len() {
+                    if running.at[k] < running.high[k] {
+                        running.at[k] += 1;
+                        return self.round(0);
+                    }
+                    running.at[k] = running.low[k];
+                }
+                self.finish()
+            }
+            LoopKind::Reduce(_) => {
+                for k in (0..running.at.len()).rev() {
+                    if running.at[k] < running.high[k] {
+                        running.at[k] += 1;
+                        return self.round(k);
+                    }
+                    running.at[k] = running.low[k];
+                }
+                self.finish()
+            }
+            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
+                running.step += 1;
+                if running.step < running.items.len() { self.round(0) } else { self.finish() }
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let Some(running) = self.loops.pop() else { return Ok(()) };
+        let item = &self.program.loops[running.index as usize];
+        for binder in &item.binders {
+            self.active[*binder as usize] = false;
+        }
+        let value = match item.kind {
+            LoopKind::Reduce(Reducer::Sum) => running.sum.unwrap_or_else(|| Value::number(0.0)),
+            LoopKind::Reduce(reducer) => functions::reduce_terms(reducer, &running.terms)?,
+            LoopKind::Tabulate => {
+                let shape: SmallVec<[usize; 4]> =
+                    running.high.iter().map(|high| usize::try_from(*high).unwrap_or(0)).collect();
+                let data: Vec<T> = running.terms.iter().filter_map(Value::as_scalar).collect();
+                match Array::new(&shape, data) {
+                    Some(array) => Value::Dense(array),
+                    None => return Err(EvalError::shape("an index definition has no entries")),
+                }
+            }
+            LoopKind::Fold => running.sum.unwrap_or_else(|| Value::number(0.0)),
+            LoopKind::Scan | LoopKind::Map => Value::Dense(stacked(&running.terms)?),
+        };
+        self.store(running.id, value);
+        Ok(())
+    }
+}
+
+/// Vectors as the rows of a matrix.
+fn stacked<T: Scalar>(terms: &[Value<T>]) -> Result<Array<T>> {
+    let mut rows = Vec::with_capacity(terms.len());
+    for term in terms {
+        let row = term.dense()?;
+        if !row.is_vector() {
+            return Err(EvalError::shape("the states that scan or map stacks are scalars or vectors"));
+        }
+        rows.push(row);
+    }
+    let width = rows.first().map_or(0, |row| row.len());
+    if rows.iter().any(|row| row.len() != width) {
+        return Err(EvalError::shape("the states that scan or map stacks have different lengths"));
+    }
+    let entries = (0..width).flat_map(|j| rows.iter().map(move |row| row.data()[j]));
+    Ok(Array::matrix(rows.len(), width, entries))
+}

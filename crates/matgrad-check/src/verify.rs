@@ -1,0 +1,624 @@
+//! Is an answer right? Points of the domain, random directions, one number each way.
+
+use std::collections::BTreeMap;
+
+use matgrad_syntax::{Attribute, Name};
+
+use crate::abstracts::Body;
+use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
+use crate::error::{ErrorKind, EvalError, Result};
+use crate::layout::{Arrangement, Layout, arrangement};
+use crate::machine::Machine;
+use crate::problem::{Answer, Model, Problem};
+use crate::rng::Rng;
+use crate::sample::{Family, draw};
+use crate::scalar::Dual;
+use crate::value::{Array, Value, show, two_axes};
+
+/// What the derivative by a variable with structure means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// Every entry moves by itself.
+    #[default]
+    Free,
+    /// An entry moves with those that the structure ties to it: X[i,j] together with X[j,i] of a symmetric X.
+    Entries,
+    /// The answer lies in the structure's tangent space and gives df for every step in it.
+    Tangent,
+}
+
+/// How thorough a check is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// How many points.
+    pub points: usize,
+    /// How many random directions at each.
+    pub directions: usize,
+    /// Where the random numbers start.
+    pub seed: u64,
+    /// The largest relative error that passes.
+    pub tolerance: f64,
+    /// What structure means.
+    pub convention: Convention,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { points: 3, directions: 1, seed: 1, tolerance: 1e-8, convention: Convention::Free }
+    }
+}
+
+/// An entry where an answer is wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mismatch {
+    /// Its place in the arranged derivative, from 1; empty where the shapes already differ.
+    pub index: Vec<usize>,
+    /// What the answer says there.
+    pub got: f64,
+    /// What is right.
+    pub want: f64,
+    /// The same in words.
+    pub message: String,
+}
+
+/// The outcome of a check.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// At how many points the answer was compared.
+    pub points: usize,
+    /// The largest relative error met.
+    pub max_relative_error: f64,
+    /// The function has values, but the answer has none at any point tried (it inverts what is singular, say).
+    pub singular: bool,
+    /// Where it is wrong.
+    pub failure: Option<Mismatch>,
+    /// Why there was nothing to compare.
+    pub error: Option<EvalError>,
+    /// What to know about the points: their family, how the truth was found.
+    pub note: String,
+    /// The sizes used.
+    pub dims: BTreeMap<Name, usize>,
+}
+
+impl Verdict {
+    /// Whether the answer was compared and found right.
+    pub fn is_right(&self) -> bool {
+        self.points > 0 && self.failure.is_none() && self.error.is_none() && !self.singular
+    }
+}
+
+/// Compares an answer with an independent derivative of the original function at random points.
+pub fn verify(problem: &Problem, answer: &Answer, options: &Options) -> Verdict {
+    match answer.order {
+        1 => verify_order::<Dual<f64>>(problem, answer, options),
+        2 => verify_order::<Dual<Dual<f64>>>(problem, answer, options),
+        3 => verify_order::<Dual<Dual<Dual<f64>>>>(problem, answer, options),
+        _ => {
+            let error = EvalError::new(ErrorKind::Limit, "only orders 1, 2 and 3 are checked");
+            Verdict { error: Some(error), ..Verdict::default() }
+        }
+    }
+}
+
+fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) -> Verdict {
+    let mut best = Verdict {
+        error: Some(EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit")),
+        ..Verdict::default()
+    };
+    for dims in problem.assignments().into_iter().take(16) {
+        let verdict = match Model::new(problem, &dims, std::slice::from_ref(answer)) {
+            Ok(model) => check_model::<T>(&model, answer, options),
+            Err(error) => Verdict { error: Some(error), ..Verdict::default() },
+        };
+        let verdict = Verdict { dims, ..verdict };
+        let retry = verdict.singular
+            || verdict
+                .error
+                .as_ref()
+                .is_some_and(|error| error.depends_on_numbers() || matches!(error.kind, ErrorKind::Subscript));
+        if !retry {
+            return verdict;
+        }
+        // a singular answer says more than a function without values
+        if best.error.is_some() || verdict.singular {
+            best = verdict;
+        }
+    }
+    best
+}
+
+/// A step of the variable and the weights that an answer is contracted with to say what it predicts.
+pub(crate) struct Direction {
+    pub step: Vec<f64>,
+    pub weights: Vec<f64>,
+}
+
+/// A point of the domain where function and answer have values.
+pub(crate) struct Point {
+    pub inputs: Vec<Array>,
+    pub family: Family,
+}
+
+/// Bodies of the abstract functions, around `offset`.
+pub(crate) fn bodies(model: &Model, offset: f64, seed: u64) -> Vec<Body> {
+    let mut rng = Rng::new(seed ^ 0xabcd);
+    model.functions.iter().map(|f| Body::random(f.arguments, &f.codomain, offset, &mut rng)).collect()
+}
+
+pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng) -> Vec<Array> {
+    model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect()
+}
+
+fn check_model<T: Lift>(model: &Model, answer: &Answer, options: &Options) -> Verdict {
+    // a function under a logarithm has to be positive
+    let mut verdict = Verdict::default();
+    for offset in [0.5, 4.0] {
+        let bodies = bodies(model, offset, options.seed);
+        verdict = Check::<T>::new(model, &bodies, answer, options).run();
+        let retry = verdict.error.as_ref().is_some_and(EvalError::depends_on_numbers);
+        if model.functions.is_empty() || !retry {
+            break;
+        }
+    }
+    verdict
+}
+
+struct Check<'m, T> {
+    model: &'m Model,
+    answer: &'m Answer<'m>,
+    options: &'m Options,
+    truth: Directional<'m, T>,
+    plain: Machine<'m, f64>,
+    rng: Rng,
+    verdict: Verdict,
+    family: Family,
+    symmetric: bool,
+    differences: bool,
+}
+
+enum Outcome {
+    Compared(f64, Point, Array),
+    Misshapen(Mismatch),
+    Failed(EvalError),
+    /// The function has a value, the answer has none.
+    NoAnswer(EvalError),
+}
+
+impl<'m, T: Lift> Check<'m, T> {
+    fn new(model: &'m Model, bodies: &'m [Body], answer: &'m Answer<'m>, options: &'m Options) -> Self {
+        Self {
+            model,
+            answer,
+            options,
+            truth: Directional::new(model, bodies),
+            plain: Machine::new(&model.program, bodies, Vec::new()),
+            rng: Rng::new(options.seed),
+            verdict: Verdict::default(),
+            family: Family::General,
+            symmetric: false,
+            differences: false,
+        }
+    }
+
+    fn run(mut self) -> Verdict {
+        for _ in 0..self.options.points {
+            match self.point() {
+                Outcome::Compared(error, point, value) => {
+                    let tolerance = self.tolerance();
+                    self.verdict.points += 1;
+                    // `!(a <= b)` also holds for nan
+                    if !(error <= self.verdict.max_relative_error) {
+                        self.verdict.max_relative_error = error;
+                    }
+                    if !(error <= tolerance) {
+                        self.verdict.failure = Some(self.first_difference(&point, &value));
+                        break;
+                    }
+                }
+                Outcome::Misshapen(mismatch) => {
+                    self.verdict.points += 1;
+                    self.verdict.failure = Some(mismatch);
+                    break;
+                }
+                Outcome::Failed(error) => {
+                    self.verdict.error = Some(error);
+                    break;
+                }
+                Outcome::NoAnswer(error) => {
+                    self.verdict.singular = true;
+                    self.verdict.note = error.message;
+                    return self.verdict;
+                }
+            }
+        }
+        let mut notes = Vec::new();
+        if let Some(family) = self.family.describe() {
+            notes.push(format!("at points with {family}"));
+        }
+        if self.symmetric {
+            notes.push(format!("for symmetric steps of {}", self.model.inputs[self.model.wrt].name));
+        }
+        if self.differences {
+            notes.push("against central differences".into());
+        }
+        self.verdict.note = notes.join(", ");
+        self.verdict
+    }
+
+    fn tolerance(&self) -> f64 {
+        if self.differences { self.options.tolerance.max(DIFFERENCE_TOLERANCE) } else { self.options.tolerance }
+    }
+
+    /// Draws points until function and answer have values; the family that worked is tried first next time.
+    fn point(&mut self) -> Outcome {
+        let mut last = EvalError::domain("no point of the domain was found");
+        let mut no_answer = None;
+        let first = (self.family, 3);
+        let mut poor: Option<(f64, Point, Array)> = None;
+        for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
+            for _ in 0..attempts {
+                let inputs = draw_inputs(self.model, family, &mut self.rng);
+                match self.compare(Point { inputs, family }) {
+                    Outcome::Compared(error, point, value) => {
+                        self.family = family;
+                        let tolerance = self.tolerance();
+                        // a small error may be an ill-conditioned point: try another two before believing it
+                        if error > tolerance && error < 1e-3 {
+                            if poor.as_ref().is_none_or(|(best, ..)| error < *best) {
+                                let first = poor.is_none();
+                                poor = Some((error, point, value));
+                                if first {
+                                    continue;
+                                }
+                            }
+                            if let Some((error, point, value)) = poor {
+                                return Outcome::Compared(error, point, value);
+                            }
+                            continue;
+                        }
+                        return Outcome::Compared(error, point, value);
+                    }
+                    Outcome::Failed(error) => {
+                        if !error.depends_on_numbers() {
+                            return Outcome::Failed(error);
+                        }
+                        let asymmetric = error.kind == ErrorKind::Asymmetric;
+                        last = error;
+                        if asymmetric && !family.is_symmetric() {
+                            break;
+                        }
+                    }
+                    Outcome::NoAnswer(error) => {
+                        if !error.depends_on_numbers() {
+                            return Outcome::Failed(error);
+                        }
+                        no_answer = Some(error);
+                    }
+                    misshapen => return misshapen,
+                }
+            }
+        }
+        if let Some((error, point, value)) = poor {
+            return Outcome::Compared(error, point, value);
+        }
+        match no_answer {
+            Some(error) => Outcome::NoAnswer(error),
+            None => Outcome::Failed(last),
+        }
+    }
+
+    fn compare(&mut self, point: Point) -> Outcome {
+        match self.try_compare(point) {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn try_compare(&mut self, mut point: Point) -> Result<Outcome> {
+        let order = self.answer.order;
+        let mut most: f64 = 0.0;
+        let mut value = None;
+        for _ in 0..self.options.directions.max(1) {
+            let mut directions = self.directions(&point, order)?;
+            let truth = match self.directional(&point, &directions) {
+                Err(error) if error.kind == ErrorKind::Asymmetric && self.symmetrise(&point, &mut directions) => {
+                    let truth = self.directional(&point, &directions)?;
+                    self.symmetric = true;
+                    truth
+                }
+                result => result?,
+            };
+            if self.answer.layout == Layout::Differential
+                && let (Some(direction), Some(step)) = (directions.first(), point.inputs.get_mut(self.model.step))
+            {
+                step.data_mut().copy_from_slice(&direction.step);
+            }
+            let arranged = match self.answer_at(&point, &truth) {
+                Ok(arranged) => arranged,
+                Err(error) => return Ok(Outcome::NoAnswer(error)),
+            };
+            match self.error_of(&arranged, &truth, &directions) {
+                Ok(error) => {
+                    if !(error <= most) {
+                        most = error;
+                    }
+                }
+                Err(mismatch) => return Ok(Outcome::Misshapen(mismatch)),
+            }
+            value = Some(arranged);
+        }
+        match value {
+            Some(value) => Ok(Outcome::Compared(most, point, value)),
+            None => Err(EvalError::shape("nothing to compare")),
+        }
+    }
+
+    fn directional(&mut self, point: &Point, directions: &[Direction]) -> Result<Array> {
+        let steps: Vec<&[f64]> = directions.iter().map(|direction| direction.step.as_slice()).collect();
+        match self.truth.at(&point.inputs, &steps) {
+            Err(error) if error.kind == ErrorKind::NoDual => {
+                let value = self.truth.by_differences(&point.inputs, &steps)?;
+                self.differences = true;
+                Ok(value)
+            }
+            result => result,
+        }
+    }
+
+    /// The value of the answer, of the promised shape where it is a constant without a size.
+    fn answer_at(&mut self, point: &Point, truth: &Array) -> Result<Array> {
+        let root = match self.model.answers.first() {
+            Some(Ok(root)) => *root,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(EvalError::shape("there is no answer")),
+        };
+        self.plain.set_inputs(point.inputs.clone());
+        let shape = self.arrangement(truth).map_or_else(|| truth.shape().to_vec(), |arrangement| arrangement.shape);
+        let array = match self.plain.eval(root)? {
+            Value::Dense(array) => array.clone(),
+            constant => constant.with_shape(&shape)?,
+        };
+        if array.is_finite() { Ok(array) } else { Err(EvalError::domain("the answer is not finite there")) }
+    }
+
+    fn arrangement(&self, truth: &Array) -> Option<Arrangement> {
+        arrangement(self.answer.layout, self.answer.order, truth.shape(), &self.model.wrt_shape())
+    }
+
+    /// The relative error of the answer in these directions.
+    fn error_of(
+        &self,
+        arranged: &Array,
+        truth: &Array,
+        directions: &[Direction],
+    ) -> std::result::Result<f64, Mismatch> {
+        if self.answer.layout == Layout::Differential && self.answer.order == 1 {
+            if arranged.shape() != truth.shape() {
+                return Err(shape_mismatch(arranged, &show(truth.shape())));
+            }
+            return Ok(relative_error(arranged.data(), truth.data(), 0.0));
+        }
+        let Some(arrangement) = self.arrangement(truth) else {
+            let layout = self.answer.layout.name();
+            return Err(plain_mismatch(format!("the layout {layout} does not apply to these shapes")));
+        };
+        let Some(tensor) = arrangement.tensor(arranged) else {
+            return Err(shape_mismatch(arranged, &arrangement.show()));
+        };
+        let weights: Vec<&[f64]> = directions.iter().map(|direction| direction.weights.as_slice()).collect();
+        let (got, size) = contract(&tensor, truth.len(), &weights);
+        Ok(relative_error(&got, truth.data(), 1e-3 * size))
+    }
+
+    fn directions(&mut self, point: &Point, order: usize) -> Result<Vec<Direction>> {
+        let input = &self.model.inputs[self.model.wrt];
+        let x = &point.inputs[self.model.wrt];
+        (0..order)
+            .map(|_| {
+                let free: Vec<f64> = (0..x.len()).map(|_| self.rng.normal()).collect();
+                Ok(structured(self.options.convention, &input.attributes, x, free))
+            })
+            .collect()
+    }
+
+    /// Makes the directions symmetric where the variable is; false where that is not possible.
+    fn symmetrise(&self, point: &Point, directions: &mut [Direction]) -> bool {
+        let x = &point.inputs[self.model.wrt];
+        if !x.is_square() || x.is_scalar() || self.options.convention != Convention::Free {
+            return false;
+        }
+        let t = x.transposed();
+        if x.zip(&t, |a, b| a - b).magnitude() > 1e-12 * x.magnitude() {
+            return false;
+        }
+        for direction in directions {
+            symmetric_part(x.rows(), &mut direction.step);
+            direction.weights.clone_from(&direction.step);
+        }
+        true
+    }
+
+    /// The first entry that is wrong, found in all unit directions.
+    fn first_difference(&mut self, point: &Point, value: &Array) -> Mismatch {
+        self.entry_difference(point, value)
+            .unwrap_or_else(|| plain_mismatch("the derivative differs in a random direction".into()))
+    }
+
+    fn entry_difference(&mut self, point: &Point, value: &Array) -> Option<Mismatch> {
+        if self.answer.layout == Layout::Differential {
+            let step = point.inputs.get(self.model.step)?.data().to_vec();
+            let steps = vec![step.as_slice(); self.answer.order];
+            let truth = self.truth.at(&point.inputs, &steps).ok()?;
+            return first_entry(value, &truth, self.options.tolerance);
+        }
+        let tensor = full_tensor(&mut self.truth, self.model, point, self.answer.order, self.symmetric).ok()?;
+        let arrangement = arrangement(self.answer.layout, self.answer.order, &tensor.0, &self.model.wrt_shape())?;
+        let want = arrangement.arrange(tensor.1)?;
+        let value = if arrangement.tensor { value.reshaped(want.shape()) } else { value.clone() };
+        first_entry(&value, &want, self.options.tolerance)
+    }
+}
+
+/// The sizes of F and all entries of the derivative tensor, column-major.
+pub(crate) fn full_tensor<T: Lift>(
+    truth: &mut Directional<'_, T>,
+    model: &Model,
+    point: &Point,
+    order: usize,
+    symmetric: bool,
+) -> Result<(Vec<usize>, Vec<f64>)> {
+    let shape = model.wrt_shape();
+    let n: usize = shape.iter().product();
+    let count = n.checked_pow(order as u32).filter(|count| *count <= 10_000);
+    let Some(count) = count else {
+        return Err(EvalError::new(ErrorKind::Limit, "the derivative has too many entries to compare each"));
+    };
+    let mut units: Vec<Vec<f64>> = (0..n).map(|k| (0..n).map(|l| f64::from(k == l)).collect()).collect();
+    if symmetric {
+        units.iter_mut().for_each(|unit| symmetric_part(shape[0], unit));
+    }
+    let mut f_shape = vec![1, 1];
+    let mut data = Vec::new();
+    for at in 0..count {
+        let mut rest = at;
+        let steps: Vec<&[f64]> = (0..order)
+            .map(|_| {
+                let k = rest % n;
+                rest /= n;
+                units[k].as_slice()
+            })
+            .collect();
+        let value = match truth.at(&point.inputs, &steps) {
+            Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(&point.inputs, &steps)?,
+            result => result?,
+        };
+        f_shape = value.shape().to_vec();
+        data.extend_from_slice(value.data());
+    }
+    Ok((f_shape, data))
+}
+
+/// The first entry, in the order of reading, where two arrays of one shape differ.
+pub(crate) fn first_entry(got: &Array, want: &Array, tolerance: f64) -> Option<Mismatch> {
+    if got.shape() != want.shape() {
+        return Some(shape_mismatch(got, &show(want.shape())));
+    }
+    let scale = want.magnitude().max(1e-3);
+    let mut order: Vec<(Vec<usize>, usize)> = (0..got.len())
+        .map(|at| {
+            let mut rest = at;
+            let index = got.shape().iter().map(|n| {
+                let k = rest % n;
+                rest /= n;
+                k + 1
+            });
+            (index.collect(), at)
+        })
+        .collect();
+    order.sort();
+    order.into_iter().find_map(|(index, at)| {
+        let (x, y) = (got.data()[at], want.data()[at]);
+        // `!(a <= b)` also holds for nan
+        (!((x - y).abs() <= tolerance * scale)).then(|| {
+            let place: Vec<String> = index.iter().map(usize::to_string).collect();
+            let message = format!("entry [{}] is {x:.6}, it should be {y:.6}", place.join(","));
+            Mismatch { index, got: x, want: y, message }
+        })
+    })
+}
+
+fn plain_mismatch(message: String) -> Mismatch {
+    Mismatch { index: Vec::new(), got: f64::NAN, want: f64::NAN, message }
+}
+
+fn shape_mismatch(got: &Array, want: &str) -> Mismatch {
+    plain_mismatch(format!("the shape is {}, it should be {want}", show(got.shape())))
+}
+
+/// The tensor in directions, and the size of what was summed.
+fn contract(tensor: &[f64], rows: usize, weights: &[&[f64]]) -> (Vec<f64>, f64) {
+    let mut current = tensor.to_vec();
+    let mut sizes: Vec<f64> = tensor.iter().map(|x| x.abs()).collect();
+    // the last axis is the slowest, so it is contracted first
+    for w in weights.iter().rev() {
+        let block = current.len() / w.len().max(1);
+        let mut next = vec![0.0; block];
+        let mut next_sizes = vec![0.0; block];
+        for (k, weight) in w.iter().enumerate() {
+            for i in 0..block {
+                next[i] += current[k * block + i] * weight;
+                next_sizes[i] += sizes[k * block + i] * weight.abs();
+            }
+        }
+        current = next;
+        sizes = next_sizes;
+    }
+    debug_assert_eq!(current.len(), rows);
+    (current, sizes.into_iter().fold(0.0, f64::max))
+}
+
+/// The largest difference against the largest entry, or against `floor` where all entries are small.
+pub(crate) fn relative_error(got: &[f64], want: &[f64], floor: f64) -> f64 {
+    let scale = want.iter().fold(floor, |most, x| most.max(x.abs()));
+    let mut error: f64 = 0.0;
+    for (x, y) in got.iter().zip(want) {
+        let gap = (x - y).abs();
+        if gap.is_nan() {
+            return gap;
+        }
+        error = error.max(gap);
+    }
+    if error == 0.0 { 0.0 } else { error / scale.max(1e-6) }
+}
+
+fn symmetric_part(n: usize, step: &mut [f64]) {
+    for j in 0..n {
+        for i in 0..j {
+            let mean = (step[i + n * j] + step[j + n * i]) / 2.0;
+            step[i + n * j] = mean;
+            step[j + n * i] = mean;
+        }
+    }
+}
+
+/// A direction of the variable under a convention, from free random numbers.
+fn structured(convention: Convention, attributes: &[Attribute], x: &Array, free: Vec<f64>) -> Direction {
+    let has = |attribute| attributes.contains(&attribute);
+    if convention == Convention::Free || !x.is_square() || x.is_scalar() {
+        return Direction { weights: free.clone(), step: free };
+    }
+    let n = x.rows();
+    let symmetric = has(Attribute::Symmetric) || has(Attribute::Pd) || has(Attribute::Psd);
+    if has(Attribute::Orthogonal) {
+        let a = Array::matrix(n, n, free);
+        let skew = a.zip(&a.transposed(), |p, q| (p - q) / 2.0);
+        let step = x.matmul(&skew).data().to_vec();
+        return Direction { weights: step.clone(), step };
+    }
+    let (mut step, mut weights) = (vec![0.0; n * n], vec![0.0; n * n]);
+    for j in 0..n {
+        for i in 0..n {
+            let gone = (has(Attribute::Diagonal) && i != j)
+                || (has(Attribute::Lower) && i < j)
+                || (has(Attribute::Upper) && i > j)
+                || (has(Attribute::Skew) && i <= j)
+                || (symmetric && i < j);
+            if gone {
+                continue;
+            }
+            let w = free[i + n * j];
+            weights[i + n * j] = w;
+            step[i + n * j] = w;
+            if i != j && symmetric {
+                step[j + n * i] = w;
+            }
+            if has(Attribute::Skew) {
+                step[j + n * i] = -w;
+            }
+        }
+    }
+    if convention == Convention::Tangent {
+        weights.clone_from(&step);
+    }
+    Direction { step, weights }
+}
