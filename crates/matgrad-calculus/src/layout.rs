@@ -1,0 +1,239 @@
+//! The layouts: the same partial derivatives in another arrangement.
+//!
+//! Numerator and denominator layout after Wikipedia, *Matrix calculus*; the Jacobian and gradient matrices D_X F and
+//! ∇_X F after Magnus & Neudecker, ch. 9, and Zhang, *Matrix Analysis and Applications*, §3.1.
+
+use crate::graph::{Dim, Dims, Graph, Label, Labels, NodeId, ProductBuilder};
+use crate::notation::Arrangement;
+
+/// An arrangement of the partial derivatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layout {
+    /// Rows follow the function, columns the variable.
+    Numerator,
+    /// Its transpose.
+    Denominator,
+    /// ∂vec F/∂(vec X)ᵀ.
+    Jacobian,
+    /// Its transpose; of a scalar function the gradient, shaped like the variable.
+    Gradient,
+    /// rvec(D_X f) of a scalar function.
+    Rowvec,
+    /// All axes, the function's first.
+    Tensor,
+    /// dF in terms of dX.
+    Differential,
+}
+
+impl Layout {
+    /// All layouts in the order of the reference.
+    pub const ALL: [Layout; 7] = [
+        Layout::Numerator,
+        Layout::Denominator,
+        Layout::Jacobian,
+        Layout::Gradient,
+        Layout::Rowvec,
+        Layout::Tensor,
+        Layout::Differential,
+    ];
+
+    /// The word on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layout::Numerator => "numerator",
+            Layout::Denominator => "denominator",
+            Layout::Jacobian => "jacobian",
+            Layout::Gradient => "gradient",
+            Layout::Rowvec => "rowvec",
+            Layout::Tensor => "tensor",
+            Layout::Differential => "differential",
+        }
+    }
+
+    /// The layout of this name.
+    pub fn parse(name: &str) -> Option<Layout> {
+        Self::ALL.into_iter().find(|l| l.name() == name)
+    }
+}
+
+/// How a value's axes are written: what the graph leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No axes.
+    Scalar,
+    /// One axis, written down.
+    Column(Dim),
+    /// One axis, written across.
+    Row(Dim),
+    /// Two axes.
+    Matrix(Dim, Dim),
+    /// Three or more axes.
+    Tensor(Dims),
+}
+
+impl Kind {
+    /// How many axes there are in the graph.
+    pub fn rank(&self) -> usize {
+        match self {
+            Kind::Scalar => 0,
+            Kind::Column(_) | Kind::Row(_) => 1,
+            Kind::Matrix(..) => 2,
+            Kind::Tensor(dims) => dims.len(),
+        }
+    }
+}
+
+/// A derivative ready to print: a node, how to write it, and its shape.
+#[derive(Clone, Debug)]
+pub struct Arranged {
+    /// The tensor to write.
+    pub node: NodeId,
+    /// As it is, transposed, or with indices.
+    pub arrangement: Arrangement,
+    /// Rows and columns, or one entry an axis for the tensor layout.
+    pub shape: Vec<Dim>,
+}
+
+/// Why a layout does not apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutError(pub String);
+
+/// Axes of a node joined into longer ones: each group lists the axes of one axis of the result, fastest first; an empty
+/// group is dropped.
+pub fn fuse_axes(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> NodeId {
+    let mut p = ProductBuilder::new();
+    let labels = p.labels_of(g, node);
+    p.factor(node, &labels);
+    let mut out = Labels::new();
+    for group in groups {
+        let mut fused: Option<(Label, Dim)> = None;
+        for &axis in *group {
+            let (label, dim) = (labels[axis], g.axes(node)[axis]);
+            fused = Some(match fused {
+                None => (label, dim),
+                Some((fast, fast_dim)) => {
+                    let leaf = g.fuse(fast_dim, dim);
+                    let all = g.axes(leaf)[0];
+                    let joined = p.label(all);
+                    p.factor(leaf, &[joined, fast, label]);
+                    (joined, all)
+                }
+            });
+        }
+        out.extend(fused.map(|(label, _)| label));
+    }
+    p.build(g, &out)
+}
+
+/// The derivative `node` (axes of the function, then of the variable `order` times) in a layout.
+///
+/// # Errors
+/// Where the layout has no place for these shapes, with what to ask for instead.
+pub fn arrange(
+    g: &mut Graph,
+    node: NodeId,
+    function: &Kind,
+    variable: &Kind,
+    order: usize,
+    layout: Layout,
+) -> Result<Arranged, LayoutError> {
+    let one = g.sizes.constant(1);
+    if layout == Layout::Differential {
+        return if order == 1 { Ok(like(g, node, function)) } else { Err(LayoutError("the differential layout is for order 1".into())) };
+    }
+    if layout == Layout::Tensor {
+        let shape: Vec<Dim> = g.axes(node).iter().copied().collect();
+        let split = function.rank();
+        let arrangement = if shape.len() > 2 { Arrangement::Indexed { split } } else { Arrangement::Plain };
+        return Ok(Arranged { node, arrangement, shape });
+    }
+    if matches!(function, Kind::Tensor(_)) || matches!(variable, Kind::Tensor(_)) {
+        return Err(LayoutError("a tensor takes part: only the tensor layout applies (--layout tensor)".into()));
+    }
+    if layout == Layout::Rowvec && *function != Kind::Scalar {
+        return Err(LayoutError("rowvec is for scalar functions; use --layout jacobian".into()));
+    }
+    if *variable == Kind::Scalar {
+        return Ok(by_scalar(g, node, function, layout));
+    }
+    if order > 1 {
+        if *function != Kind::Scalar || order > 2 {
+            return Err(LayoutError(format!(
+                "the derivative of order {order} of this function has the tensor layout only (--layout tensor)"
+            )));
+        }
+        let node = match variable {
+            Kind::Matrix(..) => fuse_axes(g, node, &[&[0, 1], &[2, 3]]),
+            _ => node,
+        };
+        let shape = g.axes(node).to_vec();
+        return Ok(Arranged { node, arrangement: Arrangement::Plain, shape });
+    }
+    if *function == Kind::Scalar {
+        return Ok(of_scalar(g, node, variable, layout, one));
+    }
+    let (p, rest) = (function.rank(), variable.rank());
+    let rows: Vec<usize> = (0..p).collect();
+    let cols: Vec<usize> = (p..p + rest).collect();
+    let node = fuse_axes(g, node, &[&rows, &cols]);
+    let shape = g.axes(node).to_vec();
+    Ok(match layout {
+        Layout::Denominator | Layout::Gradient => {
+            Arranged { node, arrangement: Arrangement::Transposed, shape: vec![shape[1], shape[0]] }
+        }
+        _ => Arranged { node, arrangement: Arrangement::Plain, shape },
+    })
+}
+
+/// The node written like a value of this kind.
+fn like(g: &mut Graph, node: NodeId, kind: &Kind) -> Arranged {
+    let one = g.sizes.constant(1);
+    let (arrangement, shape) = match kind {
+        Kind::Scalar => (Arrangement::Plain, vec![one, one]),
+        Kind::Column(n) => (Arrangement::Plain, vec![*n, one]),
+        Kind::Row(n) => (Arrangement::Transposed, vec![one, *n]),
+        Kind::Matrix(m, n) => (Arrangement::Plain, vec![*m, *n]),
+        Kind::Tensor(dims) => (Arrangement::Indexed { split: dims.len() }, dims.to_vec()),
+    };
+    Arranged { node, arrangement, shape }
+}
+
+fn transposed(arranged: Arranged) -> Arranged {
+    let arrangement = match arranged.arrangement {
+        Arrangement::Plain => Arrangement::Transposed,
+        Arrangement::Transposed => Arrangement::Plain,
+        indexed => indexed,
+    };
+    Arranged { arrangement, shape: arranged.shape.into_iter().rev().collect(), node: arranged.node }
+}
+
+fn by_scalar(g: &mut Graph, node: NodeId, function: &Kind, layout: Layout) -> Arranged {
+    let numerator = match (layout, function) {
+        (Layout::Jacobian | Layout::Gradient | Layout::Rowvec, Kind::Matrix(..)) => {
+            let node = fuse_axes(g, node, &[&[0, 1]]);
+            let all = g.axes(node)[0];
+            like(g, node, &Kind::Column(all))
+        }
+        (Layout::Jacobian | Layout::Gradient | Layout::Rowvec, Kind::Row(n)) => like(g, node, &Kind::Column(*n)),
+        _ => like(g, node, function),
+    };
+    if matches!(layout, Layout::Denominator | Layout::Gradient) { transposed(numerator) } else { numerator }
+}
+
+fn of_scalar(g: &mut Graph, node: NodeId, variable: &Kind, layout: Layout, one: Dim) -> Arranged {
+    match layout {
+        Layout::Jacobian | Layout::Rowvec => {
+            let node = match variable {
+                Kind::Matrix(..) => fuse_axes(g, node, &[&[0, 1]]),
+                _ => node,
+            };
+            let all = g.axes(node)[0];
+            Arranged { node, arrangement: Arrangement::Transposed, shape: vec![one, all] }
+        }
+        Layout::Numerator => {
+            let gradient = like(g, node, variable);
+            transposed(gradient)
+        }
+        _ => like(g, node, variable),
+    }
+}
