@@ -1,0 +1,149 @@
+//! Expressions as a textbook would print them, in LaTeX.
+
+mod calls;
+mod kinds;
+mod names;
+mod node;
+
+use std::borrow::Cow;
+
+use matgrad_syntax::{Ast, ExprId, Name};
+
+use kinds::Value;
+use names::{entry_parts, name_latex};
+
+/// What a name stands for, as far as its print depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Italic.
+    Scalar,
+    /// Bold.
+    Vector,
+    /// Bold.
+    Matrix,
+    /// Bold script.
+    Tensor,
+    /// The step `dX` of the variable `X`: an upright d before it.
+    Step,
+}
+
+/// The kind that a name has when nobody declared it.
+pub fn conventional_kind(name: &str) -> Kind {
+    let capital = name.chars().next().is_some_and(char::is_uppercase);
+    let greek = matgrad_syntax::split_greek(name).filter(|split| split.before.is_empty());
+    match greek.map(|split| split.spelling) {
+        _ if capital => Kind::Matrix,
+        Some("theta" | "beta" | "mu") => Kind::Vector,
+        Some(_) => Kind::Scalar,
+        None if name == "t" => Kind::Scalar,
+        None => Kind::Vector,
+    }
+}
+
+/// The longest LaTeX that is written.
+const MAX_BYTES: usize = 64 << 20;
+
+/// An expression in LaTeX; `kind` tells what each name stands for.
+///
+/// ```
+/// use matgrad_render::{Kind, latex};
+/// use matgrad_syntax::{StatementKind, parse};
+/// let script = parse("-2*(y - Phi*theta)'*Phi").script;
+/// let StatementKind::Expression(root) = script.statements[0].kind else { panic!() };
+/// let kind = |name: &str| if name == "Phi" { Kind::Matrix } else { Kind::Vector };
+/// assert_eq!(
+///     latex(&script.ast, root, &kind),
+///     r"-2 \left(\mathbf{y} - \boldsymbol{\Phi} \boldsymbol{\theta}\right)^{\top} \boldsymbol{\Phi}"
+/// );
+/// ```
+pub fn latex(ast: &Ast, root: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
+    let mut printer = Printer::new(ast, root, kind);
+    printer.expression(root);
+    printer.out
+}
+
+/// `G_{pqij} = …`: a definition by indices.
+pub fn latex_definition(ast: &Ast, name: &str, indices: &[Name], body: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
+    let mut printer = Printer::new(ast, body, kind);
+    if indices.is_empty() {
+        printer.out.push_str(&name_latex(name, kind));
+    } else {
+        let parts = entry_parts(name);
+        let tight = indices.iter().all(|index| index.chars().count() == 1);
+        let mut under: Vec<String> = parts.subscript.into_iter().collect();
+        let list: Vec<String> = indices.iter().map(|index| name_latex(index, &|_| Kind::Scalar)).collect();
+        under.push(list.join(if tight { "" } else { "," }));
+        printer.out.push_str(&format!("{}_{{{}}}", parts.base, under.join(",")));
+    }
+    printer.out.push_str(" = ");
+    printer.expression(body);
+    printer.out
+}
+
+/// How tight an expression binds on the page.
+mod level {
+    pub const COMPARISON: u8 = 1;
+    pub const INNER: u8 = 2;
+    pub const SUM: u8 = 3;
+    /// `⊙ ⊗ ⊘`
+    pub const CIRCLED: u8 = 4;
+    pub const PRODUCT: u8 = 5;
+    /// Fractions and powers, which stand in products as they are.
+    pub const POWER: u8 = 6;
+    pub const POSTFIX: u8 = 7;
+}
+
+/// What is still to be written.
+enum Piece<'a> {
+    Text(Cow<'static, str>),
+    Name(&'a str),
+    /// An expression at a place that needs at least `min`; `strip` where its sign is already written, `open` where no
+    /// factor follows on the right.
+    Expr {
+        id: ExprId,
+        min: u8,
+        strip: bool,
+        open: bool,
+    },
+}
+
+struct Printer<'a> {
+    ast: &'a Ast,
+    kind: &'a dyn Fn(&str) -> Kind,
+    values: Vec<Value>,
+    negative: Vec<bool>,
+    out: String,
+}
+
+impl<'a> Printer<'a> {
+    fn new(ast: &'a Ast, root: ExprId, kind: &'a dyn Fn(&str) -> Kind) -> Self {
+        let values = kinds::values(ast, root, kind);
+        Self { ast, kind, values, negative: node::leading_signs(ast, root), out: String::new() }
+    }
+
+    fn value(&self, id: ExprId) -> Value {
+        self.values.get(id.0 as usize).copied().unwrap_or(Value::Unknown)
+    }
+
+    fn expression(&mut self, root: ExprId) {
+        let mut work = vec![Piece::Expr { id: root, min: level::COMPARISON, strip: false, open: true }];
+        let mut pending = Vec::new();
+        while let Some(piece) = work.pop() {
+            if self.out.len() > MAX_BYTES {
+                self.out.push_str("\\dots");
+                return;
+            }
+            match piece {
+                Piece::Text(text) => self.out.push_str(&text),
+                Piece::Name(name) => self.out.push_str(&name_latex(name, self.kind)),
+                Piece::Expr { id, min, strip, open } => {
+                    self.node(id, min, strip, open, &mut pending);
+                    work.extend(pending.drain(..).rev());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
