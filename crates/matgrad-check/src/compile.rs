@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Reducer, Subscript};
+use matgrad_syntax::{Ast, ExprId, ExprKind, IndexBinder, Name, Reducer, Subscript};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -557,10 +557,4 @@ impl Builtin {
             other => other,
         }
     }
-}
-
-/// Whether the operator compares.
-pub(crate) fn is_comparison(op: BinaryOp) -> bool {
-    use BinaryOp::*;
-    matches!(op, Less | LessEq | Greater | GreaterEq | Equal | NotEqual)
 }

@@ -190,9 +190,9 @@ mod tests {
         let (values, v) = symmetric(&a, "eigvals").unwrap();
         assert!((values[0] - 1.0).abs() < 1e-14 && (values[1] - 3.0).abs() < 1e-14);
         let back = a.matmul(&v);
-        for j in 0..2 {
+        for (j, value) in values.iter().enumerate() {
             for i in 0..2 {
-                assert!((back.at(i, j) - v.at(i, j) * values[j]).abs() < 1e-14);
+                assert!((back.at(i, j) - v.at(i, j) * value).abs() < 1e-14);
             }
         }
     }
@@ -217,9 +217,9 @@ mod tests {
             let Svd { u, s, v } = svd(&a, "svd").unwrap();
             assert!(s[0] > s[1]);
             let mut us = u;
-            for j in 0..2 {
+            for (j, size) in s.iter().enumerate() {
                 for i in 0..us.rows() {
-                    let value = us.at(i, j) * s[j];
+                    let value = us.at(i, j) * size;
                     us.set(i, j, value);
                 }
             }

@@ -399,7 +399,7 @@ fn choose<T: Scalar>(c: &Value<T>, a: &Value<T>, b: &Value<T>) -> Result<Value<T
 }
 
 fn constant<T: Scalar>(function: Builtin, sizes: &[usize]) -> Result<Array<T>> {
-    let square = |n: usize| n.checked_mul(n).unwrap_or(usize::MAX);
+    let square = |n: usize| n.saturating_mul(n);
     let half = |n: usize| square(n).saturating_add(n) / 2;
     match (function, sizes) {
         (Builtin::Eye, [n]) => {
@@ -421,7 +421,7 @@ fn constant<T: Scalar>(function: Builtin, sizes: &[usize]) -> Result<Array<T>> {
             Ok(out)
         }
         (Builtin::Commutation, [m, n]) => {
-            let size = m.checked_mul(*n).unwrap_or(usize::MAX);
+            let size = m.saturating_mul(*n);
             checked(&[size, size])?;
             let mut out = Array::zeros(&[size, size]);
             for i in 0..*m {

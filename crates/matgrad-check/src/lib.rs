@@ -5,10 +5,14 @@
 
 mod abstracts;
 mod builtin;
+mod claim;
+mod compare;
 mod compile;
 mod derivative;
+mod direction;
 mod eigen;
 mod error;
+mod evaluate;
 mod extent;
 mod functions;
 mod layout;
@@ -16,6 +20,7 @@ mod linalg;
 mod machine;
 mod matfun;
 mod operators;
+mod point;
 mod problem;
 mod program;
 mod rng;
@@ -25,10 +30,14 @@ mod special;
 mod value;
 mod verify;
 
+pub use claim::{ClaimReport, Relation, check_claim};
+pub use compare::Mismatch;
+pub use direction::Convention;
 pub use error::{ErrorKind, EvalError};
+pub use evaluate::{directional, evaluate, evaluate_answer};
 pub use extent::Extent;
 pub use layout::Layout;
 pub use problem::{Answer, Problem, Signature, Target, Variable};
 pub use sample::Family;
 pub use value::Array;
-pub use verify::{Convention, Mismatch, Options, Verdict, verify};
+pub use verify::{Options, Verdict, verify};

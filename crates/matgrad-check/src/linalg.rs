@@ -136,7 +136,7 @@ fn det_without_division<T: Scalar>(a: &Array<T>) -> T {
         }
         f = g.matmul(a);
     }
-    if n % 2 == 0 { -f.at(0, 0) } else { f.at(0, 0) }
+    if n.is_multiple_of(2) { -f.at(0, 0) } else { f.at(0, 0) }
 }
 
 pub(crate) fn logdet<T: Scalar>(a: &Array<T>) -> Result<T> {

@@ -149,9 +149,10 @@ mod tests {
         let x = spd().zip(&spd(), |p, _| p);
         let data = x.data().iter().zip(e.data()).map(|(re, eps)| Dual { re: *re, eps: *eps });
         let dual = Array::matrix(3, 3, data);
-        let pairs: [(fn(&Array<f64>) -> _, fn(&Array<Dual<f64>>) -> _); 3] =
-            [(expm, expm), (sqrtm, sqrtm), (logm, logm)];
-        for (plain, with_dual) in pairs {
+        type Function<T> = fn(&Array<T>) -> Result<Array<T>>;
+        let plain: [Function<f64>; 3] = [expm, sqrtm, logm];
+        let with_dual: [Function<Dual<f64>>; 3] = [expm, sqrtm, logm];
+        for (plain, with_dual) in plain.into_iter().zip(with_dual) {
             let expected = frechet(plain, &x, &e, "frechet").unwrap();
             close(&with_dual(&dual).unwrap().map(|d| d.eps).scale(0.1), &expected.scale(0.1));
         }

@@ -2,30 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::{Attribute, Name};
+use matgrad_syntax::Name;
 
 use crate::abstracts::Body;
+use crate::compare::{Mismatch, contract, first_entry, plain_mismatch, relative_error, shape_mismatch};
 use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
+use crate::direction::{Convention, Direction, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::layout::{Arrangement, Layout, arrangement};
 use crate::machine::Machine;
+use crate::point::{Point, bodies, draw_inputs, full_tensor};
 use crate::problem::{Answer, Model, Problem};
 use crate::rng::Rng;
-use crate::sample::{Family, draw};
+use crate::sample::Family;
 use crate::scalar::Dual;
-use crate::value::{Array, Value, show, two_axes};
-
-/// What the derivative by a variable with structure means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Convention {
-    /// Every entry moves by itself.
-    #[default]
-    Free,
-    /// An entry moves with those that the structure ties to it: X[i,j] together with X[j,i] of a symmetric X.
-    Entries,
-    /// The answer lies in the structure's tangent space and gives df for every step in it.
-    Tangent,
-}
+use crate::value::{Array, Value, show};
 
 /// How thorough a check is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,19 +37,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { points: 3, directions: 1, seed: 1, tolerance: 1e-8, convention: Convention::Free }
     }
-}
-
-/// An entry where an answer is wrong.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mismatch {
-    /// Its place in the arranged derivative, from 1; empty where the shapes already differ.
-    pub index: Vec<usize>,
-    /// What the answer says there.
-    pub got: f64,
-    /// What is right.
-    pub want: f64,
-    /// The same in words.
-    pub message: String,
 }
 
 /// The outcome of a check.
@@ -127,28 +105,6 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
     best
 }
 
-/// A step of the variable and the weights that an answer is contracted with to say what it predicts.
-pub(crate) struct Direction {
-    pub step: Vec<f64>,
-    pub weights: Vec<f64>,
-}
-
-/// A point of the domain where function and answer have values.
-pub(crate) struct Point {
-    pub inputs: Vec<Array>,
-    pub family: Family,
-}
-
-/// Bodies of the abstract functions, around `offset`.
-pub(crate) fn bodies(model: &Model, offset: f64, seed: u64) -> Vec<Body> {
-    let mut rng = Rng::new(seed ^ 0xabcd);
-    model.functions.iter().map(|f| Body::random(f.arguments, &f.codomain, offset, &mut rng)).collect()
-}
-
-pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng) -> Vec<Array> {
-    model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect()
-}
-
 fn check_model<T: Lift>(model: &Model, answer: &Answer, options: &Options) -> Verdict {
     // a function under a logarithm has to be positive
     let mut verdict = Verdict::default();
@@ -206,11 +162,8 @@ impl<'m, T: Lift> Check<'m, T> {
                 Outcome::Compared(error, point, value) => {
                     let tolerance = self.tolerance();
                     self.verdict.points += 1;
-                    // `!(a <= b)` also holds for nan
-                    if !(error <= self.verdict.max_relative_error) {
-                        self.verdict.max_relative_error = error;
-                    }
-                    if !(error <= tolerance) {
+                    self.verdict.max_relative_error = self.verdict.max_relative_error.max(error);
+                    if error > tolerance {
                         self.verdict.failure = Some(self.first_difference(&point, &value));
                         break;
                     }
@@ -258,7 +211,7 @@ impl<'m, T: Lift> Check<'m, T> {
         for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
             for _ in 0..attempts {
                 let inputs = draw_inputs(self.model, family, &mut self.rng);
-                match self.compare(Point { inputs, family }) {
+                match self.compare(Point { inputs }) {
                     Outcome::Compared(error, point, value) => {
                         self.family = family;
                         let tolerance = self.tolerance();
@@ -339,9 +292,7 @@ impl<'m, T: Lift> Check<'m, T> {
             };
             match self.error_of(&arranged, &truth, &directions) {
                 Ok(error) => {
-                    if !(error <= most) {
-                        most = error;
-                    }
+                    most = most.max(error);
                 }
                 Err(mismatch) => return Ok(Outcome::Misshapen(mismatch)),
             }
@@ -457,168 +408,4 @@ impl<'m, T: Lift> Check<'m, T> {
         let value = if arrangement.tensor { value.reshaped(want.shape()) } else { value.clone() };
         first_entry(&value, &want, self.options.tolerance)
     }
-}
-
-/// The sizes of F and all entries of the derivative tensor, column-major.
-pub(crate) fn full_tensor<T: Lift>(
-    truth: &mut Directional<'_, T>,
-    model: &Model,
-    point: &Point,
-    order: usize,
-    symmetric: bool,
-) -> Result<(Vec<usize>, Vec<f64>)> {
-    let shape = model.wrt_shape();
-    let n: usize = shape.iter().product();
-    let count = n.checked_pow(order as u32).filter(|count| *count <= 10_000);
-    let Some(count) = count else {
-        return Err(EvalError::new(ErrorKind::Limit, "the derivative has too many entries to compare each"));
-    };
-    let mut units: Vec<Vec<f64>> = (0..n).map(|k| (0..n).map(|l| f64::from(k == l)).collect()).collect();
-    if symmetric {
-        units.iter_mut().for_each(|unit| symmetric_part(shape[0], unit));
-    }
-    let mut f_shape = vec![1, 1];
-    let mut data = Vec::new();
-    for at in 0..count {
-        let mut rest = at;
-        let steps: Vec<&[f64]> = (0..order)
-            .map(|_| {
-                let k = rest % n;
-                rest /= n;
-                units[k].as_slice()
-            })
-            .collect();
-        let value = match truth.at(&point.inputs, &steps) {
-            Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(&point.inputs, &steps)?,
-            result => result?,
-        };
-        f_shape = value.shape().to_vec();
-        data.extend_from_slice(value.data());
-    }
-    Ok((f_shape, data))
-}
-
-/// The first entry, in the order of reading, where two arrays of one shape differ.
-pub(crate) fn first_entry(got: &Array, want: &Array, tolerance: f64) -> Option<Mismatch> {
-    if got.shape() != want.shape() {
-        return Some(shape_mismatch(got, &show(want.shape())));
-    }
-    let scale = want.magnitude().max(1e-3);
-    let mut order: Vec<(Vec<usize>, usize)> = (0..got.len())
-        .map(|at| {
-            let mut rest = at;
-            let index = got.shape().iter().map(|n| {
-                let k = rest % n;
-                rest /= n;
-                k + 1
-            });
-            (index.collect(), at)
-        })
-        .collect();
-    order.sort();
-    order.into_iter().find_map(|(index, at)| {
-        let (x, y) = (got.data()[at], want.data()[at]);
-        // `!(a <= b)` also holds for nan
-        (!((x - y).abs() <= tolerance * scale)).then(|| {
-            let place: Vec<String> = index.iter().map(usize::to_string).collect();
-            let message = format!("entry [{}] is {x:.6}, it should be {y:.6}", place.join(","));
-            Mismatch { index, got: x, want: y, message }
-        })
-    })
-}
-
-fn plain_mismatch(message: String) -> Mismatch {
-    Mismatch { index: Vec::new(), got: f64::NAN, want: f64::NAN, message }
-}
-
-fn shape_mismatch(got: &Array, want: &str) -> Mismatch {
-    plain_mismatch(format!("the shape is {}, it should be {want}", show(got.shape())))
-}
-
-/// The tensor in directions, and the size of what was summed.
-fn contract(tensor: &[f64], rows: usize, weights: &[&[f64]]) -> (Vec<f64>, f64) {
-    let mut current = tensor.to_vec();
-    let mut sizes: Vec<f64> = tensor.iter().map(|x| x.abs()).collect();
-    // the last axis is the slowest, so it is contracted first
-    for w in weights.iter().rev() {
-        let block = current.len() / w.len().max(1);
-        let mut next = vec![0.0; block];
-        let mut next_sizes = vec![0.0; block];
-        for (k, weight) in w.iter().enumerate() {
-            for i in 0..block {
-                next[i] += current[k * block + i] * weight;
-                next_sizes[i] += sizes[k * block + i] * weight.abs();
-            }
-        }
-        current = next;
-        sizes = next_sizes;
-    }
-    debug_assert_eq!(current.len(), rows);
-    (current, sizes.into_iter().fold(0.0, f64::max))
-}
-
-/// The largest difference against the largest entry, or against `floor` where all entries are small.
-pub(crate) fn relative_error(got: &[f64], want: &[f64], floor: f64) -> f64 {
-    let scale = want.iter().fold(floor, |most, x| most.max(x.abs()));
-    let mut error: f64 = 0.0;
-    for (x, y) in got.iter().zip(want) {
-        let gap = (x - y).abs();
-        if gap.is_nan() {
-            return gap;
-        }
-        error = error.max(gap);
-    }
-    if error == 0.0 { 0.0 } else { error / scale.max(1e-6) }
-}
-
-fn symmetric_part(n: usize, step: &mut [f64]) {
-    for j in 0..n {
-        for i in 0..j {
-            let mean = (step[i + n * j] + step[j + n * i]) / 2.0;
-            step[i + n * j] = mean;
-            step[j + n * i] = mean;
-        }
-    }
-}
-
-/// A direction of the variable under a convention, from free random numbers.
-fn structured(convention: Convention, attributes: &[Attribute], x: &Array, free: Vec<f64>) -> Direction {
-    let has = |attribute| attributes.contains(&attribute);
-    if convention == Convention::Free || !x.is_square() || x.is_scalar() {
-        return Direction { weights: free.clone(), step: free };
-    }
-    let n = x.rows();
-    let symmetric = has(Attribute::Symmetric) || has(Attribute::Pd) || has(Attribute::Psd);
-    if has(Attribute::Orthogonal) {
-        let a = Array::matrix(n, n, free);
-        let skew = a.zip(&a.transposed(), |p, q| (p - q) / 2.0);
-        let step = x.matmul(&skew).data().to_vec();
-        return Direction { weights: step.clone(), step };
-    }
-    let (mut step, mut weights) = (vec![0.0; n * n], vec![0.0; n * n]);
-    for j in 0..n {
-        for i in 0..n {
-            let gone = (has(Attribute::Diagonal) && i != j)
-                || (has(Attribute::Lower) && i < j)
-                || (has(Attribute::Upper) && i > j)
-                || (has(Attribute::Skew) && i <= j)
-                || (symmetric && i < j);
-            if gone {
-                continue;
-            }
-            let w = free[i + n * j];
-            weights[i + n * j] = w;
-            step[i + n * j] = w;
-            if i != j && symmetric {
-                step[j + n * i] = w;
-            }
-            if has(Attribute::Skew) {
-                step[j + n * i] = -w;
-            }
-        }
-    }
-    if convention == Convention::Tangent {
-        weights.clone_from(&step);
-    }
-    Direction { step, weights }
 }

@@ -1,0 +1,75 @@
+//! Steps of a variable: free ones, and ones that respect its structure.
+
+use matgrad_syntax::Attribute;
+
+use crate::value::Array;
+
+/// What the derivative by a variable with structure means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// Every entry moves by itself.
+    #[default]
+    Free,
+    /// An entry moves with those that the structure ties to it: X[i,j] together with X[j,i] of a symmetric X.
+    Entries,
+    /// The answer lies in the structure's tangent space and gives df for every step in it.
+    Tangent,
+}
+
+/// A step of the variable and the weights that an answer is contracted with to say what it predicts.
+pub(crate) struct Direction {
+    pub step: Vec<f64>,
+    pub weights: Vec<f64>,
+}
+
+pub(crate) fn symmetric_part(n: usize, step: &mut [f64]) {
+    for j in 0..n {
+        for i in 0..j {
+            let mean = (step[i + n * j] + step[j + n * i]) / 2.0;
+            step[i + n * j] = mean;
+            step[j + n * i] = mean;
+        }
+    }
+}
+
+/// A direction of the variable under a convention, from free random numbers.
+pub(crate) fn structured(convention: Convention, attributes: &[Attribute], x: &Array, free: Vec<f64>) -> Direction {
+    let has = |attribute| attributes.contains(&attribute);
+    if convention == Convention::Free || !x.is_square() || x.is_scalar() {
+        return Direction { weights: free.clone(), step: free };
+    }
+    let n = x.rows();
+    let symmetric = has(Attribute::Symmetric) || has(Attribute::Pd) || has(Attribute::Psd);
+    if has(Attribute::Orthogonal) {
+        let a = Array::matrix(n, n, free);
+        let skew = a.zip(&a.transposed(), |p, q| (p - q) / 2.0);
+        let step = x.matmul(&skew).data().to_vec();
+        return Direction { weights: step.clone(), step };
+    }
+    let (mut step, mut weights) = (vec![0.0; n * n], vec![0.0; n * n]);
+    for j in 0..n {
+        for i in 0..n {
+            let gone = (has(Attribute::Diagonal) && i != j)
+                || (has(Attribute::Lower) && i < j)
+                || (has(Attribute::Upper) && i > j)
+                || (has(Attribute::Skew) && i <= j)
+                || (symmetric && i < j);
+            if gone {
+                continue;
+            }
+            let w = free[i + n * j];
+            weights[i + n * j] = w;
+            step[i + n * j] = w;
+            if i != j && symmetric {
+                step[j + n * i] = w;
+            }
+            if has(Attribute::Skew) {
+                step[j + n * i] = -w;
+            }
+        }
+    }
+    if convention == Convention::Tangent {
+        weights.clone_from(&step);
+    }
+    Direction { step, weights }
+}

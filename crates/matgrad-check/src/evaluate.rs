@@ -1,0 +1,70 @@
+//! Values and derivatives at given data.
+
+use std::collections::BTreeMap;
+
+use matgrad_syntax::Name;
+
+use crate::derivative::{Directional, Lift};
+use crate::error::{ErrorKind, EvalError, Result};
+use crate::machine::Machine;
+use crate::point::bodies;
+use crate::problem::{Answer, Model, Problem};
+use crate::scalar::Dual;
+use crate::value::Array;
+
+/// The problem at the sizes of the data, and the data in the order of its inputs.
+fn at_data(problem: &Problem, data: &BTreeMap<Name, Array>, answers: &[Answer]) -> Result<(Model, Vec<Array>)> {
+    let dims = problem.dims_of(data)?;
+    let mut problem = problem.clone();
+    // a variable without data is an error only where it is used
+    problem.variables.retain(|variable| data.contains_key(&variable.name));
+    let model = Model::new(&problem, &dims, answers)?;
+    let inputs = model
+        .inputs
+        .iter()
+        .map(|input| data.get(&input.name).cloned().unwrap_or_else(|| Array::filled(&input.shape, f64::NAN)))
+        .collect();
+    Ok((model, inputs))
+}
+
+/// The value of the function.
+pub fn evaluate(problem: &Problem, data: &BTreeMap<Name, Array>) -> Result<Array> {
+    let (model, inputs) = at_data(problem, data, &[])?;
+    let bodies = bodies(&model, 0.5, 1);
+    let mut machine = Machine::new(&model.program, &bodies, inputs);
+    machine.eval(model.target)?.dense().cloned()
+}
+
+/// The value of an answer; `dX` is the step of a differential.
+pub fn evaluate_answer(problem: &Problem, answer: &Answer, data: &BTreeMap<Name, Array>) -> Result<Array> {
+    let (model, inputs) = at_data(problem, data, std::slice::from_ref(answer))?;
+    let bodies = bodies(&model, 0.5, 1);
+    let mut machine = Machine::new(&model.program, &bodies, inputs);
+    let root = model.answers.into_iter().next().unwrap_or_else(|| Err(EvalError::shape("there is no answer")))?;
+    machine.eval(root)?.dense().cloned()
+}
+
+/// `D^k F(X)[directions]` for one, two or three directions shaped like X.
+pub fn directional(problem: &Problem, data: &BTreeMap<Name, Array>, directions: &[Array]) -> Result<Array> {
+    let (model, inputs) = at_data(problem, data, &[])?;
+    let x = &inputs[model.wrt];
+    if directions.iter().any(|direction| direction.shape() != x.shape()) {
+        return Err(EvalError::shape("a direction has the shape of the variable"));
+    }
+    let steps: Vec<&[f64]> = directions.iter().map(Array::data).collect();
+    match steps.len() {
+        1 => in_directions::<Dual<f64>>(&model, &inputs, &steps),
+        2 => in_directions::<Dual<Dual<f64>>>(&model, &inputs, &steps),
+        3 => in_directions::<Dual<Dual<Dual<f64>>>>(&model, &inputs, &steps),
+        _ => Err(EvalError::new(ErrorKind::Limit, "one, two or three directions are needed")),
+    }
+}
+
+fn in_directions<T: Lift>(model: &Model, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
+    let bodies = bodies(model, 0.5, 1);
+    let mut truth = Directional::<T>::new(model, &bodies);
+    match truth.at(inputs, steps) {
+        Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(inputs, steps),
+        result => result,
+    }
+}

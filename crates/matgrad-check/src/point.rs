@@ -1,0 +1,64 @@
+//! A point of a function's domain, and all its derivatives there.
+
+use crate::abstracts::Body;
+use crate::derivative::{Directional, Lift};
+use crate::direction::symmetric_part;
+use crate::error::{ErrorKind, EvalError, Result};
+use crate::problem::Model;
+use crate::rng::Rng;
+use crate::sample::{Family, draw};
+use crate::value::{Array, two_axes};
+
+/// A point of the domain where function and answer have values.
+pub(crate) struct Point {
+    pub inputs: Vec<Array>,
+}
+
+/// Bodies of the abstract functions, around `offset`.
+pub(crate) fn bodies(model: &Model, offset: f64, seed: u64) -> Vec<Body> {
+    let mut rng = Rng::new(seed ^ 0xabcd);
+    model.functions.iter().map(|f| Body::random(f.arguments, &f.codomain, offset, &mut rng)).collect()
+}
+
+pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng) -> Vec<Array> {
+    model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect()
+}
+
+/// The sizes of F and all entries of the derivative tensor, column-major.
+pub(crate) fn full_tensor<T: Lift>(
+    truth: &mut Directional<'_, T>,
+    model: &Model,
+    point: &Point,
+    order: usize,
+    symmetric: bool,
+) -> Result<(Vec<usize>, Vec<f64>)> {
+    let shape = model.wrt_shape();
+    let n: usize = shape.iter().product();
+    let count = n.checked_pow(order as u32).filter(|count| *count <= 10_000);
+    let Some(count) = count else {
+        return Err(EvalError::new(ErrorKind::Limit, "the derivative has too many entries to compare each"));
+    };
+    let mut units: Vec<Vec<f64>> = (0..n).map(|k| (0..n).map(|l| f64::from(k == l)).collect()).collect();
+    if symmetric {
+        units.iter_mut().for_each(|unit| symmetric_part(shape[0], unit));
+    }
+    let mut f_shape = vec![1, 1];
+    let mut data = Vec::new();
+    for at in 0..count {
+        let mut rest = at;
+        let steps: Vec<&[f64]> = (0..order)
+            .map(|_| {
+                let k = rest % n;
+                rest /= n;
+                units[k].as_slice()
+            })
+            .collect();
+        let value = match truth.at(&point.inputs, &steps) {
+            Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(&point.inputs, &steps)?,
+            result => result?,
+        };
+        f_shape = value.shape().to_vec();
+        data.extend_from_slice(value.data());
+    }
+    Ok((f_shape, data))
+}
