@@ -127,17 +127,17 @@ impl Functional {
             }
             Kind::Sylvester(value) => {
                 let root = g.matrix(MatrixOp::SqrtmFrechet, &[self.x, step]);
-                let steps = [(value, root), (root, value)].map(|(a, b)| {
+                let steps = [true, false].map(|value_first| {
                     let mut p = ProductBuilder::new();
                     let whole = p.labels_of(g, value);
                     let more: Labels = g.axes(root).clone()[..extra].iter().map(|d| p.label(*d)).collect();
                     let (lead, own) = whole.split_at(whole.len() - self.rank);
                     let (batch, ends) = own.split_at(self.rank - 2);
-                    let inner = p.label(g.axes(self.x)[self.rank - 1]);
-                    for (node, ends) in [(a, [ends[0], inner]), (b, [inner, ends[1]])] {
-                        let front: &[u16] = if node == value { lead } else { &more };
-                        p.factor(node, &[front, batch, &ends].concat());
-                    }
+                    let inner = p.label(self.size(g));
+                    let (left, right) = ([ends[0], inner], [inner, ends[1]]);
+                    let (own, its) = if value_first { (left, right) } else { (right, left) };
+                    p.factor(value, &[lead, batch, &own].concat());
+                    p.factor(root, &[&more, batch, &its].concat());
                     p.build(g, &[&more, lead, batch, ends].concat())
                 });
                 let dims = g.axes(steps[0]).clone();
@@ -169,7 +169,7 @@ impl Functional {
                 let v = g.matrix(MatrixOp::SqrtmFrechet, &[x, adjoint]);
                 let mut p = ProductBuilder::new();
                 let all = p.labels_of(g, v);
-                let inner = p.label(g.axes(self.x)[self.rank - 1]);
+                let inner = p.label(self.size(g));
                 let count = all.len() - g.rank(value);
                 let (front, own) = all.split_at(count);
                 let (batch, ends) = own.split_at(own.len() - 2);

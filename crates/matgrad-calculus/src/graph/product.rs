@@ -218,14 +218,16 @@ impl Work {
         }
         // labels of the inner product in terms of ours
         let mut map: SmallVec<[Option<Label>; 8]> = SmallVec::from_elem(None, p.dims.len());
-        for (inner, outer) in p.out.iter().zip(&labels) {
+        let mut labels = labels;
+        for (axis, inner) in p.out.iter().enumerate() {
+            let outer = labels[axis];
             match map[*inner as usize] {
-                None => map[*inner as usize] = Some(*outer),
+                None => map[*inner as usize] = Some(outer),
                 Some(first) => {
-                    // an earlier unification may have renamed `first`
-                    let (keep, drop) = (first.min(*outer), first.max(*outer));
+                    // an earlier unification may have renamed `first`, and this one renames what is still to come
+                    let (keep, drop) = (first.min(outer), first.max(outer));
                     self.unify(keep, drop, todo);
-                    for label in map.iter_mut().flatten() {
+                    for label in map.iter_mut().flatten().chain(&mut labels) {
                         if *label == drop {
                             *label = keep;
                         }
@@ -342,7 +344,9 @@ impl Work {
                 Node::Map(MapOp::Abs, args) if factor.exponent.is_even() => {
                     Some(vec![Factor { node: args[0], ..self.factors.swap_remove(k) }])
                 }
-                Node::Matrix(MatrixOp::Pinv, _) if factor.exponent.is_one() => self.pinv_pair(g, k),
+                Node::Matrix(MatrixOp::Pinv, _) if factor.exponent.is_one() && factor.labels.len() == 2 => {
+                    self.pinv_pair(g, k)
+                }
                 _ => None,
             };
             if found.is_some() {

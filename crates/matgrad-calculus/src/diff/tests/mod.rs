@@ -1,2 +1,8 @@
 //! Derivatives against graphs written by hand, and against numbers.
+
 mod forms;
+mod lab;
+mod linalg;
+mod numbers;
+mod special;
+mod value;
