@@ -1,0 +1,97 @@
+//! Which nodes are needed as tensors of their own, found from the roots down.
+
+use matgrad_calculus::graph::{Factor, Graph, MapOp, Node, NodeId};
+use rustc_hash::FxHashSet;
+
+/// What a factor of a product asks of its node.
+pub(super) enum Need {
+    /// Nothing: it is a constraint on labels.
+    Structure,
+    /// The operand of an exponential, which is taken of a multiple.
+    ExponentOf(NodeId),
+    /// The value.
+    Value,
+}
+
+/// How a factor is computed.
+pub(super) fn need(graph: &Graph, factor: &Factor) -> Need {
+    match graph.node(factor.node) {
+        Node::OneHot { .. } | Node::Shift { .. } | Node::Fuse { .. }
+            if !factor.exponent.is_negative() && !factor.exponent.is_zero() =>
+        {
+            Need::Structure
+        }
+        Node::Map(MapOp::Exp, args) if !factor.exponent.is_one() => match args.first() {
+            Some(arg) => Need::ExponentOf(*arg),
+            None => Need::Value,
+        },
+        _ => Need::Value,
+    }
+}
+
+/// The nodes to compute.
+pub(super) struct Demand {
+    /// Nodes that get a value, children before parents.
+    pub order: Vec<NodeId>,
+    inline: FxHashSet<NodeId>,
+}
+
+impl Demand {
+    pub fn new(graph: &Graph, roots: &[NodeId]) -> Self {
+        let reachable = graph.reachable(roots);
+        let last = reachable.last().map_or(0, |id| id.0 as usize + 1);
+        let (mut uses, mut in_place) = (vec![0u32; last], vec![0u32; last]);
+        let count = |id: NodeId, by: &mut [u32]| {
+            if let Some(n) = by.get_mut(id.0 as usize) {
+                *n = n.saturating_add(1);
+            }
+        };
+        roots.iter().for_each(|r| count(*r, &mut uses));
+        for &id in &reachable {
+            graph.for_each_child(id, |child| count(child, &mut uses));
+            match graph.node(id) {
+                Node::Sum(terms, _) => terms.iter().for_each(|(_, n)| count(*n, &mut in_place)),
+                Node::Stack(_, parts) => parts.iter().for_each(|p| count(p.node, &mut in_place)),
+                _ => {}
+            }
+        }
+        let mut inline = FxHashSet::default();
+        for &id in &reachable {
+            let once = uses[id.0 as usize] == 1 && in_place[id.0 as usize] == 1;
+            if once && matches!(graph.node(id), Node::Product(p) if !p.factors.is_empty()) {
+                inline.insert(id);
+            }
+        }
+        let mut needed = vec![false; last];
+        let want = |id: NodeId, needed: &mut [bool]| {
+            if let Some(n) = needed.get_mut(id.0 as usize) {
+                *n = true;
+            }
+        };
+        roots.iter().for_each(|r| want(*r, &mut needed));
+        for &id in reachable.iter().rev() {
+            if !needed[id.0 as usize] {
+                continue;
+            }
+            match graph.node(id) {
+                Node::Product(p) => {
+                    for f in &p.factors {
+                        match need(graph, f) {
+                            Need::Structure => {}
+                            Need::ExponentOf(arg) => want(arg, &mut needed),
+                            Need::Value => want(f.node, &mut needed),
+                        }
+                    }
+                }
+                _ => graph.for_each_child(id, |child| want(child, &mut needed)),
+            }
+        }
+        let order = reachable.into_iter().filter(|id| needed[id.0 as usize] && !inline.contains(id)).collect();
+        Self { order, inline }
+    }
+
+    /// Whether the node is written straight into the one sum or stack that uses it.
+    pub fn is_inline(&self, id: NodeId) -> bool {
+        self.inline.contains(&id)
+    }
+}

@@ -1,0 +1,245 @@
+//! `out += alpha · Σ a · b` over strided loops.
+
+use super::gemm::{Matrix, gemm};
+use super::{Loop, turns, walk};
+
+/// Index of an operand's stride in the loops of a contraction.
+pub const A: usize = 0;
+/// The second operand.
+pub const B: usize = 1;
+/// The result.
+pub const OUT: usize = 2;
+
+/// How a contraction is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Loops, the last one innermost.
+    Loops,
+    /// A matrix product (m, k, n) in every turn of the loops.
+    Gemm {
+        /// Rows of a and out.
+        m: Loop<3>,
+        /// Columns of a, rows of b.
+        k: Loop<3>,
+        /// Columns of b and out.
+        n: Loop<3>,
+    },
+}
+
+/// The loops of one contraction; without a second operand `b` is taken as 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contract {
+    /// Outer loops, or all of them.
+    pub loops: Vec<Loop<3>>,
+    /// How the body is done.
+    pub kind: Kind,
+    /// Where the operands and the result start.
+    pub start: [usize; 3],
+    /// A constant factor.
+    pub alpha: f64,
+    /// Whether to add to what is there.
+    pub accumulate: bool,
+}
+
+impl Contract {
+    /// A plan for these loops; the caller has merged them. Without accumulation the result has to be 0 before if a loop
+    /// only sums.
+    pub fn new(mut loops: Vec<Loop<3>>, start: [usize; 3], alpha: f64, accumulate: bool, two: bool) -> Self {
+        let summed = loops.iter().any(|l| l.strides[OUT] == 0);
+        let accumulate = accumulate || summed;
+        if two && let Some((kind, rest)) = as_gemm(&loops) {
+            return Self { loops: rest, kind, start, alpha, accumulate: true };
+        }
+        // large steps outside, the loop that moves least inside
+        loops.sort_by_key(|l| std::cmp::Reverse((l.strides[OUT], l.strides[A].max(l.strides[B]))));
+        let rough = |l: &Loop<3>| l.strides.iter().filter(|s| **s > 1).count();
+        if let Some(best) = (0..loops.len()).min_by_key(|&k| (rough(&loops[k]), std::cmp::Reverse(loops[k].extent))) {
+            let inner = loops.remove(best);
+            loops.push(inner);
+        }
+        Self { loops, kind: Kind::Loops, start, alpha, accumulate }
+    }
+
+    /// Multiplications and additions.
+    pub fn flops(&self) -> f64 {
+        let inner = match &self.kind {
+            Kind::Loops => 1.0,
+            Kind::Gemm { m, k, n } => m.extent as f64 * k.extent as f64 * n.extent as f64,
+        };
+        2.0 * inner * turns(&self.loops) as f64
+    }
+
+    /// Does it.
+    pub fn run(&self, a: &[f64], b: Option<&[f64]>, out: &mut [f64]) {
+        if self.loops.iter().any(|l| l.extent == 0) {
+            return;
+        }
+        match (&self.kind, b) {
+            (Kind::Gemm { m, k, n }, Some(b)) => walk(&self.loops, self.start, |[at_a, at_b, at]| {
+                gemm(
+                    (m.extent, k.extent, n.extent),
+                    self.alpha,
+                    (a, Matrix { offset: at_a, row: m.strides[A], col: k.strides[A] }),
+                    (b, Matrix { offset: at_b, row: k.strides[B], col: n.strides[B] }),
+                    (out, Matrix { offset: at, row: m.strides[OUT], col: n.strides[OUT] }),
+                );
+            }),
+            (_, None) => self.run_one(a, out),
+            (Kind::Loops, Some(b)) => self.run_two(a, b, out),
+        }
+    }
+
+    fn run_one(&self, a: &[f64], out: &mut [f64]) {
+        let (inner, outer) = split(&self.loops);
+        let (n, [sa, _, so]) = (inner.extent, inner.strides);
+        walk(outer, self.start, |[at_a, _, at]| {
+            if so == 0 {
+                let sum: f64 = if sa == 1 { sum(&a[at_a..at_a + n]) } else { (0..n).map(|i| a[at_a + i * sa]).sum() };
+                put(&mut out[at], self.alpha * sum, self.accumulate);
+            } else if so == 1 && sa == 1 {
+                axpy(self.alpha, &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate);
+            } else {
+                for i in 0..n {
+                    put(&mut out[at + i * so], self.alpha * a[at_a + i * sa], self.accumulate);
+                }
+            }
+        });
+    }
+
+    fn run_two(&self, a: &[f64], b: &[f64], out: &mut [f64]) {
+        let (inner, outer) = split(&self.loops);
+        let (n, [sa, sb, so]) = (inner.extent, inner.strides);
+        walk(outer, self.start, |[at_a, at_b, at]| match (sa, sb, so) {
+            (1, 1, 0) => {
+                let value = dot(&a[at_a..at_a + n], &b[at_b..at_b + n]);
+                put(&mut out[at], self.alpha * value, self.accumulate);
+            }
+            (_, _, 0) => {
+                let value: f64 = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
+                put(&mut out[at], self.alpha * value, self.accumulate);
+            }
+            (1, 0, 1) => axpy(self.alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
+            (0, 1, 1) => axpy(self.alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
+            (1, 1, 1) => {
+                let pairs = a[at_a..at_a + n].iter().zip(&b[at_b..at_b + n]);
+                for (o, (x, y)) in out[at..at + n].iter_mut().zip(pairs) {
+                    put(o, self.alpha * (x * y), self.accumulate);
+                }
+            }
+            _ => {
+                for i in 0..n {
+                    let value = a[at_a + i * sa] * b[at_b + i * sb];
+                    put(&mut out[at + i * so], self.alpha * value, self.accumulate);
+                }
+            }
+        });
+    }
+}
+
+fn put(place: &mut f64, value: f64, accumulate: bool) {
+    *place = if accumulate { *place + value } else { value };
+}
+
+fn split(loops: &[Loop<3>]) -> (Loop<3>, &[Loop<3>]) {
+    match loops.split_last() {
+        Some((inner, outer)) => (*inner, outer),
+        None => (Loop { extent: 1, strides: [1, 1, 1] }, loops),
+    }
+}
+
+fn axpy(alpha: f64, x: &[f64], y: &mut [f64], accumulate: bool) {
+    if accumulate {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y += alpha * x);
+    } else {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = alpha * x);
+    }
+}
+
+/// The sum in eight lanes: faster, and its error grows more slowly.
+pub fn sum(x: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let chunks = x.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(l, v)| *l += v);
+    }
+    lanes.iter().sum::<f64>() + rest
+}
+
+/// The inner product in eight lanes.
+pub fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (cx, cy) = (x.chunks_exact(8), y.chunks_exact(8));
+    let rest: f64 = cx.remainder().iter().zip(cy.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in cx.zip(cy) {
+        for (l, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *l += a * b;
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
+}
+
+/// The loops as a matrix product where they are one: at most one loop of each of the three kinds, large enough to pay.
+fn as_gemm(loops: &[Loop<3>]) -> Option<(Kind, Vec<Loop<3>>)> {
+    let (mut m, mut k, mut n) = (None, None, None);
+    let mut rest = Vec::new();
+    for l in loops {
+        let slot = match l.strides.map(|s| s != 0) {
+            [true, false, true] => &mut m,
+            [false, true, true] => &mut n,
+            [true, true, false] => &mut k,
+            _ => {
+                rest.push(*l);
+                continue;
+            }
+        };
+        match slot {
+            None => *slot = Some(*l),
+            Some(known) => {
+                // the longer one goes into the kernel
+                rest.push(if l.extent > known.extent { std::mem::replace(known, *l) } else { *l });
+            }
+        }
+    }
+    let (m, k, n) = (m?, k?, n?);
+    (m.extent >= 4 && n.extent >= 4 && k.extent >= 2 && m.extent * n.extent * k.extent >= 256)
+        .then_some((Kind::Gemm { m, k, n }, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(loops: Vec<Loop<3>>, size: usize) {
+        let a: Vec<f64> = (0..size).map(|k| (k as f64 * 0.37).sin()).collect();
+        let b: Vec<f64> = (0..size).map(|k| (k as f64 * 0.61).cos()).collect();
+        let mut expected = vec![1.0; size];
+        walk(&loops, [1, 2, 3], |[i, j, o]| expected[o] += 0.5 * a[i] * b[j]);
+        let mut out = vec![1.0; size];
+        Contract::new(loops.clone(), [1, 2, 3], 0.5, true, true).run(&a, Some(&b), &mut out);
+        for (x, y) in out.iter().zip(&expected) {
+            assert!((x - y).abs() < 1e-12, "{loops:?}");
+        }
+        let mut expected = vec![1.0; size];
+        walk(&loops, [1, 2, 3], |[i, _, o]| expected[o] += 0.5 * a[i]);
+        let mut out = vec![1.0; size];
+        Contract::new(loops.clone(), [1, 2, 3], 0.5, true, false).run(&a, None, &mut out);
+        for (x, y) in out.iter().zip(&expected) {
+            assert!((x - y).abs() < 1e-12, "{loops:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_loop() {
+        let l = |extent, a, b, o| Loop { extent, strides: [a, b, o] };
+        check(vec![], 10);
+        check(vec![l(8, 1, 1, 1)], 20);
+        check(vec![l(17, 1, 1, 0)], 30);
+        check(vec![l(5, 2, 3, 0)], 30);
+        check(vec![l(5, 1, 0, 1), l(4, 0, 1, 5)], 40);
+        check(vec![l(9, 16, 0, 8), l(16, 1, 8, 0), l(8, 0, 1, 1)], 200);
+        check(vec![l(3, 100, 100, 100), l(9, 8, 0, 8), l(8, 1, 8, 0), l(8, 0, 1, 1)], 600);
+        check(vec![l(3, 0, 0, 0), l(2, 0, 0, 1)], 10);
+        check(vec![l(0, 1, 1, 1)], 10);
+    }
+}

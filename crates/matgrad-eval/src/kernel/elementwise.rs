@@ -1,0 +1,179 @@
+//! Functions entry by entry.
+
+use matgrad_calculus::graph::MapOp;
+
+use super::reduce::{larger, smaller};
+use super::{Loop, walk};
+use crate::special;
+
+/// An operand: its memory and where it starts.
+#[derive(Clone, Copy)]
+pub struct Operand<'a> {
+    /// The memory.
+    pub data: &'a [f64],
+    /// Where it starts.
+    pub start: usize,
+}
+
+/// `out = op(scale · x)` over loops with strides of (x, out).
+pub fn unary(op: MapOp, scale: f64, x: Operand, loops: &[Loop<2>], out: &mut [f64]) {
+    if let MapOp::Polygamma(order) = op {
+        return each(x, loops, out, |v| special::polygamma(order, scale * v));
+    }
+    let f = function(op);
+    if scale == 1.0 { each(x, loops, out, f) } else { each(x, loops, out, |v| f(scale * v)) }
+}
+
+fn each(x: Operand, loops: &[Loop<2>], out: &mut [f64], f: impl Fn(f64) -> f64) {
+    let (inner, outer) = split(loops);
+    let (n, [sx, so]) = (inner.extent, inner.strides);
+    walk(outer, [x.start, 0], |[at_x, at]| {
+        if sx == 1 && so == 1 {
+            let pairs = out[at..at + n].iter_mut().zip(&x.data[at_x..at_x + n]);
+            pairs.for_each(|(o, v)| *o = f(*v));
+        } else {
+            for i in 0..n {
+                out[at + i * so] = f(x.data[at_x + i * sx]);
+            }
+        }
+    });
+}
+
+/// `out = op(x, y)` over loops with strides of (x, y, out).
+pub fn binary(op: MapOp, x: Operand, y: Operand, loops: &[Loop<3>], out: &mut [f64]) {
+    let f: fn(f64, f64) -> f64 = match op {
+        MapOp::Max => larger,
+        MapOp::Min => smaller,
+        MapOp::Atan2 => f64::atan2,
+        MapOp::Pow => power,
+        MapOp::Less => |a, b| truth(a < b),
+        MapOp::LessEq => |a, b| truth(a <= b),
+        MapOp::Equal => |a, b| truth(a == b),
+        MapOp::NotEqual => |a, b| truth(a != b),
+        _ => |_, _| f64::NAN,
+    };
+    let (inner, outer) = split(loops);
+    let (n, [sx, sy, so]) = (inner.extent, inner.strides);
+    walk(outer, [x.start, y.start, 0], |[at_x, at_y, at]| {
+        for i in 0..n {
+            out[at + i * so] = f(x.data[at_x + i * sx], y.data[at_y + i * sy]);
+        }
+    });
+}
+
+/// `out = if c ≠ 0 { x } else { y }` over loops with strides of (c, x, y, out); the branch not taken is not looked at.
+pub fn select(c: Operand, x: Operand, y: Operand, loops: &[Loop<4>], out: &mut [f64]) {
+    walk(loops, [c.start, x.start, y.start, 0], |[at_c, at_x, at_y, at]| {
+        out[at] = if c.data[at_c] != 0.0 { x.data[at_x] } else { y.data[at_y] };
+    });
+}
+
+fn split<const N: usize>(loops: &[Loop<N>]) -> (Loop<N>, &[Loop<N>]) {
+    match loops.split_last() {
+        Some((inner, outer)) => (*inner, outer),
+        None => (Loop { extent: 1, strides: [1; N] }, loops),
+    }
+}
+
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
+}
+
+fn power(x: f64, e: f64) -> f64 {
+    if e == 2.0 { x * x } else { x.powf(e) }
+}
+
+fn sign(x: f64) -> f64 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        x * 0.0 // 0, or NaN
+    }
+}
+
+/// The function behind an operation of one operand.
+pub fn function(op: MapOp) -> fn(f64) -> f64 {
+    match op {
+        MapOp::Exp => f64::exp,
+        MapOp::Log => f64::ln,
+        MapOp::Abs => f64::abs,
+        MapOp::Sign => sign,
+        MapOp::Cbrt => f64::cbrt,
+        MapOp::Sin => f64::sin,
+        MapOp::Cos => f64::cos,
+        MapOp::Tan => f64::tan,
+        MapOp::Asin => f64::asin,
+        MapOp::Acos => f64::acos,
+        MapOp::Atan => f64::atan,
+        MapOp::Sinh => f64::sinh,
+        MapOp::Cosh => f64::cosh,
+        MapOp::Tanh => f64::tanh,
+        MapOp::Asinh => libm::asinh,
+        MapOp::Acosh => libm::acosh,
+        MapOp::Atanh => libm::atanh,
+        MapOp::Sigmoid => special::sigmoid,
+        MapOp::Softplus => special::softplus,
+        MapOp::Relu => |x| larger(x, 0.0),
+        MapOp::Erf => special::erf,
+        MapOp::Gamma => special::gamma,
+        MapOp::Lgamma => special::lgamma,
+        _ => |_| f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(op: MapOp, x: f64, expected: f64) {
+        let mut out = [0.0];
+        unary(op, 1.0, Operand { data: &[x], start: 0 }, &[], &mut out);
+        let close = (out[0] - expected).abs() <= 2e-15 * expected.abs() || out[0].is_nan() && expected.is_nan();
+        assert!(close, "{op:?}({x}) = {} where {expected} is right", out[0]);
+    }
+
+    #[test]
+    fn functions_of_one_number() {
+        check(MapOp::Exp, 1.0, std::f64::consts::E);
+        check(MapOp::Log, -1.0, f64::NAN);
+        check(MapOp::Sign, -2.0, -1.0);
+        check(MapOp::Sign, 0.0, 0.0);
+        check(MapOp::Sign, f64::NAN, f64::NAN);
+        check(MapOp::Cbrt, -8.0, -2.0);
+        check(MapOp::Relu, -1.0, 0.0);
+        check(MapOp::Relu, f64::NAN, f64::NAN);
+        check(MapOp::Asinh, 1.0, (1.0 + 2f64.sqrt()).ln());
+        check(MapOp::Acosh, 2.0, (2.0 + 3f64.sqrt()).ln());
+        check(MapOp::Atanh, 0.5, 0.5 * 3f64.ln());
+        check(MapOp::Sigmoid, 0.0, 0.5);
+        check(MapOp::Softplus, 0.0, 2f64.ln());
+        check(MapOp::Polygamma(1), 1.0, std::f64::consts::PI.powi(2) / 6.0);
+        check(MapOp::Gamma, 4.0, 6.0);
+    }
+
+    #[test]
+    fn functions_of_several() {
+        let data = [1.0, -2.0, f64::NAN, 0.0];
+        let at = |start| Operand { data: &data, start };
+        let mut out = [0.0];
+        for (op, i, j, expected) in [
+            (MapOp::Max, 0, 1, 1.0),
+            (MapOp::Min, 0, 1, -2.0),
+            (MapOp::Less, 1, 0, 1.0),
+            (MapOp::LessEq, 0, 0, 1.0),
+            (MapOp::Equal, 2, 2, 0.0),
+            (MapOp::NotEqual, 0, 1, 1.0),
+            (MapOp::Pow, 1, 0, -2.0),
+            (MapOp::Atan2, 3, 0, 0.0),
+        ] {
+            binary(op, at(i), at(j), &[], &mut out);
+            assert_eq!(out[0], expected, "{op:?}");
+        }
+        select(at(0), at(1), at(2), &[], &mut out);
+        assert_eq!(out[0], -2.0);
+        select(at(3), at(2), at(1), &[], &mut out);
+        assert_eq!(out[0], -2.0);
+    }
+}

@@ -1,0 +1,358 @@
+//! A compiled program: steps over slots of memory, made once and run many times.
+
+use std::fmt::Write;
+
+use matgrad_calculus::graph::{MapOp, ReduceOp};
+use matgrad_syntax::Name;
+use smallvec::SmallVec;
+
+use crate::array::{Array, Inputs, shape_text};
+use crate::error::RunError;
+use crate::kernel::contract::{Contract, Kind};
+use crate::kernel::elementwise::{Operand, binary, select, unary};
+use crate::kernel::linear::combine;
+use crate::kernel::power::Power;
+use crate::kernel::reduce::reduce;
+use crate::kernel::{Loop, turns};
+use crate::linalg::Linalg;
+use crate::sizes::fits;
+
+/// A piece of memory that steps read and write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Slot(pub u32);
+
+/// Where the memory of a slot is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// The array of an input.
+    Input(usize),
+    /// Numbers known from the start.
+    Constant(usize),
+    /// A buffer, shared by slots that do not live at the same time.
+    Buffer(usize),
+}
+
+/// What is known of a slot.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotInfo {
+    /// Where it is.
+    pub place: Place,
+    /// How many numbers it holds.
+    pub len: usize,
+    /// How it is shown.
+    pub shape: SmallVec<[usize; 4]>,
+}
+
+/// A tensor inside a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct View {
+    pub slot: Slot,
+    pub offset: usize,
+    pub shape: SmallVec<[usize; 4]>,
+    pub strides: SmallVec<[usize; 4]>,
+}
+
+impl View {
+    /// Whether the entries lie one after another in row-major order.
+    pub fn is_dense(&self) -> bool {
+        let mut next = 1;
+        for (n, s) in self.shape.iter().zip(&self.strides).rev() {
+            if *n != 1 && *s != next {
+                return false;
+            }
+            next *= n;
+        }
+        true
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// One number everywhere.
+    Fill(f64),
+    /// One or two arguments.
+    Contract(Contract),
+    /// `constant + Σ coefficient·argument` with where each argument starts.
+    Combine {
+        terms: Vec<(f64, usize)>,
+        constant: f64,
+    },
+    Unary {
+        op: MapOp,
+        scale: f64,
+        start: usize,
+        loops: Vec<Loop<2>>,
+    },
+    Binary {
+        op: MapOp,
+        start: [usize; 2],
+        loops: Vec<Loop<3>>,
+    },
+    Select {
+        start: [usize; 3],
+        loops: Vec<Loop<4>>,
+    },
+    Power {
+        power: Power,
+        start: usize,
+    },
+    Reduce {
+        op: ReduceOp,
+        start: usize,
+        outer: Vec<Loop<1>>,
+        inner: Vec<Loop<1>>,
+    },
+    Linalg {
+        op: Linalg,
+        start: [usize; 2],
+        batch: usize,
+    },
+}
+
+/// One step: an operation, the slot it writes, the slots it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub op: Op,
+    pub out: Slot,
+    pub args: SmallVec<[Slot; 3]>,
+}
+
+impl Step {
+    /// Floating-point operations, a function of one number counted as one.
+    fn flops(&self, slots: &[SlotInfo]) -> f64 {
+        let len = |slot: Slot| slots.get(slot.0 as usize).map_or(0.0, |s| s.len as f64);
+        match &self.op {
+            Op::Fill(_) => 0.0,
+            Op::Contract(c) => {
+                let copies = self.args.len() == 1 && !c.accumulate && c.alpha == 1.0;
+                let factor = if self.args.len() == 1 { 0.5 } else { 1.0 };
+                if copies { 0.0 } else { factor * c.flops() }
+            }
+            Op::Combine { terms, .. } => 2.0 * terms.len() as f64 * len(self.out),
+            Op::Unary { loops, .. } => turns(loops) as f64,
+            Op::Binary { loops, .. } => turns(loops) as f64,
+            Op::Select { loops, .. } => turns(loops) as f64,
+            Op::Power { .. } => len(self.out),
+            Op::Reduce { outer, inner, .. } => turns(outer) as f64 * turns(inner) as f64,
+            Op::Linalg { op, batch, .. } => op.flops() * *batch as f64,
+        }
+    }
+
+    fn text(&self) -> String {
+        match &self.op {
+            Op::Fill(value) => format!("fill {value}"),
+            Op::Contract(c) => {
+                let name = match (&c.kind, self.args.len()) {
+                    (Kind::Gemm { m, k, n }, _) => format!("gemm {}x{}x{}", m.extent, k.extent, n.extent),
+                    (Kind::Loops, 1) => "copy".into(),
+                    (Kind::Loops, _) => "product".into(),
+                };
+                let loops: Vec<String> = c.loops.iter().map(|l| l.extent.to_string()).collect();
+                let over = if loops.is_empty() { String::new() } else { format!(" over {}", loops.join(",")) };
+                let scale = if c.alpha == 1.0 { String::new() } else { format!(" times {}", c.alpha) };
+                format!("{name}{over}{scale}{}", if c.accumulate { " added" } else { "" })
+            }
+            Op::Combine { terms, .. } => format!("combine {} terms", terms.len()),
+            Op::Unary { op, scale, .. } if *scale != 1.0 => format!("{op:?} of {scale} times"),
+            Op::Unary { op, .. } | Op::Binary { op, .. } => format!("{op:?}"),
+            Op::Select { .. } => "Where".into(),
+            Op::Power { power, .. } => format!("power {power:?}"),
+            Op::Reduce { op, .. } => format!("reduce {op:?}"),
+            Op::Linalg { op, batch, .. } if *batch == 1 => op.text(),
+            Op::Linalg { op, batch, .. } => format!("{} ×{batch}", op.text()),
+        }
+    }
+}
+
+/// An input that a program reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramInput {
+    /// Its name.
+    pub name: Name,
+    /// Its shape: a vector has one axis, a scalar none.
+    pub shape: Vec<usize>,
+    /// Whether a vector is a row.
+    pub row: bool,
+}
+
+/// A plan for some tensors of a graph at given sizes.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) inputs: Vec<ProgramInput>,
+    pub(crate) constants: Vec<Vec<f64>>,
+    pub(crate) slots: Vec<SlotInfo>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) roots: Vec<View>,
+    /// Lengths of the buffers.
+    pub(crate) buffers: Vec<usize>,
+}
+
+/// Memory of a run, kept for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    buffers: Vec<Vec<f64>>,
+}
+
+impl Program {
+    /// The inputs the program reads.
+    pub fn inputs(&self) -> &[ProgramInput] {
+        &self.inputs
+    }
+
+    /// The values of the roots.
+    pub fn run(&self, inputs: &Inputs) -> Result<Vec<Array>, RunError> {
+        self.run_in(inputs, &mut Workspace::default())
+    }
+
+    /// The values of the roots, in memory that may be used again.
+    pub fn run_in(&self, inputs: &Inputs, workspace: &mut Workspace) -> Result<Vec<Array>, RunError> {
+        let data = self.bind(inputs)?;
+        let buffers = &mut workspace.buffers;
+        buffers.resize_with(self.buffers.len(), Vec::new);
+        for (buffer, len) in buffers.iter_mut().zip(&self.buffers) {
+            buffer.resize(*len, 0.0);
+        }
+        for step in &self.steps {
+            self.execute(step, &data, buffers);
+        }
+        Ok(self.roots.iter().map(|view| self.collect(view, &data, buffers)).collect())
+    }
+
+    /// The arrays of the inputs, or everything that is wrong with them.
+    fn bind<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [f64]>, RunError> {
+        let mut data = Vec::with_capacity(self.inputs.len());
+        let mut missing = Vec::new();
+        for ProgramInput { name, shape, row } in &self.inputs {
+            match inputs.get(name) {
+                None => missing.push(name.clone()),
+                Some(array) if fits(shape, *row, array.shape()) => data.push(array.data()),
+                Some(array) => {
+                    return Err(RunError::Shape {
+                        name: name.clone(),
+                        expected: shape.clone(),
+                        found: array.shape().to_vec(),
+                    });
+                }
+            }
+        }
+        if missing.is_empty() { Ok(data) } else { Err(RunError::Missing { names: missing }) }
+    }
+
+    fn memory<'a>(&'a self, slot: Slot, data: &[&'a [f64]], buffers: &'a [Vec<f64>]) -> &'a [f64] {
+        let Some(info) = self.slots.get(slot.0 as usize) else { return &[] };
+        let found = match info.place {
+            Place::Input(k) => data.get(k).copied(),
+            Place::Constant(k) => self.constants.get(k).map(Vec::as_slice),
+            Place::Buffer(k) => buffers.get(k).and_then(|b| b.get(..info.len)),
+        };
+        found.unwrap_or(&[])
+    }
+
+    fn execute(&self, step: &Step, data: &[&[f64]], buffers: &mut [Vec<f64>]) {
+        let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
+        let Some(buffer) = buffers.get_mut(*k) else { return };
+        let mut taken = std::mem::take(buffer);
+        if let Some(out) = taken.get_mut(..*len) {
+            let arg = |k: usize| step.args.get(k).map_or(&[] as &[f64], |slot| self.memory(*slot, data, buffers));
+            let operand = |k: usize, start: usize| Operand { data: arg(k), start };
+            match &step.op {
+                Op::Fill(value) => out.fill(*value),
+                Op::Contract(c) => c.run(arg(0), (step.args.len() > 1).then(|| arg(1)), out),
+                Op::Combine { terms, constant } => {
+                    let terms: SmallVec<[(f64, &[f64]); 8]> = terms
+                        .iter()
+                        .enumerate()
+                        .map(|(k, (c, start))| (*c, arg(k).get(*start..*start + *len).unwrap_or(&[])))
+                        .collect();
+                    combine(&terms, *constant, out);
+                }
+                Op::Unary { op, scale, start, loops } => unary(*op, *scale, operand(0, *start), loops, out),
+                Op::Binary { op, start, loops } => {
+                    binary(*op, operand(0, start[0]), operand(1, start[1]), loops, out);
+                }
+                Op::Select { start, loops } => {
+                    select(operand(0, start[0]), operand(1, start[1]), operand(2, start[2]), loops, out);
+                }
+                Op::Power { power, start } => power.apply(arg(0).get(*start..).unwrap_or(&[]), out),
+                Op::Reduce { op, start, outer, inner } => reduce(*op, arg(0), *start, outer, inner, out),
+                Op::Linalg { op, start, batch } => {
+                    let from = |k: usize| arg(k).get(start[k]..).unwrap_or(&[]);
+                    op.run(*batch, from(0), from(1), out);
+                }
+            }
+        }
+        buffers[*k] = taken;
+    }
+
+    fn collect(&self, view: &View, data: &[&[f64]], buffers: &[Vec<f64>]) -> Array {
+        let memory = self.memory(view.slot, data, buffers);
+        let total: usize = view.shape.iter().product();
+        let shape = view.shape.to_vec();
+        if view.is_dense() {
+            let values = memory.get(view.offset..view.offset + total).unwrap_or(&[]).to_vec();
+            return Array::new(shape, values).unwrap_or_default();
+        }
+        let loops: Vec<Loop<1>> =
+            view.shape.iter().zip(&view.strides).map(|(n, s)| Loop { extent: *n, strides: [*s] }).collect();
+        let mut values = Vec::with_capacity(total);
+        crate::kernel::walk(&loops, [view.offset], |[at]| values.push(memory[at]));
+        Array::new(shape, values).unwrap_or_default()
+    }
+
+    /// Floating-point operations of a run, a function of one number counted as one.
+    pub fn flops(&self) -> f64 {
+        self.steps.iter().map(|s| s.flops(&self.slots)).fold(0.0, |a, b| a + b)
+    }
+
+    /// Bytes that the steps of a run read and write.
+    pub fn traffic(&self) -> f64 {
+        self.steps.iter().map(|s| self.step_bytes(s)).fold(0.0, |a, b| a + b)
+    }
+
+    /// Bytes of memory for intermediate results.
+    pub fn memory_bytes(&self) -> u64 {
+        self.buffers.iter().map(|n| 8 * *n as u64).sum()
+    }
+
+    fn step_bytes(&self, step: &Step) -> f64 {
+        let len = |slot: &Slot| self.slots.get(slot.0 as usize).map_or(0.0, |s| s.len as f64);
+        8.0 * (len(&step.out) + step.args.iter().map(len).sum::<f64>())
+    }
+
+    /// The steps as text, one a line, with their costs.
+    pub fn listing(&self) -> String {
+        let mut out = String::new();
+        let name = |slot: &Slot| match self.slots.get(slot.0 as usize).map(|s| s.place) {
+            Some(Place::Input(k)) => self.inputs.get(k).map_or("?".into(), |i| i.name.to_string()),
+            Some(Place::Constant(k)) => match self.constants.get(k).map(Vec::as_slice) {
+                Some([value]) => value.to_string(),
+                _ => format!("c{k}"),
+            },
+            _ => format!("%{}", slot.0),
+        };
+        for step in &self.steps {
+            let shape = self.slots.get(step.out.0 as usize).map_or(String::new(), |s| shape_text(&s.shape));
+            let mut args: Vec<String> = step.args.iter().take(8).map(name).collect();
+            if step.args.len() > 8 {
+                args.push("…".into());
+            }
+            let what = step.text();
+            let (flops, bytes) = (step.flops(&self.slots), self.step_bytes(step));
+            let left = format!("{} [{shape}] = {what} ({})", name(&step.out), args.join(", "));
+            let _ = writeln!(out, "{left:<60} # {flops} flops, {bytes} bytes");
+        }
+        let roots: Vec<String> =
+            self.roots.iter().map(|v| format!("{} [{}]", name(&v.slot), shape_text(&v.shape))).collect();
+        let _ = writeln!(out, "return {}", roots.join(", "));
+        let _ = writeln!(
+            out,
+            "# {} steps, {} flops, {} bytes moved, {} bytes of memory",
+            self.steps.len(),
+            self.flops(),
+            self.traffic(),
+            self.memory_bytes()
+        );
+        out
+    }
+}
