@@ -15,15 +15,19 @@ pub use statement::{declaration_text, definition_text, statement_text};
 pub struct TextOptions {
     /// `θ`, `Xᵀ`, `⊗`, `⊙` rather than ASCII.
     pub unicode: bool,
+    /// `A ⊗ B` rather than `kron(A, B)` in ASCII too.
+    pub kron_sign: bool,
     /// The longest text that is written. An expression whose parts are shared may be exponentially longer than its tree.
     pub max_bytes: usize,
 }
 
 impl TextOptions {
     /// Plain ASCII.
-    pub const ASCII: TextOptions = TextOptions { unicode: false, max_bytes: 64 << 20 };
+    pub const ASCII: TextOptions = TextOptions { unicode: false, kron_sign: false, max_bytes: 64 << 20 };
+    /// ASCII with the one sign that has no short spelling, `⊗`.
+    pub const PLAIN: TextOptions = TextOptions { unicode: false, kron_sign: true, max_bytes: 64 << 20 };
     /// Unicode mathematics.
-    pub const UNICODE: TextOptions = TextOptions { unicode: true, max_bytes: 64 << 20 };
+    pub const UNICODE: TextOptions = TextOptions { unicode: true, kron_sign: true, max_bytes: 64 << 20 };
 }
 
 impl Default for TextOptions {

@@ -27,7 +27,7 @@ impl<'a> Printer<'a> {
             ExprKind::Neg(_) => self.level(self.unsigned(id), true),
             ExprKind::Binary(op, _, exponent) => match op {
                 BinaryOp::Add | BinaryOp::Sub => SUM,
-                BinaryOp::Kron if !self.options.unicode => POSTFIX,
+                BinaryOp::Kron if !self.kron_sign() => POSTFIX,
                 BinaryOp::Mul
                 | BinaryOp::Hadamard
                 | BinaryOp::Div
@@ -94,11 +94,16 @@ impl<'a> Printer<'a> {
         id
     }
 
+    /// Whether Kronecker products are `A ⊗ B` rather than `kron(A, B)`.
+    fn kron_sign(&self) -> bool {
+        self.options.unicode || self.options.kron_sign
+    }
+
     /// Whether a sign of the left operand is a sign of the whole and is written first.
     fn takes_sign(&self, op: BinaryOp) -> bool {
         match op {
             BinaryOp::Mul | BinaryOp::Hadamard | BinaryOp::Div | BinaryOp::ElemDiv | BinaryOp::Solve => true,
-            BinaryOp::Kron => self.options.unicode,
+            BinaryOp::Kron => self.kron_sign(),
             _ => false,
         }
     }
@@ -249,7 +254,7 @@ impl<'a> Printer<'a> {
                         if self.level(*first, false) >= POWER);
                 rest.push(expr(right, if same { PRODUCT } else { POWER }));
             }
-            BinaryOp::Kron if self.options.unicode => {
+            BinaryOp::Kron if self.kron_sign() => {
                 rest.push(Piece::Expr { id: left, min: PRODUCT, strip });
                 rest.extend([Piece::Text(" ⊗ "), expr(right, POWER)]);
             }

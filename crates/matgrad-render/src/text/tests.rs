@@ -334,6 +334,6 @@ fn deep_trees_are_written() {
     for _ in 0..200 {
         node = ast.add(ExprKind::Binary(BinaryOp::Mul, node, node));
     }
-    let limited = text(&ast, node, TextOptions { unicode: false, max_bytes: 1000 });
+    let limited = text(&ast, node, TextOptions { max_bytes: 1000, ..TextOptions::ASCII });
     assert!(limited.ends_with('…') && limited.len() < 1100);
 }
