@@ -3,7 +3,7 @@
 //! Numerator and denominator layout after Wikipedia, *Matrix calculus*; the Jacobian and gradient matrices D_X F and
 //! ∇_X F after Magnus & Neudecker, ch. 9, and Zhang, *Matrix Analysis and Applications*, §3.1.
 
-use crate::graph::{Dim, Dims, Graph, Label, Labels, NodeId, ProductBuilder};
+use crate::graph::{Dim, Dims, Graph, Label, Labels, Node, NodeId, ProductBuilder};
 use crate::notation::Arrangement;
 
 /// An arrangement of the partial derivatives.
@@ -101,6 +101,15 @@ pub struct LayoutError(pub String);
 /// Axes of a node joined into longer ones: each group lists the axes of one axis of the result, fastest first; an empty
 /// group is dropped.
 pub fn fuse_axes(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> NodeId {
+    if let Node::Sum(terms, _) = g.node(node) {
+        // term by term: each has its own Kronecker product
+        let terms = terms.clone();
+        let fused: Vec<_> = terms.into_iter().map(|(c, n)| (c, fuse_axes(g, n, groups))).collect();
+        if let Some(&(_, first)) = fused.first() {
+            let dims = g.axes(first).clone();
+            return g.sum(&fused, &dims);
+        }
+    }
     let mut p = ProductBuilder::new();
     let labels = p.labels_of(g, node);
     p.factor(node, &labels);
@@ -130,6 +139,18 @@ pub fn fuse_axes(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> NodeId {
 /// # Errors
 /// Where the layout has no place for these shapes, with what to ask for instead.
 pub fn arrange(
+    g: &mut Graph,
+    node: NodeId,
+    function: &Kind,
+    variable: &Kind,
+    order: usize,
+    layout: Layout,
+) -> Result<Arranged, LayoutError> {
+    let arranged = place(g, node, function, variable, order, layout)?;
+    Ok(settled(g, arranged))
+}
+
+fn place(
     g: &mut Graph,
     node: NodeId,
     function: &Kind,
@@ -183,6 +204,15 @@ pub fn arrange(
         }
         _ => Arranged { node, arrangement: Arrangement::Plain, shape },
     })
+}
+
+/// A matrix that is to be written transposed as the transposed matrix, so that there is one thing to simplify.
+fn settled(g: &mut Graph, arranged: Arranged) -> Arranged {
+    if arranged.arrangement == Arrangement::Transposed && g.rank(arranged.node) == 2 {
+        let node = g.transpose(arranged.node);
+        return Arranged { node, arrangement: Arrangement::Plain, shape: arranged.shape };
+    }
+    arranged
 }
 
 /// The node written like a value of this kind.

@@ -4,3 +4,4 @@ pub mod diff;
 pub mod graph;
 pub mod layout;
 pub mod notation;
+pub mod simplify;

@@ -127,6 +127,8 @@ impl Arena {
                 let flipped: Vec<M> = args.iter().rev().copied().collect();
                 self.call(&name, &flipped, form)
             }
+            Kind::Call(name, _, args) if &*name == "adj" => self.call("cof", &args, form),
+            Kind::Call(name, _, args) if &*name == "cof" => self.call("adj", &args, form),
             Kind::Call(name, _, args) if &*name == "commutation" => self.call("commutation", &[args[1], args[0]], form),
             _ => outside(self),
         }
@@ -198,10 +200,19 @@ impl Arena {
                     flat.extend(s);
                     todo.extend(c.into_iter().rev());
                 }
-                // a multiple pulled out of a sum or a product of numbers
+                // a power of a product is taken apart, so that longer repetitions are seen
+                Kind::Power(base, k) if (2..=64).contains(&k) && matches!(self.kind(base), Kind::Product { .. }) => {
+                    todo.extend(std::iter::repeat_n(base, k as usize));
+                }
                 _ => self.link(&mut links, m),
             }
         }
+        if links.len() + flat.len() > 1 || !number.is_one() {
+            for m in &mut links {
+                *m = self.tighten(*m);
+            }
+        }
+        self.repeated_blocks(&mut links);
         if links.len() > 1 {
             let keep: Vec<M> = links.iter().copied().filter(|m| !self.is_call(*m, "eye")).collect();
             links = if keep.is_empty() { vec![links[0]] } else { keep };
@@ -236,6 +247,67 @@ impl Arena {
                 }
                 m
             }
+        }
+    }
+
+    /// A sum of transposes as the transpose of a sum, where that is shorter inside a product.
+    fn tighten(&mut self, m: M) -> M {
+        let form = self.form(m);
+        let flipped = match form {
+            Form::Column => Form::Row,
+            Form::Row => Form::Column,
+            other => other,
+        };
+        let inner = match self.kind(m).clone() {
+            Kind::Sum(terms) => {
+                let terms = terms.iter().map(|(c, x)| (c.clone(), self.transpose(*x))).collect();
+                self.raw(Kind::Sum(terms), flipped)
+            }
+            Kind::Hadamard(parts) => {
+                let parts = parts.iter().map(|(x, e)| (self.transpose(*x), e.clone())).collect();
+                self.raw(Kind::Hadamard(parts), flipped)
+            }
+            _ => return m,
+        };
+        let around = self.raw(Kind::Transpose(inner), form);
+        if self.length(around) < self.length(m) + 2 { around } else { m }
+    }
+
+    /// (A·B)·(A·B)·… as a power, where that is shorter.
+    fn repeated_blocks(&mut self, links: &mut Vec<M>) {
+        let n = links.len();
+        if !(4..=256).contains(&n) {
+            return;
+        }
+        let mut best: Option<(u32, usize, usize, usize)> = None;
+        for width in 2..=n / 2 {
+            let mut start = 0;
+            while start + 2 * width <= n {
+                let mut times = 1;
+                while start + (times + 1) * width <= n
+                    && links[start..start + width] == links[start + times * width..start + (times + 1) * width]
+                {
+                    times += 1;
+                }
+                let block = &links[start..start + width];
+                let square = self.form(block[0]) == Form::Matrix && self.form(block[width - 1]) == Form::Matrix;
+                if times > 1 && square {
+                    let one: u32 = block.iter().map(|m| self.length(*m) + 1).sum();
+                    let saved = (one * times as u32).saturating_sub(one + 4);
+                    if saved > 0 && best.is_none_or(|(s, ..)| saved > s) {
+                        best = Some((saved, start, width, times));
+                    }
+                }
+                start += 1;
+            }
+        }
+        if let Some((_, start, width, times)) = best {
+            let block = self.raw(
+                Kind::Product { number: Rational::ONE, scalars: Vec::new(), chain: links[start..start + width].to_vec() },
+                Form::Matrix,
+            );
+            let power = self.matrix_power(block, times as i64);
+            links.splice(start..start + width * times, [power]);
         }
     }
 
@@ -355,12 +427,23 @@ impl Arena {
         Some((chain[..half].to_vec(), chain[half..].to_vec()))
     }
 
+    /// `pinv(x)`, with a transpose outside.
+    fn pinv(&mut self, x: M) -> M {
+        match self.kind(x) {
+            &Kind::Transpose(inner) => {
+                let inner = self.call("pinv", &[inner], Form::Matrix);
+                self.transpose(inner)
+            }
+            _ => self.call("pinv", &[x], Form::Matrix),
+        }
+    }
+
     fn pinv_of(&mut self, a: M, b: M) -> Option<M> {
         // (X'X)^-1 X' or X' (X X')^-1, where X is one matrix
         if let Some((left, right)) = self.gram(a) {
             if left.len() == 1 && left[0] == b {
                 let x = right[0];
-                return (self.transpose(x) == b).then(|| self.call("pinv", &[x], Form::Matrix));
+                return (self.transpose(x) == b).then(|| self.pinv(x));
             }
             if left.len() == 1 {
                 return None;
@@ -369,11 +452,7 @@ impl Arena {
         if let Some((left, right)) = self.gram(b) {
             if left.len() == 1 && right[0] == a {
                 let x = left[0];
-                return (self.transpose(x) == a).then(|| self.call("pinv", &[x], Form::Matrix));
-            }
-            // X·(X'X)^-1 = pinv(X)'
-            if left.len() == 1 && right[0] == a {
-                return None;
+                return (self.transpose(x) == a).then(|| self.pinv(x));
             }
         }
         None
@@ -390,7 +469,7 @@ impl Arena {
         };
         if let Some(x) = found {
             links.truncate(links.len() - 2);
-            let pinv = self.call("pinv", &[x], Form::Matrix);
+            let pinv = self.pinv(x);
             let transposed = self.transpose(pinv);
             links.push(transposed);
         }

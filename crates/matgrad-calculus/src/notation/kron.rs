@@ -111,10 +111,9 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
     let mut k = 0;
     while k < net.edges.len() {
         let (a, b) = (net.edges[k].rows, net.edges[k].cols);
-        let same_rows = side(a, &rows) && side(b, &rows) && !(side(a, &cols) || side(b, &cols));
-        let same_cols = side(a, &cols) && side(b, &cols) && !(side(a, &rows) || side(b, &rows));
-        let both_sides = (side(a, &rows) && side(b, &rows)) && (side(a, &cols) && side(b, &cols));
-        if !same_rows && !same_cols && !both_sides {
+        let same_rows = side(a, &rows) && side(b, &rows);
+        let same_cols = !same_rows && side(a, &cols) && side(b, &cols);
+        if !same_rows && !same_cols {
             k += 1;
             continue;
         }
@@ -126,7 +125,8 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
         let m = printer.masked(edge.parts);
         let m = if edge.rows == fast { m } else { printer.arena.transpose(m) };
         let others = |l: Label| net.edges.iter().any(|e| e.rows == l || e.cols == l);
-        let alone = adjacent && !others(fast) && !others(slow) && !both_sides && !taken.contains(&fast) && !taken.contains(&slow);
+        let both = |l: Label| side(l, &rows) && side(l, &cols);
+        let alone = adjacent && !others(fast) && !others(slow) && !both(fast) && !both(slow) && !taken.contains(&fast) && !taken.contains(&slow);
         if alone {
             let loads = [fast, slow].map(|l| std::mem::take(&mut net.loads[l as usize]));
             let [u, v] = loads.map(|l| (!l.is_empty()).then(|| printer.arena.hadamard(l)));

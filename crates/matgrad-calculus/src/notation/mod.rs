@@ -21,6 +21,9 @@ use expr::{Arena, Form, Kind, M};
 /// Expressions longer than this are printed with names for what they share.
 const SHARE_ABOVE: u32 = 3000;
 
+/// What index notation costs in characters: matrices are easier to read.
+pub(crate) const INDEX_PENALTY: u32 = 1000;
+
 /// Which notation a formula needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notation {
@@ -108,8 +111,8 @@ pub fn length(g: &mut Graph, memory: &mut Memory, node: NodeId) -> u32 {
             let names = printer.index_names(printer.g.rank(node), 2);
             let at: Vec<M> = names.iter().map(|n| printer.arena.name(n, Form::Scalar)).collect();
             match printer.entry_at(node, &at, 0) {
-                // indices are harder to read than matrices
-                Some(m) => printer.arena.length(m).saturating_add(1000),
+                Some(m) if printer.g.rank(node) > 2 => printer.arena.length(m),
+                Some(m) => printer.arena.length(m).saturating_add(INDEX_PENALTY),
                 None => u32::MAX / 2,
             }
         }
@@ -231,19 +234,42 @@ impl Printer<'_> {
     }
 }
 
-/// Index names that stand as a bare subscript of an array, which fixes their range.
+/// Index names whose range follows from use: as a bare subscript of an array, directly or through a delta.
 fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
     let mut fixed = BTreeSet::new();
+    let mut links: Vec<(Name, Name)> = Vec::new();
     for k in 0..ast.len() {
         let ExprKind::Index(base, subs) = ast.kind(ExprId(k as u32)) else { continue };
-        if matches!(ast.kind(*base), ExprKind::Name(n) if &**n == "delta" || &**n == "eps") {
-            continue;
+        if let ExprKind::Name(n) = ast.kind(*base) {
+            if &**n == "delta" {
+                let name = |s: &Subscript| match s {
+                    Subscript::At(at) => match ast.kind(*at) {
+                        ExprKind::Name(name) => Some(name.clone()),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                links.extend(subs.first().and_then(name).zip(subs.get(1).and_then(name)));
+            }
+            if &**n == "delta" || &**n == "eps" {
+                continue;
+            }
         }
         for s in subs {
             if let Subscript::At(at) = s {
                 if let ExprKind::Name(name) = ast.kind(*at) {
                     fixed.insert(name.clone());
                 }
+            }
+        }
+    }
+    let mut grown = true;
+    while grown {
+        grown = false;
+        for (a, b) in &links {
+            if fixed.contains(a) != fixed.contains(b) {
+                fixed.extend([a.clone(), b.clone()]);
+                grown = true;
             }
         }
     }

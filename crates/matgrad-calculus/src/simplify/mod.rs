@@ -1,0 +1,88 @@
+//! Simplification to textbook size.
+//!
+//! The constructors of the graph already cancel, contract and merge. What is left is a choice between equal forms:
+//! products of sums or sums of products. Candidates are made by general means (take a common factor out, multiply out,
+//! use what is known of sigmoids and of sine and cosine) and the one that prints shortest is kept.
+
+mod expand;
+mod factor;
+mod reroll;
+
+use rustc_hash::FxHashMap;
+
+use crate::graph::{Graph, Node, NodeId};
+use crate::notation::{self, Memory};
+
+pub use reroll::reroll;
+
+/// Sums with more terms than this are left as they are.
+const TERM_LIMIT: usize = 48;
+
+/// Nested searches stop here; each level looks at a strictly smaller expression.
+const DEPTH_LIMIT: usize = 1;
+
+/// An equal, shorter form of `root`. Nodes with ids below `keep_below`, the expression as it was written, stay as they
+/// are.
+pub fn simplify(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) -> NodeId {
+    let once = pass(g, memory, root, keep_below);
+    // what a first pass makes may allow more, deeper inside
+    if once == root { once } else { pass(g, memory, once, keep_below) }
+}
+
+fn pass(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) -> NodeId {
+    let mut new: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+    for id in g.reachable(&[root]) {
+        if g.exhausted() {
+            break;
+        }
+        if id < keep_below {
+            continue;
+        }
+        let rebuilt = g.rebuild(id, &|child| new.get(&child).copied().unwrap_or(child));
+        let better = improve(g, memory, rebuilt, 0);
+        if better != id {
+            new.insert(id, better);
+        }
+    }
+    new.get(&root).copied().unwrap_or(root)
+}
+
+/// The shortest of the forms of one node, its children as they are.
+fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> NodeId {
+    let candidate = match g.node(node) {
+        Node::Sum(terms, _) => terms.len() > 1 && terms.len() <= TERM_LIMIT || terms.len() == 1 && has_sum(g, terms[0].1),
+        Node::Product(_) => has_sum(g, node),
+        _ => false,
+    };
+    if !candidate || depth > DEPTH_LIMIT {
+        return node;
+    }
+    let factored = factor::factor(g, memory, node, depth);
+    if depth > 0 {
+        return factored;
+    }
+    let mut best = (notation::length(g, memory, factored), factored);
+    let hard_to_read = best.0 >= notation::INDEX_PENALTY;
+    let mut consider = |g: &mut Graph, memory: &mut Memory, other: NodeId| {
+        if other != best.1 {
+            let length = notation::length(g, memory, other);
+            if length < best.0 {
+                best = (length, other);
+            }
+        }
+    };
+    for expanded in expand::expansions(g, node, hard_to_read) {
+        consider(g, memory, expanded);
+        let refactored = factor::factor(g, memory, expanded, depth);
+        consider(g, memory, refactored);
+    }
+    best.1
+}
+
+/// Whether a product has a sum among its factors.
+fn has_sum(g: &Graph, node: NodeId) -> bool {
+    match g.node(node) {
+        Node::Product(p) => p.factors.iter().any(|f| matches!(g.node(f.node), Node::Sum(..))),
+        _ => false,
+    }
+}
