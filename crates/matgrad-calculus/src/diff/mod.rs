@@ -6,6 +6,7 @@
 //! whose extra axes come last, and in reverse to adjoints, whose extra axes come first. Every node that lies between the
 //! variable and the function is visited once. Orders two and three are the same operation again.
 
+mod domain;
 mod elementwise;
 mod frechet;
 mod linear;
@@ -13,11 +14,13 @@ mod matrix;
 mod partial;
 mod reduce;
 mod rules;
+mod sign;
 mod spectral;
 
 #[cfg(test)]
 mod tests;
 
+pub use domain::{Condition, ConditionKind, domain};
 pub use rules::{Rule, rule_of_map, rule_of_matrix, rule_of_node, rule_of_reduce, rules, rules_used};
 
 use std::fmt;

@@ -1,5 +1,6 @@
 //! Derivatives against graphs written by hand, and against numbers.
 
+mod conditions;
 mod forms;
 mod lab;
 mod linalg;

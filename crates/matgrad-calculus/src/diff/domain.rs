@@ -1,0 +1,236 @@
+//! Under which conditions a value and its derivative exist.
+
+use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
+
+use super::sign::Knowledge;
+
+/// What must hold of a tensor; entry by entry unless it is said of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ConditionKind {
+    /// `> 0`
+    Positive,
+    /// `>= 0`
+    NonNegative,
+    /// `!= 0`
+    NonZero,
+    /// Not all entries are 0: a norm has no derivative at 0.
+    NotAllZero,
+    /// `abs(…) < 1`
+    InsideUnit,
+    /// `> 1`
+    AboveOne,
+    /// None of 0, -1, -2, …
+    NotPole,
+    /// A matrix with an inverse.
+    Invertible,
+    /// A symmetric positive definite matrix.
+    PositiveDefinite,
+    /// A matrix with positive determinant.
+    DetPositive,
+    /// A matrix without eigenvalues on the closed negative real axis.
+    PositiveSpectrum,
+    /// A matrix whose rank does not change nearby.
+    ConstantRank,
+    /// A symmetric matrix without equal eigenvalues.
+    DistinctEigenvalues,
+    /// A matrix without equal singular values, none of them 0.
+    DistinctSingularValues,
+    /// `!= 0`: at 0 the derivative jumps and what is shown is a subgradient, or 0 at a step.
+    NotAtKink,
+    /// The largest (or smallest) entry is attained once; where it is not, every entry that attains it counts.
+    UniqueExtremum,
+}
+
+/// A condition on a tensor of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Condition {
+    /// What must hold.
+    pub kind: ConditionKind,
+    /// Of what.
+    pub node: NodeId,
+}
+
+/// The conditions under which the roots (a function and its derivatives) exist, in the order of their nodes, without
+/// those that always hold. With a variable given, kinks count only where they depend on it.
+pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condition> {
+    let order = g.reachable(roots);
+    let known = Knowledge::new(g, &order);
+    let mut varies = vec![false; g.len()];
+    let mut from_inputs = vec![false; g.len()];
+    let mut found = Found { conditions: Vec::new(), known };
+    for &id in &order {
+        let is_input = matches!(g.node(id), Node::Input(_));
+        let (mut here, mut any) = (Some(id) == wrt || wrt.is_none() && is_input, is_input);
+        g.for_each_child(id, |child| {
+            here |= varies[child.0 as usize];
+            any |= from_inputs[child.0 as usize];
+        });
+        varies[id.0 as usize] = here;
+        from_inputs[id.0 as usize] = any;
+        if any {
+            found.visit(g, id, &varies);
+        }
+    }
+    found.reduce()
+}
+
+struct Found {
+    conditions: Vec<Condition>,
+    known: Knowledge,
+}
+
+impl Found {
+    fn visit(&mut self, g: &mut Graph, id: NodeId, varies: &[bool]) {
+        use ConditionKind::{
+            AboveOne, ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, InsideUnit, Invertible,
+            NonNegative, NonZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum, UniqueExtremum,
+        };
+        let varying = |node: NodeId| varies.get(node.0 as usize).copied().unwrap_or(false);
+        match g.node(id).clone() {
+            Node::Product(p) => {
+                for f in &p.factors {
+                    let sign = self.known.sign(f.node);
+                    let e = &f.exponent;
+                    if e.is_integer() {
+                        if e.is_negative() && !sign.nonzero() {
+                            self.add(g, NonZero, f.node);
+                        }
+                        continue;
+                    }
+                    let steep = *e < matgrad_syntax::Rational::ONE && (e.is_negative() || varying(f.node));
+                    match (steep, sign.nonnegative()) {
+                        (true, true) if !sign.nonzero() => self.add(g, NonZero, f.node),
+                        (true, false) => self.add(g, Positive, f.node),
+                        (false, false) => self.add(g, NonNegative, f.node),
+                        _ => {}
+                    }
+                }
+            }
+            Node::Map(op, args) => {
+                let u = args[0];
+                match op {
+                    MapOp::Log => self.add(g, Positive, u),
+                    MapOp::Pow => self.add(g, Positive, u),
+                    MapOp::Asin | MapOp::Acos | MapOp::Atanh => self.add(g, InsideUnit, u),
+                    MapOp::Acosh => self.add(g, AboveOne, u),
+                    MapOp::Tan => {
+                        let cosine = g.map(MapOp::Cos, &[u]);
+                        self.add(g, NonZero, cosine);
+                    }
+                    MapOp::Gamma | MapOp::Lgamma | MapOp::Polygamma(_) => self.add(g, NotPole, u),
+                    MapOp::Cbrt if varying(u) => self.add(g, NonZero, u),
+                    MapOp::Abs | MapOp::Sign | MapOp::Relu if varying(u) => self.add(g, NotAtKink, u),
+                    MapOp::Max | MapOp::Min | MapOp::Less | MapOp::LessEq if varying(id) => {
+                        let difference = g.subtract(u, args[1]);
+                        self.add(g, NotAtKink, difference);
+                    }
+                    MapOp::Atan2 => {
+                        let two = matgrad_syntax::Rational::int(2);
+                        let (y, x) = (g.power(u, &two), g.power(args[1], &two));
+                        let radius = g.add(x, y);
+                        if !self.known.sign(u).nonzero() && !self.known.sign(args[1]).nonzero() {
+                            self.add(g, NonZero, radius);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Node::Reduce(op, arg, _) if varying(arg) => match op {
+                ReduceOp::Max | ReduceOp::Min => self.add(g, UniqueExtremum, arg),
+                ReduceOp::Prod => self.add(g, NonZero, arg),
+                ReduceOp::LogSumExp => {}
+            },
+            Node::Matrix(op, args) => {
+                let x = args[0];
+                match op {
+                    MatrixOp::Inverse => self.add(g, Invertible, x),
+                    MatrixOp::LogDet => self.add(g, DetPositive, x),
+                    MatrixOp::Pinv if varying(x) => self.add(g, ConstantRank, x),
+                    MatrixOp::Cholesky | MatrixOp::Sqrtm | MatrixOp::SqrtmFrechet => self.add(g, PositiveDefinite, x),
+                    MatrixOp::Logm | MatrixOp::LogmFrechet => self.add(g, PositiveSpectrum, x),
+                    MatrixOp::Eigvals | MatrixOp::Eigvecs if varying(x) => self.add(g, DistinctEigenvalues, x),
+                    MatrixOp::Singvals
+                    | MatrixOp::SvdU
+                    | MatrixOp::SvdV
+                    | MatrixOp::NormSpec
+                    | MatrixOp::NormNuc
+                        if varying(x) =>
+                    {
+                        self.add(g, DistinctSingularValues, x);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes a condition unless it always holds, in its simplest form.
+    fn add(&mut self, g: &mut Graph, kind: ConditionKind, node: NodeId) {
+        use ConditionKind::{
+            DetPositive, Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite,
+            PositiveSpectrum,
+        };
+        let (mut kind, mut node) = (kind, node);
+        // a number in front does not matter, but for its sign
+        let (c, rest) = g.primitive(node);
+        let signed = matches!(kind, Positive | NonNegative | PositiveDefinite | DetPositive | PositiveSpectrum);
+        if matches!(kind, NonZero | NotAtKink | Invertible) || signed && !c.is_negative() && kind != DetPositive {
+            node = rest;
+        }
+        if let (NonZero | Positive, Node::Matrix(MatrixOp::Det, args)) = (kind, g.node(node)) {
+            kind = if kind == NonZero { Invertible } else { DetPositive };
+            node = args[0];
+        }
+        if let (NonZero, Node::Product(p)) = (kind, g.node(node)) {
+            if let ([f], []) = (p.factors.as_slice(), p.out.as_slice()) {
+                if f.exponent.is_even() && !f.exponent.is_negative() {
+                    (kind, node) = (NotAllZero, f.node); // a sum of squares
+                }
+            }
+        }
+        let sign = self.known.sign(node);
+        let pd = self.known.is_positive_definite(node);
+        let positive_matrix = |g: &Graph| match g.node(node) {
+            // these exist for positive definite arguments only, and then are invertible
+            Node::Matrix(MatrixOp::Cholesky | MatrixOp::Sqrtm | MatrixOp::Expm, _) => true,
+            _ => false,
+        };
+        let holds = match kind {
+            Positive => sign.nonzero() && sign.nonnegative(),
+            NonNegative => sign.nonnegative(),
+            NonZero | NotAtKink | NotAllZero => sign.nonzero(),
+            NotPole => sign.nonzero() && sign.nonnegative(),
+            Invertible | DetPositive => pd || positive_matrix(g),
+            PositiveDefinite | PositiveSpectrum => pd,
+            _ => false,
+        };
+        let condition = Condition { kind, node };
+        if !holds && !self.conditions.contains(&condition) {
+            self.conditions.push(condition);
+        }
+    }
+
+    /// Without what follows from another condition on the same tensor.
+    fn reduce(self) -> Vec<Condition> {
+        use ConditionKind::{
+            DetPositive, Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite,
+            PositiveSpectrum,
+        };
+        let stronger = |kind: ConditionKind| -> &[ConditionKind] {
+            match kind {
+                NonNegative | NotPole => &[Positive],
+                NonZero => &[Positive],
+                NotAtKink => &[Positive, NonZero],
+                NotAllZero => &[Positive, NonZero],
+                Invertible => &[DetPositive, PositiveDefinite],
+                DetPositive | PositiveSpectrum => &[PositiveDefinite],
+                _ => &[],
+            }
+        };
+        let all = &self.conditions;
+        let implied =
+            |c: &Condition| all.iter().any(|other| other.node == c.node && stronger(c.kind).contains(&other.kind));
+        all.iter().filter(|c| !implied(c)).copied().collect()
+    }
+}
