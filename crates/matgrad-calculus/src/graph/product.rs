@@ -68,6 +68,15 @@ impl ProductBuilder {
         });
     }
 
+    /// Takes labels out of the game that no factor has and that are not in `out`, so that they do not count as sums.
+    pub(crate) fn forget_unused(&mut self, out: &[Label]) {
+        for label in 0..self.dims.len() as Label {
+            if !out.contains(&label) && !self.factors.iter().any(|f| f.labels.contains(&label)) {
+                self.dims[label as usize] = Dim::NONE;
+            }
+        }
+    }
+
     /// The node with these axes; every label that is not among them is summed over.
     pub fn build(self, g: &mut Graph, out: &[Label]) -> NodeId {
         let mut work = Work {
@@ -295,7 +304,8 @@ impl Work {
                 new
             });
             let labels: Labels = out.iter().map(rename).collect();
-            let inner = ProductBuilder { coefficient: None, factors: component, dims: p.dims.clone() };
+            let mut inner = ProductBuilder { coefficient: None, factors: component, dims: p.dims.clone() };
+            inner.forget_unused(&out);
             let node = inner.build(g, &out);
             self.factors.push(Factor { node, labels, exponent: exponent.clone() });
         }

@@ -1,6 +1,7 @@
 //! Derivatives against graphs written by hand, and against numbers.
 
 mod conditions;
+mod constructors;
 mod forms;
 mod lab;
 mod linalg;
