@@ -1,6 +1,7 @@
 //! Each node of the graph as a matrix expression.
 
 use matgrad_syntax::{Name, Rational};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 use super::Printer;
@@ -143,11 +144,20 @@ impl Printer<'_> {
         if let Some(&known) = self.memo.get(&root) {
             return known;
         }
-        for id in self.g.reachable(&[root]) {
-            if !self.memo.contains_key(&id) {
-                let m = self.node_expr(id);
-                self.memo.insert(id, m);
+        // only what is new: prints of one graph share almost everything
+        let mut found = Vec::new();
+        let mut seen: FxHashSet<NodeId> = FxHashSet::default();
+        let mut todo = vec![root];
+        while let Some(id) = todo.pop() {
+            if !self.memo.contains_key(&id) && seen.insert(id) {
+                found.push(id);
+                self.g.for_each_child(id, |c| todo.push(c));
             }
+        }
+        found.sort_unstable();
+        for id in found {
+            let m = self.node_expr(id);
+            self.memo.insert(id, m);
         }
         self.memo.get(&root).copied().flatten()
     }

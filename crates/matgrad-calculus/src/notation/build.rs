@@ -6,6 +6,9 @@ use smallvec::SmallVec;
 use super::expr::{Arena, Form, Kind, M, Sub};
 use crate::graph::Dim;
 
+/// A transpose stays outside of expressions longer than this, which also bounds how deep it moves.
+const PUSH_LIMIT: u32 = 400;
+
 impl Arena {
     /// An exact number.
     pub fn number(&mut self, value: Rational) -> M {
@@ -96,7 +99,19 @@ impl Arena {
         if form == Form::Matrix && self.is_symmetric(m) {
             return m;
         }
+        if let Some(&known) = self.transposes.get(&m) {
+            return known;
+        }
+        let transposed = self.transpose_anew(m, form);
+        self.transposes.insert(m, transposed);
+        transposed
+    }
+
+    fn transpose_anew(&mut self, m: M, form: Form) -> M {
         let outside = |a: &mut Self| a.raw(Kind::Transpose(m), form);
+        if self.length(m) > PUSH_LIMIT && !matches!(self.kind(m), Kind::Transpose(_) | Kind::Product { .. }) {
+            return outside(self);
+        }
         match self.kind(m).clone() {
             Kind::Transpose(inner) => inner,
             Kind::Product { number, scalars, chain } if !chain.is_empty() => {
@@ -252,6 +267,9 @@ impl Arena {
 
     /// A sum of transposes as the transpose of a sum, where that is shorter inside a product.
     fn tighten(&mut self, m: M) -> M {
+        if self.length(m) > PUSH_LIMIT {
+            return m;
+        }
         let form = self.form(m);
         let flipped = match form {
             Form::Column => Form::Row,
@@ -577,7 +595,8 @@ impl Arena {
                         rest.push((m, e));
                     }
                 }
-                Kind::Hadamard(inner) if e.is_integer() => {
+                // long products stay nested, so that chains of them grow linearly
+                Kind::Hadamard(inner) if e.is_integer() && inner.len() <= 32 => {
                     todo.extend(inner.into_iter().rev().map(|(x, d)| (x, &d * &e)));
                 }
                 _ => rest.push((m, e)),

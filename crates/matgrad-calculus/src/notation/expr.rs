@@ -107,6 +107,7 @@ struct Entry {
 pub struct Arena {
     entries: Vec<Entry>,
     index: FxHashMap<(Kind, Form), M>,
+    pub(super) transposes: FxHashMap<M, M>,
     /// Printed lengths of dimensions, filled by the caller.
     pub dim_text: FxHashMap<Dim, String>,
 }

@@ -34,11 +34,27 @@ fn terms_of(g: &Graph, node: NodeId) -> Vec<(Rational, NodeId)> {
     }
 }
 
+/// How many terms a product of sums has when multiplied out.
+fn terms_when_multiplied(g: &Graph, node: NodeId) -> usize {
+    let Node::Product(p) = g.node(node) else { return 1 };
+    p.factors
+        .iter()
+        .map(|f| match (g.node(f.node), f.exponent.to_i64()) {
+            (Node::Sum(terms, _), Some(k @ 1..=3)) => terms.len().max(1).saturating_pow(k as u32),
+            _ => 1,
+        })
+        .fold(1, usize::saturating_mul)
+}
+
 /// The node as a sum of products without sums among their factors, and whether anything cancelled or merged on the way;
 /// `None` where that has too many terms.
 fn multiply_out(g: &mut Graph, node: NodeId) -> Option<(NodeId, bool)> {
     let dims = g.axes(node).clone();
     let mut todo = terms_of(g, node);
+    let size: usize = todo.iter().map(|(_, n)| terms_when_multiplied(g, *n)).fold(0, usize::saturating_add);
+    if size > LIMIT {
+        return None;
+    }
     todo.reverse();
     let mut done: Vec<(Rational, NodeId)> = Vec::new();
     let mut cancelled = false;
