@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use matgrad_syntax::Name;
 
 use crate::abstracts::Body;
+use crate::budget::Budget;
 use crate::compare::{Mismatch, first_entry, relative_error};
 use crate::derivative::{Directional, Lift};
+use crate::direction::is_symmetric;
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::layout::{Layout, arrangement};
 use crate::machine::Machine;
@@ -94,12 +96,13 @@ pub fn check_claim(problem: &Problem, claim: &Answer, options: &Options) -> Clai
 
 fn check_order<T: Lift>(problem: &Problem, claim: &Answer, options: &Options) -> ClaimReport {
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
+    let budget = Budget::new();
     for dims in problem.assignments().into_iter().take(16) {
         let samples = Model::new(problem, &dims, std::slice::from_ref(claim)).and_then(|model| {
             let mut result = Err(EvalError::domain("no point of the domain was found"));
             for offset in [0.5, 4.0] {
                 let bodies = bodies(&model, offset, options.seed);
-                result = gather::<T>(&model, &bodies, claim, options);
+                result = gather::<T>(&model, &bodies, claim, options, &budget);
                 if result.is_ok() || model.functions.is_empty() {
                     break;
                 }
@@ -132,14 +135,20 @@ struct Sample {
     claim: Array,
 }
 
-fn gather<T: Lift>(model: &Model, bodies: &[Body], claim: &Answer, options: &Options) -> Result<Vec<Sample>> {
+fn gather<T: Lift>(
+    model: &Model,
+    bodies: &[Body],
+    claim: &Answer,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Vec<Sample>> {
     let root = match model.answers.first() {
         Some(Ok(root)) => *root,
         Some(Err(error)) => return Err(error.clone()),
         None => return Err(EvalError::shape("there is no claim")),
     };
-    let mut truth = Directional::<T>::new(model, bodies);
-    let mut plain = Machine::new(&model.program, bodies, Vec::new());
+    let mut truth = Directional::<T>::new(model, bodies, budget);
+    let mut plain = Machine::new(&model.program, bodies, budget);
     let mut rng = Rng::new(options.seed);
     let mut samples = Vec::new();
     let mut family = Family::General;
@@ -148,7 +157,7 @@ fn gather<T: Lift>(model: &Model, bodies: &[Body], claim: &Answer, options: &Opt
         let mut found = false;
         'families: for (tried, attempts) in std::iter::once((family, 3)).chain(Family::TRIED) {
             for _ in 0..attempts {
-                let point = Point { inputs: draw_inputs(model, tried, &mut rng) };
+                let point = Point { inputs: draw_inputs(model, tried, &mut rng, budget)? };
                 match sample(model, &mut truth, &mut plain, &point, root, claim) {
                     Ok(sample) => {
                         samples.push(sample);
@@ -176,7 +185,9 @@ fn sample<T: Lift>(
     claim: &Answer,
 ) -> Result<Sample> {
     let (f_shape, tensor) = match full_tensor(truth, model, point, claim.order, false) {
-        Err(error) if error.kind == ErrorKind::Asymmetric => full_tensor(truth, model, point, claim.order, true)?,
+        Err(error) if error.kind == ErrorKind::Asymmetric && is_symmetric(&point.inputs[model.wrt]) => {
+            full_tensor(truth, model, point, claim.order, true)?
+        }
         result => result?,
     };
     let rows: usize = f_shape.iter().product();

@@ -1,6 +1,7 @@
 //! Directional derivatives of any order: nested duals through the evaluator, or differences where duals do not pass.
 
 use crate::abstracts::Body;
+use crate::budget::Budget;
 use crate::error::{EvalError, Result};
 use crate::machine::Machine;
 use crate::problem::Model;
@@ -47,11 +48,11 @@ pub(crate) struct Directional<'m, T> {
 }
 
 impl<'m, T: Lift> Directional<'m, T> {
-    pub(crate) fn new(model: &'m Model, bodies: &'m [Body]) -> Self {
+    pub(crate) fn new(model: &'m Model, bodies: &'m [Body], budget: &'m Budget) -> Self {
         Self {
             model,
-            machine: Machine::new(&model.program, bodies, Vec::new()),
-            plain: Machine::new(&model.program, bodies, Vec::new()),
+            machine: Machine::new(&model.program, bodies, budget),
+            plain: Machine::new(&model.program, bodies, budget),
         }
     }
 

@@ -22,6 +22,11 @@ pub(crate) struct Direction {
     pub weights: Vec<f64>,
 }
 
+/// Whether a variable has a symmetric value, so that symmetric steps keep it so.
+pub(crate) fn is_symmetric(x: &Array) -> bool {
+    x.is_square() && !x.is_scalar() && x.zip(&x.transposed(), |a, b| a - b).magnitude() <= 1e-12 * x.magnitude()
+}
+
 pub(crate) fn symmetric_part(n: usize, step: &mut [f64]) {
     for j in 0..n {
         for i in 0..j {

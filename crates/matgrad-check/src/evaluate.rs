@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use matgrad_syntax::Name;
 
+use crate::budget::Budget;
 use crate::derivative::{Directional, Lift};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::machine::Machine;
@@ -31,7 +32,9 @@ fn at_data(problem: &Problem, data: &BTreeMap<Name, Array>, answers: &[Answer]) 
 pub fn evaluate(problem: &Problem, data: &BTreeMap<Name, Array>) -> Result<Array> {
     let (model, inputs) = at_data(problem, data, &[])?;
     let bodies = bodies(&model, 0.5, 1);
-    let mut machine = Machine::new(&model.program, &bodies, inputs);
+    let budget = Budget::new();
+    let mut machine = Machine::new(&model.program, &bodies, &budget);
+    machine.set_inputs(inputs);
     machine.eval(model.target)?.dense().cloned()
 }
 
@@ -39,7 +42,9 @@ pub fn evaluate(problem: &Problem, data: &BTreeMap<Name, Array>) -> Result<Array
 pub fn evaluate_answer(problem: &Problem, answer: &Answer, data: &BTreeMap<Name, Array>) -> Result<Array> {
     let (model, inputs) = at_data(problem, data, std::slice::from_ref(answer))?;
     let bodies = bodies(&model, 0.5, 1);
-    let mut machine = Machine::new(&model.program, &bodies, inputs);
+    let budget = Budget::new();
+    let mut machine = Machine::new(&model.program, &bodies, &budget);
+    machine.set_inputs(inputs);
     let root = model.answers.into_iter().next().unwrap_or_else(|| Err(EvalError::shape("there is no answer")))?;
     machine.eval(root)?.dense().cloned()
 }
@@ -62,7 +67,8 @@ pub fn directional(problem: &Problem, data: &BTreeMap<Name, Array>, directions: 
 
 fn in_directions<T: Lift>(model: &Model, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
     let bodies = bodies(model, 0.5, 1);
-    let mut truth = Directional::<T>::new(model, &bodies);
+    let budget = Budget::new();
+    let mut truth = Directional::<T>::new(model, &bodies, &budget);
     match truth.at(inputs, steps) {
         Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(inputs, steps),
         result => result,

@@ -7,6 +7,9 @@ use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Name, Rational};
 /// Longer polynomials are no dimension anybody writes.
 const MAX_TERMS: usize = 64;
 
+/// With more names than this, sizes repeat: a network of a hundred layers need not grow to a hundred rows.
+const DISTINCT: usize = 7;
+
 /// The size of an axis: a polynomial of dimension names, such as `n + 1` or `m*n`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extent {
@@ -143,7 +146,7 @@ pub(crate) fn assignments(
     let descending: Vec<usize> = (0..k).rev().collect();
     let ascending: Vec<usize> = (0..k).collect();
     for base in [&descending, &ascending] {
-        for turn in 0..k.max(1) {
+        for turn in 0..k.clamp(1, DISTINCT) {
             let mut order = base.clone();
             order.rotate_left(turn.min(k));
             if !orders.contains(&order) {
@@ -160,7 +163,7 @@ pub(crate) fn assignments(
     for shift in [2, 3, 5, 9] {
         for order in orders.iter().take(if shift <= 3 { 12 } else { 1 }) {
             let mut dims = fixed.clone();
-            dims.extend(free.iter().zip(order).map(|(name, place)| ((*name).clone(), place + shift)));
+            dims.extend(free.iter().zip(order).map(|(name, place)| ((*name).clone(), place % DISTINCT + shift)));
             // an axis of size 1 would let a vector pass for a scalar
             let fits = extents.iter().all(|extent| {
                 let least = if extent.names().next().is_some() && shift < 9 { 2 } else { 1 };

@@ -8,7 +8,7 @@ use crate::eigen;
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::linalg::{self, need_square, need_symmetric};
 use crate::matfun;
-use crate::operators::{self, elementwise, size, total, whole, within};
+use crate::operators::{self, elementwise, size, total, whole};
 use crate::scalar::{Elementary, Scalar};
 use crate::value::{Array, Form, Value, checked, show};
 
@@ -88,43 +88,27 @@ fn of_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
     let array = match function {
         Builtin::Reduce(reducer, axis) => return reduce(reducer, axis, a).map(Value::Dense),
         Builtin::Softmax(axis) => along(axis, a, softmax)?,
-        Builtin::Pinv => {
-            heavy(a)?;
-            pinv(a)?
-        }
-        Builtin::Adj => cofactors(a, "adj")?.transposed(),
-        Builtin::Cof => cofactors(a, "cof")?,
+        Builtin::Pinv => pinv(a)?,
+        Builtin::Adj => linalg::cofactors(a, "adj")?.transposed(),
+        Builtin::Cof => linalg::cofactors(a, "cof")?,
         Builtin::Diag => diag(a)?,
         Builtin::Vec => a.reshaped(&[a.len(), 1]),
         Builtin::Rvec => {
             need_matrix(a, "rvec")?;
             a.transposed().reshaped(&[1, a.len()])
         }
-        Builtin::Chol => {
-            heavy(a)?;
-            linalg::chol(a)?
-        }
-        Builtin::Expm => {
-            heavy(a)?;
-            matfun::expm(a)?
-        }
+        Builtin::Chol => linalg::chol(a)?,
+        Builtin::Expm => matfun::expm(a)?,
         Builtin::Logm | Builtin::Sqrtm => {
             let name = if function == Builtin::Logm { "logm" } else { "sqrtm" };
-            heavy(a)?;
             need_symmetric(a, name)?;
             if function == Builtin::Logm { matfun::logm(a)? } else { matfun::sqrtm(a)? }
         }
-        Builtin::Eigvals => {
-            heavy(a)?;
-            Array::column(eigen::symmetric(a, "eigvals")?.0)
-        }
-        Builtin::Eigvecs => {
-            heavy(a)?;
-            eigen::symmetric(a, "eigvecs")?.1
-        }
-        Builtin::Singvals => Array::column(svd(a, "singvals")?.s),
-        Builtin::SvdU => svd(a, "svdU")?.u,
-        Builtin::SvdV => svd(a, "svdV")?.v,
+        Builtin::Eigvals => Array::column(eigen::symmetric(a, "eigvals")?.0),
+        Builtin::Eigvecs => eigen::symmetric(a, "eigvecs")?.1,
+        Builtin::Singvals => Array::column(eigen::svd(a, "singvals")?.s),
+        Builtin::SvdU => eigen::svd(a, "svdU")?.u,
+        Builtin::SvdV => eigen::svd(a, "svdV")?.v,
         Builtin::Cumsum => cumulated(a, false)?,
         Builtin::RevCumsum => cumulated(a, true)?,
         Builtin::Tril => triangle(a, |i, j| i >= j)?,
@@ -140,14 +124,8 @@ fn scalar_of<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Option<T>> {
             let n = need_square(a, "tr")?;
             (0..n).fold(T::ZERO, |sum, i| sum + a.at(i, i))
         }
-        Builtin::Det => {
-            heavy(a)?;
-            linalg::det(a)?
-        }
-        Builtin::Logdet => {
-            heavy(a)?;
-            linalg::logdet(a)?
-        }
+        Builtin::Det => linalg::det(a)?,
+        Builtin::Logdet => linalg::logdet(a)?,
         Builtin::Norm => a.data().iter().fold(T::ZERO, |sum, x| sum + *x * *x).sqrt(),
         Builtin::Norm1 => a.data().iter().fold(T::ZERO, |sum, x| sum + x.apply(Elementary::Abs)),
         Builtin::NormInf => a
@@ -156,25 +134,10 @@ fn scalar_of<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Option<T>> {
             .map(|x| x.apply(Elementary::Abs))
             .reduce(|most, x| if x.re() > most.re() { x } else { most })
             .unwrap_or(T::ZERO),
-        Builtin::NormSpec => svd(a, "normspec")?.s.first().copied().unwrap_or(T::ZERO),
-        Builtin::NormNuc => svd(a, "normnuc")?.s.into_iter().fold(T::ZERO, |sum, x| sum + x),
+        Builtin::NormSpec => eigen::svd(a, "normspec")?.s.first().copied().unwrap_or(T::ZERO),
+        Builtin::NormNuc => eigen::svd(a, "normnuc")?.s.into_iter().fold(T::ZERO, |sum, x| sum + x),
         _ => return Ok(None),
     }))
-}
-
-/// Refuses matrices whose factorisation would take long.
-fn heavy<T: Scalar>(a: &Array<T>) -> Result<()> {
-    within(a.len().checked_mul(a.rows().min(a.cols())).and_then(|work| work.checked_mul(10)))
-}
-
-fn svd<T: Scalar>(a: &Array<T>, name: &str) -> Result<eigen::Svd<T>> {
-    heavy(a)?;
-    eigen::svd(a, name)
-}
-
-fn cofactors<T: Scalar>(a: &Array<T>, name: &str) -> Result<Array<T>> {
-    within(a.len().checked_mul(a.len()).and_then(|work| work.checked_mul(a.rows())))?;
-    linalg::cofactors(a, name)
 }
 
 fn pinv<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {

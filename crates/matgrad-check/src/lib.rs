@@ -4,6 +4,7 @@
 //! through the same evaluation. [`verify`] compares an answer with that at random points of the function's domain.
 
 mod abstracts;
+mod budget;
 mod builtin;
 mod claim;
 mod compare;

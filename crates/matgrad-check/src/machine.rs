@@ -4,15 +4,13 @@ use matgrad_syntax::{BinaryOp, Reducer};
 use smallvec::SmallVec;
 
 use crate::abstracts::Body;
+use crate::budget::{Budget, cost};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::functions;
 use crate::operators;
 use crate::program::{Id, Loop, LoopKind, Op, Program, Source, Use};
 use crate::scalar::Scalar;
 use crate::value::{Array, MAX_ENTRIES, Value};
-
-/// Nodes computed in one evaluation before it is given up.
-const MAX_STEPS: u64 = 20_000_000;
 
 enum Task {
     /// Make the value of a node known.
@@ -53,37 +51,42 @@ pub(crate) struct Machine<'p, T> {
     stamps: Vec<u64>,
     binder_stamps: Vec<u64>,
     active: Vec<bool>,
+    /// Loops whose ranges are being found or that run.
+    busy: Vec<bool>,
     clock: u64,
-    steps: u64,
+    budget: &'p Budget,
+    /// Entries in all cells.
+    kept: usize,
     tasks: Vec<Task>,
     loops: Vec<Running<T>>,
 }
 
 impl<'p, T: Scalar> Machine<'p, T> {
-    /// A machine at the point where input `k` has the value `inputs[k]`.
-    pub(crate) fn new(program: &'p Program, bodies: &'p [Body], inputs: Vec<Array<T>>) -> Self {
+    /// A machine without a point yet.
+    pub(crate) fn new(program: &'p Program, bodies: &'p [Body], budget: &'p Budget) -> Self {
         let binders = program.binders.len();
         Self {
             program,
             bodies,
-            inputs,
+            inputs: Vec::new(),
             cells: vec![Value::Eye(T::ZERO); program.len()],
             stamps: vec![0; program.len()],
             binder_stamps: vec![1; binders],
             active: vec![false; binders],
+            busy: vec![false; program.loops.len()],
             clock: 1,
-            steps: 0,
+            budget,
+            kept: 0,
             tasks: Vec::new(),
             loops: Vec::new(),
         }
     }
 
-    /// Moves on to another point.
+    /// Moves to the point where input `k` has the value `inputs[k]`.
     pub(crate) fn set_inputs(&mut self, inputs: Vec<Array<T>>) {
         self.inputs = inputs;
         self.clock += 1;
         self.binder_stamps[0] = self.clock;
-        self.steps = 0;
     }
 
     /// The value of a node.
@@ -91,6 +94,7 @@ impl<'p, T: Scalar> Machine<'p, T> {
         self.tasks.clear();
         self.loops.clear();
         self.active.fill(false);
+        self.busy.fill(false);
         self.tasks.push(Task::Eval(root));
         while let Some(task) = self.tasks.pop() {
             match task {
@@ -109,16 +113,22 @@ impl<'p, T: Scalar> Machine<'p, T> {
         self.stamps[id as usize] == self.binder_stamps[self.program.node(id).level as usize]
     }
 
-    fn store(&mut self, id: Id, value: Value<T>) {
-        self.cells[id as usize] = value;
+    fn store(&mut self, id: Id, value: Value<T>) -> Result<()> {
+        let cell = &mut self.cells[id as usize];
+        self.kept = self.kept.saturating_sub(entries(cell)) + entries(&value);
+        *cell = value;
         self.stamps[id as usize] = self.binder_stamps[self.program.node(id).level as usize];
+        Budget::keep::<T>(self.kept)
     }
 
     fn visit(&mut self, id: Id) -> Result<()> {
         if self.is_known(id) {
             return Ok(());
         }
-        if let Op::Loop(_) = self.program.node(id).op {
+        if let Op::Loop(index) = self.program.node(id).op {
+            if std::mem::replace(&mut self.busy[index as usize], true) {
+                return Err(EvalError::shape("the range of an index follows from itself"));
+            }
             self.tasks.push(Task::Start(id));
             return Ok(());
         }
@@ -136,19 +146,16 @@ impl<'p, T: Scalar> Machine<'p, T> {
     }
 
     fn compute(&mut self, id: Id) -> Result<()> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            return Err(EvalError::new(ErrorKind::Limit, "the expression takes too long to check"));
-        }
         let value = self.value_of(id)?;
-        self.store(id, value);
-        Ok(())
+        self.store(id, value)
     }
 
     fn value_of(&self, id: Id) -> Result<Value<T>> {
         let program = self.program;
         let args: SmallVec<[&Value<T>; 4]> = program.args(id).iter().map(|arg| &self.cells[*arg as usize]).collect();
-        Ok(match (&program.node(id).op, args.as_slice()) {
+        let op = &program.node(id).op;
+        self.budget.spend(cost(op, &args))?;
+        Ok(match (op, args.as_slice()) {
             (Op::Number(bits), _) => Value::number(f64::from_bits(*bits)),
             (Op::Identity, _) => Value::Eye(T::ONE),
             (Op::Input(k), _) => match self.inputs.get(*k as usize) {
@@ -447,6 +454,7 @@ impl<'p, T: Scalar> Machine<'p, T> {
     fn finish(&mut self) -> Result<()> {
         let Some(running) = self.loops.pop() else { return Ok(()) };
         let item = &self.program.loops[running.index as usize];
+        self.busy[running.index as usize] = false;
         for binder in &item.binders {
             self.active[*binder as usize] = false;
         }
@@ -465,9 +473,12 @@ impl<'p, T: Scalar> Machine<'p, T> {
             LoopKind::Fold => running.sum.unwrap_or_else(|| Value::number(0.0)),
             LoopKind::Scan | LoopKind::Map => Value::Dense(stacked(&running.terms)?),
         };
-        self.store(running.id, value);
-        Ok(())
+        self.store(running.id, value)
     }
+}
+
+fn entries<T: Scalar>(value: &Value<T>) -> usize {
+    value.dense().map_or(1, Array::len)
 }
 
 /// Vectors as the rows of a matrix.

@@ -1,6 +1,7 @@
 //! A point of a function's domain, and all its derivatives there.
 
 use crate::abstracts::Body;
+use crate::budget::Budget;
 use crate::derivative::{Directional, Lift};
 use crate::direction::symmetric_part;
 use crate::error::{ErrorKind, EvalError, Result};
@@ -20,8 +21,12 @@ pub(crate) fn bodies(model: &Model, offset: f64, seed: u64) -> Vec<Body> {
     model.functions.iter().map(|f| Body::random(f.arguments, &f.codomain, offset, &mut rng)).collect()
 }
 
-pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng) -> Vec<Array> {
-    model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect()
+pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng, budget: &Budget) -> Result<Vec<Array>> {
+    let entries: usize = model.inputs.iter().map(|input| input.shape.iter().product::<usize>()).sum();
+    budget.spend(20 * entries as u64)?;
+    let inputs =
+        model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect();
+    Ok(inputs)
 }
 
 /// The sizes of F and all entries of the derivative tensor, column-major.

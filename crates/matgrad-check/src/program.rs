@@ -6,7 +6,7 @@
 use std::hash::{Hash, Hasher};
 
 use matgrad_syntax::{BinaryOp, Name, Reducer};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use smallvec::SmallVec;
 
 use crate::builtin::Builtin;
@@ -396,6 +396,30 @@ impl Program {
         self.add_with(Op::Loop(id), &args, deps)
     }
 
+    /// Whether the loop that binds `binder` is part of a node: its range cannot come from there.
+    fn contains(&self, node: Id, binder: u32) -> bool {
+        let own = self.binders[binder as usize].node;
+        let mut stack: SmallVec<[Id; 16]> = SmallVec::new();
+        stack.push(node);
+        let mut seen = FxHashSet::default();
+        while let Some(id) = stack.pop() {
+            // what was built before the binder cannot mention it
+            if id < own || !seen.insert(id) {
+                continue;
+            }
+            stack.extend_from_slice(self.args(id));
+            if let Op::Loop(index) = self.node(id).op {
+                let item = &self.loops[index as usize];
+                if item.binders.contains(&binder) {
+                    return true;
+                }
+                stack.push(item.body);
+                stack.extend(item.condition);
+            }
+        }
+        false
+    }
+
     /// Settles where the ranges of the new indices come from; called when a root is complete.
     pub(crate) fn finish(&mut self) {
         for b in self.finished.max(1)..self.binders.len() {
@@ -415,7 +439,8 @@ impl Program {
                     weak.push(Source::Same(linked[at]));
                     others.extend(binder.range.map(Source::End));
                 }
-                axes.extend(binder.uses.iter().map(|usage| Source::Axis(*usage)));
+                let uses = binder.uses.iter().filter(|usage| at == 0 || !self.contains(usage.base, b as u32));
+                axes.extend(uses.map(|usage| Source::Axis(*usage)));
                 weak.extend(binder.count.map(Source::Count));
                 for link in &binder.links {
                     if !linked.contains(link) {

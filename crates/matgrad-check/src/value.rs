@@ -9,7 +9,7 @@ use crate::scalar::Scalar;
 pub(crate) type Shape = SmallVec<[usize; 2]>;
 
 /// No array of a check has more entries.
-pub(crate) const MAX_ENTRIES: usize = 1 << 22;
+pub(crate) const MAX_ENTRIES: usize = 1 << 20;
 
 /// A dense array, column-major (the first index runs fastest), of at least two axes: a scalar is 1×1, a vector n×1.
 #[derive(Clone, Debug, PartialEq)]

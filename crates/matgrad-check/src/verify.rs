@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use matgrad_syntax::Name;
 
 use crate::abstracts::Body;
+use crate::budget::Budget;
 use crate::compare::{Mismatch, contract, first_entry, plain_mismatch, relative_error, shape_mismatch};
 use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
-use crate::direction::{Convention, Direction, structured, symmetric_part};
+use crate::direction::{Convention, Direction, is_symmetric, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::layout::{Arrangement, Layout, arrangement};
 use crate::machine::Machine;
@@ -83,9 +84,10 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
         error: Some(EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit")),
         ..Verdict::default()
     };
+    let budget = Budget::new();
     for dims in problem.assignments().into_iter().take(16) {
         let verdict = match Model::new(problem, &dims, std::slice::from_ref(answer)) {
-            Ok(model) => check_model::<T>(&model, answer, options),
+            Ok(model) => check_model::<T>(&model, answer, options, &budget),
             Err(error) => Verdict { error: Some(error), ..Verdict::default() },
         };
         let verdict = Verdict { dims, ..verdict };
@@ -105,12 +107,12 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
     best
 }
 
-fn check_model<T: Lift>(model: &Model, answer: &Answer, options: &Options) -> Verdict {
+fn check_model<T: Lift>(model: &Model, answer: &Answer, options: &Options, budget: &Budget) -> Verdict {
     // a function under a logarithm has to be positive
     let mut verdict = Verdict::default();
     for offset in [0.5, 4.0] {
         let bodies = bodies(model, offset, options.seed);
-        verdict = Check::<T>::new(model, &bodies, answer, options).run();
+        verdict = Check::<T>::new(model, &bodies, answer, options, budget).run();
         let retry = verdict.error.as_ref().is_some_and(EvalError::depends_on_numbers);
         if model.functions.is_empty() || !retry {
             break;
@@ -125,6 +127,7 @@ struct Check<'m, T> {
     options: &'m Options,
     truth: Directional<'m, T>,
     plain: Machine<'m, f64>,
+    budget: &'m Budget,
     rng: Rng,
     verdict: Verdict,
     family: Family,
@@ -141,13 +144,20 @@ enum Outcome {
 }
 
 impl<'m, T: Lift> Check<'m, T> {
-    fn new(model: &'m Model, bodies: &'m [Body], answer: &'m Answer<'m>, options: &'m Options) -> Self {
+    fn new(
+        model: &'m Model,
+        bodies: &'m [Body],
+        answer: &'m Answer<'m>,
+        options: &'m Options,
+        budget: &'m Budget,
+    ) -> Self {
         Self {
             model,
             answer,
             options,
-            truth: Directional::new(model, bodies),
-            plain: Machine::new(&model.program, bodies, Vec::new()),
+            truth: Directional::new(model, bodies, budget),
+            plain: Machine::new(&model.program, bodies, budget),
+            budget,
             rng: Rng::new(options.seed),
             verdict: Verdict::default(),
             family: Family::General,
@@ -210,7 +220,10 @@ impl<'m, T: Lift> Check<'m, T> {
         let mut poor: Option<(f64, Point, Array)> = None;
         for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
             for _ in 0..attempts {
-                let inputs = draw_inputs(self.model, family, &mut self.rng);
+                let inputs = match draw_inputs(self.model, family, &mut self.rng, self.budget) {
+                    Ok(inputs) => inputs,
+                    Err(error) => return Outcome::Failed(error),
+                };
                 match self.compare(Point { inputs }) {
                     Outcome::Compared(error, point, value) => {
                         self.family = family;
@@ -375,11 +388,7 @@ impl<'m, T: Lift> Check<'m, T> {
     /// Makes the directions symmetric where the variable is; false where that is not possible.
     fn symmetrise(&self, point: &Point, directions: &mut [Direction]) -> bool {
         let x = &point.inputs[self.model.wrt];
-        if !x.is_square() || x.is_scalar() || self.options.convention != Convention::Free {
-            return false;
-        }
-        let t = x.transposed();
-        if x.zip(&t, |a, b| a - b).magnitude() > 1e-12 * x.magnitude() {
+        if !is_symmetric(x) || self.options.convention != Convention::Free {
             return false;
         }
         for direction in directions {
