@@ -149,11 +149,7 @@ impl Found {
                     MatrixOp::Cholesky | MatrixOp::Sqrtm | MatrixOp::SqrtmFrechet => self.add(g, PositiveDefinite, x),
                     MatrixOp::Logm | MatrixOp::LogmFrechet => self.add(g, PositiveSpectrum, x),
                     MatrixOp::Eigvals | MatrixOp::Eigvecs if varying(x) => self.add(g, DistinctEigenvalues, x),
-                    MatrixOp::Singvals
-                    | MatrixOp::SvdU
-                    | MatrixOp::SvdV
-                    | MatrixOp::NormSpec
-                    | MatrixOp::NormNuc
+                    MatrixOp::Singvals | MatrixOp::SvdU | MatrixOp::SvdV | MatrixOp::NormSpec | MatrixOp::NormNuc
                         if varying(x) =>
                     {
                         self.add(g, DistinctSingularValues, x);

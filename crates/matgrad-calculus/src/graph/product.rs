@@ -606,6 +606,9 @@ impl Work {
         let [inner] = p.factors.as_slice() else { return None };
         let Node::Map(MapOp::Exp, args) = g.node(inner.node) else { return None };
         let (z, power) = (args[0], inner.exponent.clone());
+        if inner.labels.iter().enumerate().any(|(k, l)| inner.labels[..k].contains(l)) {
+            return None; // the sum of a diagonal only
+        }
         let axes: SmallVec<[u8; 2]> =
             (0..inner.labels.len()).filter(|a| !p.out.contains(&inner.labels[*a])).map(|a| a as u8).collect();
         let position = |l: &Label| p.out.iter().position(|o| o == l);

@@ -77,8 +77,7 @@ impl Fuzz {
     /// Another item with the same axes.
     fn like(&mut self, k: usize) -> usize {
         let axes = self.lab.g.axes(self.pool[k].node).clone();
-        let alike: Vec<usize> =
-            (0..self.pool.len()).filter(|j| *self.lab.g.axes(self.pool[*j].node) == axes).collect();
+        let alike: Vec<usize> = (0..self.pool.len()).filter(|j| *self.lab.g.axes(self.pool[*j].node) == axes).collect();
         alike[self.lab.below(alike.len())]
     }
 
@@ -170,8 +169,7 @@ impl Fuzz {
         let value = Tensor::from(&shape, |i| {
             members.iter().zip(&coefficients).map(|(k, c)| c.to_f64() * self.pool[*k].value.at(i)).sum()
         });
-        let terms: Vec<_> =
-            members.iter().zip(&coefficients).map(|(k, c)| (c.clone(), self.pool[*k].node)).collect();
+        let terms: Vec<_> = members.iter().zip(&coefficients).map(|(k, c)| (c.clone(), self.pool[*k].node)).collect();
         let history: Vec<String> =
             members.iter().zip(&coefficients).map(|(k, c)| format!("{c}*({})", self.pool[*k].history)).collect();
         let dims = self.lab.g.axes(self.pool[first].node).clone();
@@ -207,7 +205,8 @@ impl Fuzz {
         let (j, i) = (self.like(k), self.like(k));
         let members = if op == Where { vec![k, j, i] } else { vec![k, j] };
         let close = self.pool[k].value.data.iter().zip(&self.pool[j].value.data).any(|(a, b)| (a - b).abs() < 1e-2);
-        if (close && op != Where) || self.pool[k].value.data.iter().any(|v| v.abs() < 1e-2) {
+        let negative = op == Pow && self.pool[k].value.data.iter().any(|v| *v < 0.0);
+        if negative || (close && op != Where) || self.pool[k].value.data.iter().any(|v| v.abs() < 1e-2) {
             return;
         }
         let shape = self.pool[k].value.shape.clone();
@@ -315,7 +314,8 @@ impl Fuzz {
             return;
         }
         let op = [ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod, ReduceOp::LogSumExp][self.lab.below(4)];
-        let axes: Vec<u8> = if self.lab.below(2) == 0 { (0..rank as u8).collect() } else { vec![self.lab.below(rank) as u8] };
+        let axes: Vec<u8> =
+            if self.lab.below(2) == 0 { (0..rank as u8).collect() } else { vec![self.lab.below(rank) as u8] };
         let reduced = value::reduce(op, &value, &axes);
         // no derivative where two entries attain the maximum, no formula where an entry is 0
         let smooth = smooth && matches!(op, ReduceOp::LogSumExp);
@@ -359,13 +359,51 @@ impl Fuzz {
     }
 }
 
+fn rounds(default: u64) -> u64 {
+    std::env::var("MATGRAD_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
 #[test]
 fn values_of_random_expressions() {
-    let rounds: u64 = std::env::var("MATGRAD_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(40);
-    for seed in 1..=rounds {
+    let mut kept = 0;
+    for seed in 1..=rounds(40) {
         let mut fuzz = Fuzz::new(seed * 7919);
         for _ in 0..120 {
             fuzz.step();
         }
+        kept += fuzz.pool.len();
     }
+    println!("{kept} expressions");
+}
+
+#[test]
+fn derivatives_of_random_expressions() {
+    let mut checked = 0;
+    for seed in 1..=rounds(15) {
+        let mut fuzz = Fuzz::new(seed * 104_729);
+        for _ in 0..100 {
+            fuzz.step();
+        }
+        for k in fuzz.inputs.len() + 2..fuzz.pool.len() {
+            let item = &fuzz.pool[k];
+            let (root, small) = (item.node, item.value.data.len() <= 12);
+            // the values must stay tame around the point too
+            if !item.smooth || !small || item.history.len() > 160 {
+                continue;
+            }
+            let what = item.history.clone();
+            let input = fuzz.inputs[fuzz.lab.below(fuzz.inputs.len())];
+            let differences = fuzz.lab.differences(root, input);
+            let finer = fuzz.lab.differences_by(root, input, 3e-4);
+            // far enough from poles and kinks for differences to be right
+            let pairs = || differences.data.iter().zip(&finer.data);
+            let sure = pairs().all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-8 * a.abs().max(1.0));
+            if sure && differences.data.iter().any(|v| *v != 0.0) {
+                let name = fuzz.lab.g.as_input(input).map(|i| i.name.clone());
+                fuzz.lab.check_first(&format!("{what} by {name:?}"), root, input);
+                checked += 1;
+            }
+        }
+    }
+    println!("{checked} derivatives");
 }

@@ -98,12 +98,16 @@ impl Lab {
 
     /// Central differences of fourth order.
     pub fn differences(&self, root: NodeId, wrt: NodeId) -> Tensor {
+        self.differences_by(root, wrt, 1e-3)
+    }
+
+    /// The same with a given step.
+    pub fn differences_by(&self, root: NodeId, wrt: NodeId, step: f64) -> Tensor {
         let info = self.g.as_input(wrt).expect("an input");
         let name = info.name.to_string();
         let symmetric = info.attributes.iter().any(|a| matches!(a, Attribute::Symmetric | Attribute::Pd));
         let base = self.point.inputs[&name].clone();
         let columns = base.data.len();
-        let step = 1e-3;
         let mut point = self.point.clone();
         let mut shape = Vec::new();
         let mut data: Vec<f64> = Vec::new();
