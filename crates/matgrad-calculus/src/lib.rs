@@ -2,6 +2,8 @@
 
 pub mod diff;
 pub mod graph;
+pub mod infer;
 pub mod layout;
 pub mod notation;
 pub mod simplify;
+pub mod structure;

@@ -1,2 +1,63 @@
-//! The `matgrad` command.
-fn main() {}
+//! The `matgrad` binary: reads the command line, calls the library, shows what comes back.
+
+mod args;
+mod check;
+mod diff;
+mod human;
+mod source;
+mod style;
+mod within;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use matgrad::Failure;
+
+use args::{Cli, Command};
+
+/// Exit status where everything is as asked.
+const DONE: u8 = 0;
+/// Exit status where the claim that was checked is wrong.
+const WRONG: u8 = 1;
+/// Exit status where the input is wrong.
+const REFUSED: u8 = 2;
+
+/// Why a command ends without an answer.
+pub enum Trouble {
+    /// Something about the text, with its place.
+    Failure(Box<Failure>),
+    /// Something else, in words.
+    Plain(String),
+}
+
+impl Trouble {
+    fn plain(message: impl Into<String>) -> Self {
+        Trouble::Plain(message.into())
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Failure(Box::new(failure))
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Diff(args) => diff::run(args),
+        Command::Check(args) => check::run(args),
+    };
+    ExitCode::from(match outcome {
+        Ok(status) => status,
+        Err(trouble) => {
+            let color = style::color(&std::io::stderr());
+            let text = match trouble {
+                Trouble::Failure(failure) => failure.render(color),
+                Trouble::Plain(message) => format!("{}: {message}\n", style::paint(color, style::ERROR, "error")),
+            };
+            eprint!("{text}");
+            REFUSED
+        }
+    })
+}

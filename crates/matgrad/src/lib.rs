@@ -1,1 +1,36 @@
-//! matgrad
+//! Derivatives of vector, matrix and tensor functions, written as a textbook would and checked.
+//!
+//! ```
+//! use matgrad::{Request, Text};
+//!
+//! let text = Text::expression("x'*A*x").declare("A in R^(n x n) symmetric");
+//! let answer = matgrad::derive(&Request::new(text, "x"))?;
+//! assert_eq!(answer.text(), "2*x'*A");
+//! assert_eq!(answer.derivative.shape, ["1", "n"]);
+//! # Ok::<(), matgrad::Failure>(())
+//! ```
+//!
+//! The pipeline behind [`derive`] is in the crates that this one re-exports: text to tree (`matgrad-syntax`), tree to
+//! graph, derivative, simplification and notation (`matgrad-calculus`), tree to text (`matgrad-render`), graph to numbers
+//! (`matgrad-eval`), and the independent check (`matgrad-check`).
+
+mod answer;
+mod claim;
+mod derive;
+mod failure;
+mod json;
+mod proof;
+mod request;
+mod text;
+
+pub use answer::{Answer, Step, Written};
+pub use claim::{Claim, Finding, check};
+pub use derive::derive;
+pub use failure::Failure;
+pub use matgrad_calculus::layout::Layout;
+pub use matgrad_calculus::notation::Notation;
+pub use matgrad_check::Verdict;
+pub use matgrad_render::TextOptions;
+pub use matgrad_syntax::{Diagnostic, Source};
+pub use request::{Convention, Limits, Request};
+pub use text::{Text, respell};

@@ -1,0 +1,142 @@
+//! Answers for a person: a script in the language whose remarks are comments, so that what is shown can be run.
+
+use std::fmt::Write;
+
+use matgrad::{Answer, Layout, TextOptions, Verdict, Written};
+
+use crate::style::{self, paint};
+
+/// Remarks stand beside a formula up to this width, above it otherwise.
+const WIDTH: usize = 100;
+
+/// How to show things.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// `θ`, `Xᵀ`, `⊗` rather than ASCII.
+    pub unicode: bool,
+    /// With colours.
+    pub color: bool,
+}
+
+impl Page {
+    /// Unicode and colours on a terminal, plain ASCII elsewhere.
+    pub fn for_stdout(ascii: bool) -> Self {
+        use std::io::IsTerminal;
+        let stdout = std::io::stdout();
+        Self { unicode: stdout.is_terminal() && !ascii, color: style::color(&stdout) }
+    }
+
+    fn options(self) -> TextOptions {
+        if self.unicode { TextOptions::UNICODE } else { TextOptions::ASCII }
+    }
+
+    fn remark(self, text: &str) -> String {
+        paint(self.color, style::DIM, &format!("# {text}"))
+    }
+
+    /// A derivative with its assumptions, shapes, conditions and check.
+    pub fn answer(self, answer: &Answer) -> String {
+        let mut out = String::new();
+        self.declarations(answer, &mut out);
+        let layout = format!("{} layout", answer.layout.name());
+        let name = if answer.layout == Layout::Differential {
+            "differential"
+        } else if answer.order == 2 && answer.gradient.is_none() && answer.derivative.shape.len() == 2 {
+            "hessian"
+        } else {
+            "derivative"
+        };
+        let mut formulas = vec![(name, &answer.derivative, layout)];
+        if let Some(gradient) = &answer.gradient {
+            formulas.push(("gradient", gradient, "gradient".into()));
+        }
+        self.formulas(&formulas, &mut out);
+        let mut remarks: Vec<String> = Vec::new();
+        if !answer.domain.is_empty() {
+            remarks.push(self.remark(&format!("holds where {}", answer.domain.join(", "))));
+        }
+        remarks.extend(answer.notes.iter().map(|note| self.remark(note)));
+        remarks.extend(answer.verified.as_ref().map(|verdict| self.verdict(verdict)));
+        if !remarks.is_empty() {
+            let _ = writeln!(out, "\n{}", remarks.join("\n"));
+        }
+        out
+    }
+
+    fn declarations(self, answer: &Answer, out: &mut String) {
+        for declaration in &answer.declared {
+            let _ = writeln!(out, "{}", self.statement(declaration));
+        }
+        if !answer.assumptions.is_empty() {
+            let _ = writeln!(out, "{}", self.remark("assumed, as nobody declared it"));
+            for assumption in &answer.assumptions {
+                let _ = writeln!(out, "{}", self.statement(assumption));
+            }
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+    }
+
+    /// A statement in the spelling of this page.
+    fn statement(self, text: &str) -> String {
+        matgrad::respell(text, self.options())
+    }
+
+    fn formulas(self, formulas: &[(&str, &Written, String)], out: &mut String) {
+        let mut lines: Vec<(String, String, String)> = Vec::new();
+        for (name, written, what) in formulas {
+            let remark = format!("{}, {what}", self.shape(&written.shape));
+            let (before, (left, right)) = written.statements(name, self.options());
+            for definition in before {
+                lines.push((definition, String::new(), String::new()));
+            }
+            lines.push((left, right, remark));
+        }
+        let margin = lines.iter().filter(|(_, right, _)| !right.is_empty()).map(|l| l.0.chars().count()).max().unwrap_or(0);
+        let width = lines.iter().map(|(_, right, _)| right.chars().count()).max().unwrap_or(0);
+        let beside = margin + 3 + width + 30 < WIDTH;
+        for (left, right, remark) in &lines {
+            if right.is_empty() {
+                let _ = writeln!(out, "{left}");
+                continue;
+            }
+            let formula = paint(self.color, style::STRONG, right);
+            if beside {
+                let gap = " ".repeat(width - right.chars().count() + 3);
+                let _ = writeln!(out, "{left:margin$} = {formula}{gap}{}", self.remark(remark));
+            } else {
+                let _ = writeln!(out, "{}\n{left:margin$} = {formula}", self.remark(remark));
+            }
+        }
+    }
+
+    fn shape(self, shape: &[String]) -> String {
+        match shape {
+            [] => "a scalar".into(),
+            [rows, cols] if rows == "1" && cols == "1" => "a scalar".into(),
+            _ => shape.join(if self.unicode { " × " } else { " x " }),
+        }
+    }
+
+    fn verdict(self, verdict: &Verdict) -> String {
+        let points = verdict.points;
+        if let Some(failure) = &verdict.failure {
+            let text = format!("# THE CHECK FAILED: {}", failure.message);
+            return paint(self.color, style::ERROR, &text);
+        }
+        if verdict.is_right() {
+            let places = if points == 1 { "1 random point".into() } else { format!("{points} random points") };
+            let text = format!(
+                "# checked at {places} against an independent derivative: relative error {:.1e}",
+                verdict.max_relative_error
+            );
+            return paint(self.color, style::GOOD, &text);
+        }
+        let reason = match &verdict.error {
+            Some(error) => error.message.clone(),
+            None => "the formula has no value at any point that was tried".into(),
+        };
+        paint(self.color, style::ERROR, &format!("# not checked: {reason}"))
+    }
+}

@@ -1,0 +1,46 @@
+//! Where the text comes from: the command line, a file, or standard input.
+
+use std::io::Read;
+use std::path::Path;
+
+use matgrad::Text;
+
+use crate::Trouble;
+use crate::args::FunctionArgs;
+
+/// The longest text that is read.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// The function and its declarations.
+pub fn text(args: &FunctionArgs) -> Result<Text, Trouble> {
+    let given = args.function.as_str();
+    let text = if given == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .lock()
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(|error| Trouble::plain(format!("standard input cannot be read: {error}")))?;
+        Text::script("standard input", text)
+    } else if is_file(given) {
+        Text::script(given, read(Path::new(given))?)
+    } else {
+        Text::expression(given)
+    };
+    Ok(args.declare.iter().fold(text, |text, declaration| text.declare(declaration)))
+}
+
+/// A script is told from an expression by its name.
+fn is_file(given: &str) -> bool {
+    given.ends_with(".mg") && !given.contains(['\n', '='])
+}
+
+fn read(path: &Path) -> Result<String, Trouble> {
+    let file = std::fs::File::open(path)
+        .map_err(|error| Trouble::plain(format!("cannot read `{}`: {error}", path.display())))?;
+    let mut text = String::new();
+    file.take(MAX_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| Trouble::plain(format!("cannot read `{}`: {error}", path.display())))?;
+    Ok(text)
+}

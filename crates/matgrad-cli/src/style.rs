@@ -1,0 +1,24 @@
+//! Colours, and when to use them.
+
+use std::io::IsTerminal;
+
+/// Remarks.
+pub const DIM: &str = "2";
+/// What was asked for.
+pub const STRONG: &str = "1";
+/// Good news.
+pub const GOOD: &str = "32";
+/// Bad news.
+pub const ERROR: &str = "1;31";
+
+/// Whether a stream takes colours: a terminal, unless `NO_COLOR` is set.
+pub fn color(stream: &impl IsTerminal) -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stream.is_terminal() && !unwanted && !dumb
+}
+
+/// A text in a style.
+pub fn paint(color: bool, style: &str, text: &str) -> String {
+    if color && !text.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+}

@@ -1,0 +1,137 @@
+//! What comes back: the derivative as a formula, and everything a reader has to know about it.
+
+use std::collections::BTreeMap;
+
+use matgrad_calculus::layout::Layout;
+use matgrad_calculus::notation::{Formula, Notation};
+use matgrad_check::Verdict;
+use matgrad_render::{Kind, TextOptions};
+use matgrad_syntax::{ExprId, ExprKind, Name, Rational};
+
+use crate::Convention;
+
+/// A formula with its shape, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The tree.
+    pub formula: Formula,
+    /// Rows and columns in dimension names, or one entry an axis for the tensor layout.
+    pub shape: Vec<String>,
+    /// The name of an index definition.
+    pub(crate) name: Name,
+    /// What the names stand for.
+    pub(crate) kinds: BTreeMap<Name, Kind>,
+}
+
+impl Written {
+    /// The formula in the language: an expression, an index definition `G[p,q,i,j] = …`, or, where shared parts have
+    /// names, a script whose last definition is the derivative.
+    pub fn text(&self, options: TextOptions) -> String {
+        let (mut parts, (left, right)) = self.statements("derivative", options);
+        let plain = parts.is_empty() && self.formula.axes.is_none();
+        parts.push(if plain { right } else { format!("{left} = {right}") });
+        parts.join("; ")
+    }
+
+    /// The definitions of shared parts, and the two sides of the definition of the whole, called `name` where it needs
+    /// no indices.
+    pub fn statements(&self, name: &str, options: TextOptions) -> (Vec<String>, (String, String)) {
+        let ast = &self.formula.ast;
+        let text = |id: ExprId| matgrad_render::text(ast, id, options);
+        let before = self.formula.definitions.iter().map(|(name, body)| format!("{name} = {}", text(*body))).collect();
+        let left = match &self.formula.axes {
+            Some(axes) => {
+                // the printer writes whole definitions; a 1 as body is cut off again
+                let mut ast = ast.clone();
+                let one = ast.add(ExprKind::Number(Rational::ONE));
+                let whole = matgrad_render::definition_text(&ast, &self.name, axes, one, options);
+                whole.strip_suffix(" = 1").unwrap_or(&whole).to_owned()
+            }
+            None => name.to_owned(),
+        };
+        (before, (left, text(self.formula.root)))
+    }
+
+    /// The formula in LaTeX.
+    pub fn latex(&self) -> String {
+        let ast = &self.formula.ast;
+        let kind = |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
+        let definition = |name: &str, indices: &[Name], body: ExprId| {
+            matgrad_render::latex_definition(ast, name, indices, body, &kind)
+        };
+        let mut parts: Vec<String> =
+            self.formula.definitions.iter().map(|(name, body)| definition(name, &[], *body)).collect();
+        parts.push(match &self.formula.axes {
+            Some(axes) => {
+                let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();
+                definition(&self.name, &indices, self.formula.root)
+            }
+            None => matgrad_render::latex(ast, self.formula.root, &kind),
+        });
+        parts.join(r",\quad ")
+    }
+
+    /// The notation it needs.
+    pub fn notation(&self) -> Notation {
+        self.formula.notation
+    }
+}
+
+/// One step of a derivation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The rule that was used.
+    pub rule: String,
+    /// What it says here, in the language.
+    pub text: String,
+    /// The same in LaTeX.
+    pub latex: String,
+}
+
+/// A derivative that was found.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The function as it was written.
+    pub expression: String,
+    /// The variable.
+    pub wrt: String,
+    /// The order.
+    pub order: usize,
+    /// The layout.
+    pub layout: Layout,
+    /// What structure of the variable means.
+    pub convention: Convention,
+    /// The derivative.
+    pub derivative: Written,
+    /// Beside the numerator layout of a scalar function: its gradient, shaped like the variable.
+    pub gradient: Option<Written>,
+    /// What was declared, as declarations.
+    pub declared: Vec<String>,
+    /// What was assumed of names that nobody declared, as declarations.
+    pub assumptions: Vec<String>,
+    /// Where the formula holds.
+    pub domain: Vec<String>,
+    /// What else to know.
+    pub notes: Vec<String>,
+    /// The outcome of the check; `None` where none was asked for.
+    pub verified: Option<Verdict>,
+    /// The steps of the derivation.
+    pub steps: Vec<Step>,
+}
+
+impl Answer {
+    /// The derivative in the language, in ASCII but for `⊗`.
+    pub fn text(&self) -> String {
+        self.derivative.text(TextOptions::PLAIN)
+    }
+
+    /// The derivative in LaTeX.
+    pub fn latex(&self) -> String {
+        self.derivative.latex()
+    }
+
+    /// Whether the check found the derivative wrong. That is a defect of this library and has to be said loudly.
+    pub fn is_refuted(&self) -> bool {
+        self.verified.as_ref().is_some_and(|verdict| verdict.failure.is_some())
+    }
+}

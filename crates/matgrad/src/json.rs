@@ -1,0 +1,54 @@
+//! Answers as JSON, as the reference of the command line has it.
+
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, Written};
+use matgrad_check::Verdict;
+use matgrad_render::TextOptions;
+
+impl Answer {
+    /// The answer as JSON.
+    pub fn json(&self) -> Value {
+        let mut out = Map::new();
+        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        put("expression", json!(self.expression));
+        put("wrt", json!(self.wrt));
+        put("order", json!(self.order));
+        put("layout", json!(self.layout.name()));
+        put("convention", json!(self.convention.name()));
+        put("shape", json!(self.derivative.shape));
+        put("text", json!(self.text()));
+        put("latex", json!(self.latex()));
+        if let Some(gradient) = &self.gradient {
+            put("gradient", written(gradient));
+        }
+        put("notation", json!(self.derivative.notation().name()));
+        put("assumptions", json!(self.assumptions));
+        put("domain", json!(self.domain));
+        put("notes", json!(self.notes));
+        put("verified", self.verified.as_ref().map_or(Value::Null, verdict));
+        let steps = self.steps.iter().map(|s| json!({"rule": s.rule, "text": s.text, "latex": s.latex})).collect();
+        put("steps", Value::Array(steps));
+        Value::Object(out)
+    }
+}
+
+fn written(written: &Written) -> Value {
+    json!({ "text": written.text(TextOptions::PLAIN), "latex": written.latex(), "shape": written.shape })
+}
+
+fn verdict(verdict: &Verdict) -> Value {
+    let mut out = json!({ "points": verdict.points, "max_relative_error": verdict.max_relative_error });
+    let reason = match (&verdict.failure, &verdict.error) {
+        (Some(failure), _) => Some(("failure", failure.message.clone())),
+        (None, Some(error)) => Some(("reason", error.message.clone())),
+        (None, None) if verdict.singular => {
+            Some(("failure", "the formula has no value where the function has a derivative".to_owned()))
+        }
+        (None, None) => None,
+    };
+    if let (Some((key, text)), Value::Object(out)) = (reason, &mut out) {
+        out.insert(key.to_owned(), Value::String(text));
+    }
+    out
+}

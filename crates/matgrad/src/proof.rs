@@ -1,0 +1,92 @@
+//! The check behind an answer: the printed tree against an independent derivative of the original function.
+
+use matgrad_calculus::graph::{Dim, DimTable};
+use matgrad_calculus::infer::{self, Analysis};
+use matgrad_calculus::layout::Layout;
+use matgrad_calculus::notation::Formula;
+use matgrad_check::{Answer as Claimed, Extent, Options, Problem, Target, Variable, Verdict, verify};
+use matgrad_syntax::{
+    Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind,
+};
+
+use crate::Convention;
+
+/// The function as the checker reads it: the script's own text, with the shapes that were inferred.
+pub(crate) fn problem<'a>(script: &'a Script, target: Target, wrt: &str, analysis: &Analysis) -> Problem<'a> {
+    let sizes = &analysis.graph.sizes;
+    let mut problem = Problem::new(script, target, wrt.into());
+    for variable in &analysis.variables {
+        if problem.variables.iter().any(|known| known.name == variable.name) {
+            continue;
+        }
+        let mut shape: Vec<Extent> = variable.dims.iter().map(|dim| extent(sizes, *dim)).collect();
+        if matches!(variable.shape, infer::Shape::Row(_)) {
+            shape.insert(0, Extent::number(1));
+        }
+        let attributes = variable.attributes.clone();
+        problem.variables.push(Variable { name: variable.name.clone(), shape, attributes });
+    }
+    problem
+}
+
+fn extent(sizes: &DimTable, dim: Dim) -> Extent {
+    Extent::from_terms(sizes.poly(dim).0.iter().map(|(monomial, coefficient)| {
+        let names = monomial
+            .iter()
+            .flat_map(|(symbol, power)| std::iter::repeat_n(sizes.name(*symbol).clone(), *power as usize))
+            .collect();
+        (coefficient.clone(), names)
+    }))
+}
+
+/// The layout of the checker, which shares no code with ours.
+pub(crate) fn layout(layout: Layout) -> matgrad_check::Layout {
+    match layout {
+        Layout::Numerator => matgrad_check::Layout::Numerator,
+        Layout::Denominator => matgrad_check::Layout::Denominator,
+        Layout::Jacobian => matgrad_check::Layout::Jacobian,
+        Layout::Gradient => matgrad_check::Layout::Gradient,
+        Layout::Rowvec => matgrad_check::Layout::Rowvec,
+        Layout::Tensor => matgrad_check::Layout::Tensor,
+        Layout::Differential => matgrad_check::Layout::Differential,
+    }
+}
+
+/// Compares a formula with the truth.
+pub(crate) fn prove(problem: &Problem, formula: &Formula, at: Layout, order: usize, convention: Convention) -> Verdict {
+    let definitions: Vec<Statement> = formula
+        .definitions
+        .iter()
+        .map(|(name, body)| Statement {
+            kind: StatementKind::Definition { name: ident(name), parameters: Parameters::None, body: *body },
+            span: Span::default(),
+        })
+        .collect();
+    let axes: Option<Vec<IndexBinder>> = formula.axes.as_ref().map(|axes| {
+        axes.iter()
+            .map(|(name, range)| IndexBinder { name: name.clone(), span: Span::default(), range: *range })
+            .collect()
+    });
+    let claimed = Claimed {
+        ast: &formula.ast,
+        definitions: &definitions,
+        axes: axes.as_deref(),
+        root: formula.root,
+        layout: layout(at),
+        order,
+    };
+    let options = Options { convention: self::convention(convention), ..Options::default() };
+    verify(problem, &claimed, &options)
+}
+
+/// The convention of the checker.
+pub(crate) fn convention(convention: Convention) -> matgrad_check::Convention {
+    match convention {
+        Convention::Free => matgrad_check::Convention::Free,
+        Convention::Constrained => matgrad_check::Convention::Entries,
+    }
+}
+
+fn ident(name: &Name) -> Ident {
+    Ident { name: name.clone(), span: Span::default() }
+}
