@@ -78,7 +78,9 @@ impl Elaborator<'_> {
         if let Some(poison) = self.poisoned(&args, at) {
             return poison;
         }
-        let exprs = self.argument_exprs(at);
+        // `map(softmax, X)` has arguments of its own
+        let own = matches!(self.ast.kind(at), ExprKind::Call { function: name, .. } if &**name == function.name);
+        let exprs = if own { self.argument_exprs(at) } else { smallvec![at] };
         let operation = match function.canonical {
             "fold" | "scan" => {
                 let scan = function.canonical == "scan";
@@ -138,9 +140,13 @@ impl Elaborator<'_> {
             }
             let axis = exprs.get(1).and_then(|e| self.axis(function, *e));
             let ty = self.term(args[0]).ty.clone();
-            if axis.is_some() && matches!(reducer, Reducer::Max | Reducer::Min) && self.is_scalar(&ty) {
-                // a scalar has nothing to reduce: the larger of two numbers is meant
-                return Ok(Operation::Map(if reducer == Reducer::Max { MapOp::Max } else { MapOp::Min }));
+            if matches!(reducer, Reducer::Max | Reducer::Min) && self.is_scalar(&ty) {
+                if let Some(axis) = axis {
+                    self.notes.push(format!(
+                        "`{name}(…, {axis})` reduces along an axis; the {} of two numbers is `{name}(…, {axis}.0)`",
+                        if reducer == Reducer::Max { "larger" } else { "smaller" },
+                    ));
+                }
             }
             return Ok(Operation::Reduce(reducer, axis));
         }
@@ -183,26 +189,9 @@ impl Elaborator<'_> {
             return poison;
         }
         match self.result(&operation, &args, at) {
-            Ok(ty) => {
-                // max(x, 1) of a scalar has its literal still to come
-                let args = self.complete(&operation, args, at);
-                self.push(TermKind::Apply(operation, args), ty, at)
-            }
+            Ok(ty) => self.push(TermKind::Apply(operation, args), ty, at),
             Err(diagnostic) => self.poison(*diagnostic, at),
         }
-    }
-
-    fn complete(&mut self, operation: &Operation, mut args: Args, at: ExprId) -> Args {
-        if matches!(operation, Operation::Map(MapOp::Max | MapOp::Min)) && args.len() == 1 {
-            let exprs = self.argument_exprs(at);
-            let value = match exprs.get(1).map(|e| self.ast.kind(*e)) {
-                Some(ExprKind::Number(value)) => value.clone(),
-                _ => Rational::ZERO,
-            };
-            let number = self.number(value, at);
-            args.push(number);
-        }
-        args
     }
 
     fn result(&mut self, operation: &Operation, args: &[TermId], at: ExprId) -> Result<Type, Box<Diagnostic>> {
@@ -214,8 +203,8 @@ impl Elaborator<'_> {
         let scalar = Type::Grid(one, one);
         match operation {
             Operation::Map(_) | Operation::ElemPower => {
-                let exprs = self.argument_exprs(at);
-                let name = self.name_of(at);
+                let (exprs, name) = (self.argument_exprs(at), self.name_of(at));
+                // the order of `polygamma` is no value
                 let offset = exprs.len().saturating_sub(args.len());
                 self.entrywise(&name, exprs.get(offset..).unwrap_or(&[]), args, at)
             }

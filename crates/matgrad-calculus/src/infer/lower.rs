@@ -250,7 +250,9 @@ impl<'e, 'a> Lower<'e, 'a> {
         let function = self.function(id, vector);
         let indices = union(&values);
         let nodes: Vec<NodeId> = values.iter().map(|v| self.align(v, 0, &indices, &[])).collect();
-        let node = self.g.call(function, derivative, &nodes);
+        // the syntax counts arguments from 1, the graph from 0
+        let derivative: Vec<u8> = derivative.iter().map(|position| position.saturating_sub(1)).collect();
+        let node = self.g.call(function, &derivative, &nodes);
         Value { node, indices }
     }
 

@@ -151,6 +151,12 @@ impl Elaborator<'_> {
                     let label = index.span;
                     self.report(diagnostic.label(label, "its range is written here"));
                 }
+                None if self.dims.table.value(length).is_some() && !self.dims.is_open(last) => {
+                    // a number of entries of a longer axis
+                    let offset = self.dims.table.sub(bound.dim, last);
+                    let least = self.dims.table.add(length, offset);
+                    self.at_least.push((bound.dim, least));
+                }
                 None => {
                     if self.dims.unify(last, length, bound.at).is_err() && !conditional {
                         self.range_clash(id, length, bound.at, last, bound.at);

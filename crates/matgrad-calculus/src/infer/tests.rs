@@ -189,6 +189,8 @@ fn index_form() {
     declared("sum[i,j; i < j](x[i]*x[j])", "1 x 1");
     declared("sum[i:3](w[i])", "1 x 1");
     declared("sum[i:6](w[i])", "out-of-range");
+    declared("sum[i:2](x[i])", "1 x 1");
+    declared("sum[i:m](x[i])", "shape-mismatch");
     declared("sum[i](2)", "unresolved-size");
     declared("sum[i](x[i]*z[i])", "shape-mismatch");
     declared("o[i] = sum[j,k](eps[i,j,k]*u[j]*v[k])", "3 x 1");
@@ -209,6 +211,8 @@ fn definitions_and_functions() {
     declared("g(s) = g(s); g(x)", "recursion");
     declared("g(s) = sum(s.^2); map(g, A)", "m x 1");
     declared("g(s) = 2*s; map(g, A)", "m x n");
+    declared("map(softmax, A)", "m x n");
+    declared("map(exp, x)", "n x 1");
     declared("step(s, k) = s*a + k; fold(step, 0, w)", "1 x 1");
     declared("step(s, k) = s*a + k; scan(step, 0, w)", "5 x 1");
     declared("step(s, k) = Q*s + k; fold(step, [0, 0], [1, 2; 3, 4; 5, 6])", "2 x 1");
@@ -258,6 +262,24 @@ fn assumptions() {
     assume("sum(x)/n", "x in R^m; n in R");
     assume("tr(A*dX) + tr(X*A)", "A in R^(m x n); dX in R^(n x m); X in R^(n x m)");
     assume("sum[i](di[i]^2)", "di in R^n");
+}
+
+#[test]
+fn large_inputs() {
+    let many = 50_000;
+    declared(&format!("{}1", "(".repeat(0)), "1 x 1");
+    declared(&format!("x{}", " + x".repeat(many)), "n x 1");
+    declared(&format!("{}x", "x + ".repeat(many)), "n x 1");
+    declared(&format!("{}a{}", "sin(".repeat(many), ")".repeat(many)), "1 x 1");
+    declared(&format!("{}x{}", "(x - ".repeat(many), ")".repeat(many)), "n x 1");
+    declared(&format!("S{}", "*S".repeat(2000)), "n x n");
+    declared(&format!("{}x", "S*".repeat(2000)), "n x 1");
+    declared(&format!("x{}", "'".repeat(many)), "n x 1");
+    declared(&format!("{}a", "-".repeat(many)), "1 x 1");
+    declared(&format!("[{}1]", "1, ".repeat(many)), "50001 x 1");
+    declared(&format!("x[{}1]", "1 + ".repeat(100)), "1 x 1");
+    let doubling: String = (1..40).map(|k| format!("f{k}(s) = f{}(s) + f{}(2*s); ", k - 1, k - 1)).collect();
+    declared(&format!("f0(s) = s; {doubling} f39(a)"), "limit");
 }
 
 #[test]
