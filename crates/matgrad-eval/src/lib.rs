@@ -2,8 +2,10 @@
 
 mod array;
 mod compile;
+pub mod data;
 mod error;
 mod kernel;
+mod layout;
 mod linalg;
 mod program;
 mod sizes;
@@ -12,4 +14,6 @@ pub mod special;
 pub use array::{Array, Inputs, shape_text};
 pub use compile::{Options, compile, compile_with};
 pub use error::{CompileError, RunError};
+pub use layout::{LayoutError, arrange};
 pub use program::{Program, ProgramInput, Workspace};
+pub use sizes::{SizeError, infer_sizes};

@@ -58,7 +58,7 @@ impl Demand {
         let mut inline = FxHashSet::default();
         for &id in &reachable {
             let once = uses[id.0 as usize] == 1 && in_place[id.0 as usize] == 1;
-            if once && matches!(graph.node(id), Node::Product(p) if !p.factors.is_empty()) {
+            if once && matches!(graph.node(id), Node::Product(_)) && graph.constant(id).is_none() {
                 inline.insert(id);
             }
         }

@@ -3,10 +3,11 @@
 use matgrad_calculus::graph::{MatrixOp, NodeId};
 use smallvec::SmallVec;
 
-use super::{Compiler, dense_view};
-use crate::array::count;
+use super::{Compiler, Dest, dense_view};
+use crate::array::{count, strides};
 use crate::error::CompileError;
-use crate::linalg::Linalg;
+use crate::linalg::svd::packed_len;
+use crate::linalg::{Function, Linalg};
 use crate::program::{Op, Slot, View};
 
 /// The matrices of an operand: how many, and their rows and columns.
@@ -42,7 +43,7 @@ impl Compiler<'_> {
 
     /// A factorisation, made once for each matrix.
     fn factors(&mut self, op: Linalg, batch: &Batch, length: usize) -> Result<Slot, CompileError> {
-        let key = (op, batch.view.slot, batch.view.offset);
+        let key = (op, batch.view.slot, batch.view.offset, batch.count);
         if let Some(&known) = self.factors.get(&key) {
             return Ok(known);
         }
@@ -57,6 +58,7 @@ impl Compiler<'_> {
         let (m, n) = (x.rows, x.cols);
         let square =
             || if m == n { Ok(()) } else { Err(CompileError::Shapes { what: "a function of a square matrix" }) };
+        let svd = |this: &mut Self| this.factors(Linalg::Svd { m, n }, &x, packed_len(m, n));
         match op {
             MatrixOp::Inverse | MatrixOp::Det | MatrixOp::LogDet => {
                 square()?;
@@ -67,7 +69,90 @@ impl Compiler<'_> {
                     _ => self.linalg(Linalg::LogDet { n }, (lu, 0), &x, &[]),
                 }
             }
-            _ => Err(CompileError::Shapes { what: "a function of a matrix" }),
+            MatrixOp::Adjugate => {
+                square()?;
+                let svd = svd(self)?;
+                self.linalg(Linalg::Adjugate { n }, (svd, 0), &x, &[n, n])
+            }
+            MatrixOp::Pinv => {
+                let svd = svd(self)?;
+                self.linalg(Linalg::Pinv { m, n }, (svd, 0), &x, &[n, m])
+            }
+            MatrixOp::Cholesky => {
+                square()?;
+                self.linalg(Linalg::Cholesky { n }, (x.view.slot, x.view.offset), &x, &[n, n])
+            }
+            MatrixOp::Expm => self.function(Function::Exp, &x),
+            MatrixOp::Logm => self.function(Function::Log, &x),
+            MatrixOp::Sqrtm => self.function(Function::Sqrt, &x),
+            MatrixOp::Eigvals | MatrixOp::Eigvecs => {
+                square()?;
+                let length = n.saturating_mul(n).saturating_add(n);
+                let slot = self.factors(Linalg::Eigen { n }, &x, length)?;
+                let (offset, tail): (usize, &[usize]) = if op == MatrixOp::Eigvals { (0, &[n]) } else { (n, &[n, n]) };
+                Ok(part_of(slot, offset, length, &x.shape, tail))
+            }
+            MatrixOp::Singvals | MatrixOp::SvdU | MatrixOp::SvdV | MatrixOp::NormSpec => {
+                let slot = svd(self)?;
+                let k = m.min(n);
+                let (offset, tail): (usize, &[usize]) = match op {
+                    MatrixOp::Singvals => (0, &[k]),
+                    MatrixOp::SvdU => (k, &[m, k]),
+                    MatrixOp::SvdV => (k + m * k, &[n, k]),
+                    _ if k == 0 => return self.full(0.0, &x.shape),
+                    _ => (0, &[]),
+                };
+                Ok(part_of(slot, offset, packed_len(m, n), &x.shape, tail))
+            }
+            MatrixOp::NormNuc => {
+                let slot = svd(self)?;
+                let k = m.min(n);
+                let values = part_of(slot, 0, packed_len(m, n), &x.shape, &[k]);
+                let dest = Dest::fresh(self.allocate(&x.shape)?, &x.shape);
+                self.zero(&dest)?;
+                for offset in 0..k {
+                    let one = part_of(values.slot, offset, packed_len(m, n), &x.shape, &[]);
+                    self.copy(&one, &Dest { accumulate: true, ..dest.clone() });
+                }
+                Ok(dest.view)
+            }
+            MatrixOp::ExpmFrechet => self.frechet(Function::Exp, &x, args),
+            MatrixOp::LogmFrechet => self.frechet(Function::Log, &x, args),
+            MatrixOp::SqrtmFrechet => self.frechet(Function::Sqrt, &x, args),
         }
     }
+
+    fn function(&mut self, f: Function, x: &Batch) -> Result<View, CompileError> {
+        if x.rows != x.cols {
+            return Err(CompileError::Shapes { what: "a function of a square matrix" });
+        }
+        let n = x.rows;
+        self.linalg(Linalg::Function { f, n }, (x.view.slot, x.view.offset), x, &[n, n])
+    }
+
+    fn frechet(&mut self, f: Function, x: &Batch, args: &[NodeId]) -> Result<View, CompileError> {
+        let wrong = || CompileError::Shapes { what: "the derivative of a function of a matrix" };
+        let e = self.batch(*args.get(1).ok_or_else(wrong)?)?;
+        let n = x.rows;
+        if x.cols != n || (e.rows, e.cols) != (n, n) || !e.shape.starts_with(&x.shape) {
+            return Err(wrong());
+        }
+        let per = count(&e.shape[x.shape.len()..]).unwrap_or(0);
+        let out = dense_view(self.allocate(&e.view.shape)?, &e.view.shape);
+        let op = Linalg::Frechet { f, n, per };
+        let op = Op::Linalg { op, start: [x.view.offset, e.view.offset], batch: x.count };
+        self.emit(op, out.slot, SmallVec::from_slice(&[x.view.slot, e.view.slot]));
+        Ok(out)
+    }
+}
+
+/// A tensor inside each of the packed results of a batch.
+fn part_of(slot: Slot, offset: usize, length: usize, batch: &[usize], tail: &[usize]) -> View {
+    let mut view = dense_view(slot, tail);
+    view.offset = offset;
+    let mut outer: SmallVec<[usize; 4]> = strides(batch).into_iter().map(|s| s.saturating_mul(length)).collect();
+    outer.extend_from_slice(&view.strides);
+    let mut shape: SmallVec<[usize; 4]> = SmallVec::from_slice(batch);
+    shape.extend_from_slice(tail);
+    View { shape, strides: outer, ..view }
 }

@@ -118,8 +118,8 @@ struct Compiler<'g> {
     values: FxHashMap<NodeId, View>,
     powers: FxHashMap<(NodeId, Rational), View>,
     contractions: FxHashMap<Known, Slot>,
-    /// Factorisations by the slot and offset of the matrix.
-    factors: FxHashMap<(Linalg, Slot, usize), Slot>,
+    /// Factorisations by the slot and offset of the first matrix and how many there are.
+    factors: FxHashMap<(Linalg, Slot, usize, usize), Slot>,
     scalars: FxHashMap<u64, Slot>,
     inputs: Vec<ProgramInput>,
     constants: Vec<Vec<f64>>,

@@ -1,6 +1,12 @@
 //! Dense linear algebra on row-major matrices.
 
+pub mod cholesky;
+pub mod eigen;
+pub mod functions;
 pub mod lu;
+pub mod svd;
+
+pub use functions::Function;
 
 /// A function of a matrix, with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,41 +19,118 @@ pub(crate) enum Linalg {
     Det { n: usize },
     /// factors → log of the determinant, NaN where it is not positive
     LogDet { n: usize },
+    /// factors and right sides → solution
+    Solve { n: usize, cols: usize },
+    /// A → lower factor
+    Cholesky { n: usize },
+    /// A → values and vectors
+    Eigen { n: usize },
+    /// A → values and vectors
+    Svd { m: usize, n: usize },
+    /// singular values and vectors → pseudo-inverse
+    Pinv { m: usize, n: usize },
+    /// singular values and vectors → adjugate
+    Adjugate { n: usize },
+    /// A → f(A)
+    Function { f: Function, n: usize },
+    /// A and `per` directions → derivatives along them
+    Frechet { f: Function, n: usize, per: usize },
 }
 
 impl Linalg {
-    fn lengths(self) -> (usize, usize) {
+    /// How many numbers of each operand and of the result one matrix takes.
+    fn lengths(self) -> (usize, usize, usize) {
         match self {
-            Self::Lu { n } => (n * n, n * n + n),
-            Self::Inverse { n } => (n * n + n, n * n),
-            Self::Det { n } | Self::LogDet { n } => (n * n + n, 1),
+            Self::Lu { n } => (n * n, 0, n * n + n),
+            Self::Inverse { n } => (n * n + n, 0, n * n),
+            Self::Det { n } | Self::LogDet { n } => (n * n + n, 0, 1),
+            Self::Solve { n, cols } => (n * n + n, n * cols, n * cols),
+            Self::Cholesky { n } | Self::Function { n, .. } => (n * n, 0, n * n),
+            Self::Eigen { n } => (n * n, 0, n * n + n),
+            Self::Svd { m, n } => (m * n, 0, svd::packed_len(m, n)),
+            Self::Pinv { m, n } => (svd::packed_len(m, n), 0, m * n),
+            Self::Adjugate { n } => (svd::packed_len(n, n), 0, n * n),
+            Self::Frechet { n, per, .. } => (n * n, per * n * n, per * n * n),
         }
     }
 
     pub fn text(self) -> String {
-        format!("{self:?}")
+        match self {
+            Self::Lu { n } => format!("lu {n}x{n}"),
+            Self::Inverse { n } => format!("inverse {n}x{n} from lu"),
+            Self::Det { n } => format!("det {n}x{n} from lu"),
+            Self::LogDet { n } => format!("logdet {n}x{n} from lu"),
+            Self::Solve { n, cols } => format!("solve {n}x{n} from lu for {cols} columns"),
+            Self::Cholesky { n } => format!("cholesky {n}x{n}"),
+            Self::Eigen { n } => format!("eigen {n}x{n}"),
+            Self::Svd { m, n } => format!("svd {m}x{n}"),
+            Self::Pinv { m, n } => format!("pinv {m}x{n} from svd"),
+            Self::Adjugate { n } => format!("adjugate {n}x{n} from svd"),
+            Self::Function { f, n } => format!("{f:?} {n}x{n}"),
+            Self::Frechet { f, n, per } => format!("derivative of {f:?} {n}x{n} along {per}"),
+        }
     }
 
+    /// An estimate.
     pub fn flops(self) -> f64 {
-        0.0
+        let cube = |n: usize| (n as f64).powi(3);
+        match self {
+            Self::Lu { n } => 2.0 / 3.0 * cube(n),
+            Self::Inverse { n } => 4.0 / 3.0 * cube(n),
+            Self::Det { n } | Self::LogDet { n } => n as f64,
+            Self::Solve { n, cols } => 2.0 * (n * n) as f64 * cols as f64,
+            Self::Cholesky { n } => cube(n) / 3.0,
+            Self::Eigen { n } => 9.0 * cube(n),
+            Self::Svd { m, n } => 40.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2),
+            Self::Pinv { m, n } => 2.0 * (m * n) as f64 * m.min(n) as f64,
+            Self::Adjugate { n } => 4.0 * cube(n),
+            Self::Function { n, .. } => 30.0 * cube(n),
+            Self::Frechet { n, per, .. } => 240.0 * cube(n) * per as f64,
+        }
     }
 
     pub fn run(self, batch: usize, a: &[f64], b: &[f64], out: &mut [f64]) {
-        let (from, to) = self.lengths();
-        let _ = b;
+        let (one, two, to) = self.lengths();
         for k in 0..batch {
-            let (a, out) = (&a[k * from..(k + 1) * from], &mut out[k * to..(k + 1) * to]);
+            let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
+            let b = b.get(k * two..(k + 1) * two).unwrap_or(&[]);
+            let Some(out) = out.get_mut(k * to..(k + 1) * to) else { return };
             match self {
                 Self::Lu { n } => lu::factor(a, n, out),
                 Self::Inverse { n } => lu::inverse(a, n, out),
-                Self::Det { n } => out[0] = lu::det(a, n),
+                Self::Det { n } => out.fill(lu::det(a, n)),
                 Self::LogDet { n } => {
                     let (sign, log) = lu::log_det(a, n);
-                    out[0] = if sign > 0.0 { log } else { f64::NAN };
+                    out.fill(if sign > 0.0 { log } else { f64::NAN });
                 }
+                Self::Solve { n, cols } => {
+                    out.copy_from_slice(b);
+                    lu::solve(a, n, out, cols);
+                }
+                Self::Cholesky { n } => cholesky::cholesky(a, n, out),
+                Self::Eigen { n } => eigen::symmetric(a, n, out),
+                Self::Svd { m, n } => svd::svd(a, m, n, out),
+                Self::Pinv { m, n } => svd::pinv(a, m, n, out),
+                Self::Adjugate { n } => svd::adjugate(a, n, out),
+                Self::Function { f, n } => functions::apply(f, a, n, out),
+                Self::Frechet { f, n, .. } => functions::frechet(f, a, b, n, out),
             }
         }
     }
+}
+
+/// The transpose of a row-major rows×cols matrix.
+pub(crate) fn transposed(a: &[f64], rows: usize, cols: usize) -> Vec<f64> {
+    (0..rows * cols).map(|k| a[k % rows.max(1) * cols + k / rows.max(1)]).collect()
+}
+
+/// The largest sum of magnitudes down a column.
+pub(crate) fn norm1(a: &[f64], n: usize) -> f64 {
+    let mut sums = vec![0.0; n];
+    for row in a.chunks_exact(n.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(s, x)| *s += x.abs());
+    }
+    sums.iter().fold(0.0f64, |m, s| if s.is_nan() { f64::NAN } else { m.max(*s) })
 }
 
 #[cfg(test)]
@@ -71,6 +154,7 @@ pub(crate) mod testing {
         (0..n * n).map(|k| if k / n == k % n { 1.0 } else { 0.0 }).collect()
     }
 
+    #[track_caller]
     pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64) {
         assert_eq!(a.len(), b.len());
         let scale = b.iter().fold(1.0f64, |m, v| m.max(v.abs()));
