@@ -6,7 +6,7 @@
 
 use matgrad_syntax::{Attribute, Rational};
 
-use crate::graph::{Graph, Label, MapOp, NodeId, ProductBuilder};
+use crate::graph::{Graph, Label, Labels, MapOp, NodeId, ProductBuilder};
 
 /// Whether an attribute ties entries of the variable together.
 pub fn is_structural(attribute: Attribute) -> bool {
@@ -57,8 +57,12 @@ fn swapped(g: &mut Graph, node: NodeId, at: usize) -> NodeId {
 /// Only the entries with equal positions on the two axes.
 fn diagonal(g: &mut Graph, node: NodeId, at: usize) -> NodeId {
     let mut p = ProductBuilder::new();
-    let mut labels = p.labels_of(g, node);
-    labels[at + 1] = labels[at];
+    let mut labels = Labels::new();
+    for axis in 0..g.rank(node) {
+        // a label of its own for the second axis would be summed over
+        let label = if axis == at + 1 { labels[at] } else { p.label(g.axes(node)[axis]) };
+        labels.push(label);
+    }
     p.factor(node, &labels);
     p.build(g, &labels)
 }

@@ -48,7 +48,7 @@ impl Page {
         };
         let mut formulas = vec![(name, &answer.derivative, layout)];
         if let Some(gradient) = &answer.gradient {
-            formulas.push(("gradient", gradient, "gradient".into()));
+            formulas.push(("gradient", gradient, "shaped like the variable".into()));
         }
         self.formulas(&formulas, &mut out);
         let mut remarks: Vec<String> = Vec::new();

@@ -16,6 +16,7 @@ use matgrad_syntax::{Attribute, Name, Script, Source, StatementKind};
 use rustc_hash::FxHashMap;
 
 use crate::answer::{Answer, Written};
+use crate::domain;
 use crate::proof;
 use crate::{Convention, Failure, Limits, Request};
 
@@ -131,7 +132,7 @@ impl<'a> Work<'a> {
     fn derive(&mut self) -> Result<Answer, Failure> {
         // the function as it is shown: its own subexpressions are not to be rewritten
         let root = matgrad_calculus::simplify::reroll(&mut self.analysis.graph, self.analysis.target.node);
-        self.with_structure(root);
+        let shown = self.with_structure(root);
         let keep = NodeId(self.analysis.graph.len() as u32);
         let function = shape(&self.analysis.target.shape);
         let derivative = self.derivative(root, &function, self.request.order)?;
@@ -175,7 +176,7 @@ impl<'a> Work<'a> {
             gradient,
             declared: self.declared(),
             assumptions: self.analysis.assumptions.clone(),
-            domain: self.domain(),
+            domain: self.domain(shown, node),
             notes,
             verified,
             steps: Vec::new(),
@@ -276,6 +277,10 @@ impl<'a> Work<'a> {
                 (variable.name.clone(), kind)
             })
             .collect();
+        let dimensions = self.taken.iter().filter(|name| self.analysis.graph.sizes.has_symbol(name));
+        for name in dimensions {
+            kinds.entry(name.clone()).or_insert(Kind::Scalar);
+        }
         if self.request.layout == Layout::Differential {
             kinds.insert(format!("d{}", self.variable.name).into(), Kind::Step);
         }
@@ -347,8 +352,11 @@ impl<'a> Work<'a> {
         notes
     }
 
-    fn domain(&mut self) -> Vec<String> {
-        Vec::new()
+    /// Where the function and its derivative exist.
+    fn domain(&mut self, function: NodeId, derivative: NodeId) -> Vec<String> {
+        let g = &mut self.analysis.graph;
+        let conditions = diff::domain(g, &[function, derivative], Some(self.variable.structured));
+        domain::texts(g, &mut self.memory, &conditions, &self.taken)
     }
 
     fn expression(&self) -> String {

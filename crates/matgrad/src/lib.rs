@@ -17,6 +17,7 @@
 mod answer;
 mod claim;
 mod derive;
+mod domain;
 mod failure;
 mod json;
 mod proof;
