@@ -187,6 +187,31 @@ fn matrix_functions() {
         let node = s.matmul(list);
         s.check(node);
     }
+    // inverses between other things: solved with, or made where entries of them are needed
+    let inv = s.g.matrix(MatrixOp::Inverse, &[a]);
+    let inv_t = s.g.transpose(inv);
+    let xi = s.g.matmul(x, inv);
+    s.check(xi);
+    let xix = s.g.matmul(xi, x);
+    s.check(xix);
+    for list in [&[inv, gram, inv][..], &[inv_t, gram, inv], &[inv, inv], &[b, inv_t, x], &[inv, inverse, x]] {
+        let node = s.matmul(list);
+        s.check(node);
+        let both = s.g.matmul(node, x);
+        if s.g.rank(node) == 2 {
+            s.check(both);
+        }
+    }
+    let h = s.g.hadamard(inv, a);
+    s.check(h);
+    let trace = s.g.trace(inv);
+    s.check(trace);
+    let product = s.g.matmul(inv, gram);
+    let trace = s.g.trace(product);
+    s.check(trace);
+    let solution = s.g.matmul(inv, x);
+    let program = compile(&s.g, &[solution, xix], &s.sizes).unwrap();
+    assert!(!program.listing().contains("inverse") && program.listing().contains("= lu"), "{}", program.listing());
     let program = compile(&s.g, &[logdet, inverse], &s.sizes).unwrap();
     assert_eq!(program.listing().matches("= lu").count(), 1, "{}", program.listing());
     // identities of the factorisations

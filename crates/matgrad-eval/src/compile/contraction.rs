@@ -13,9 +13,9 @@ use crate::program::{Op, Slot, View};
 /// A tensor in terms of the loop variables of a product: only variables that move it are listed.
 #[derive(Clone, Debug)]
 pub(super) struct Operand {
-    slot: Slot,
-    offset: usize,
-    strides: SmallVec<[(Var, usize); 4]>,
+    pub slot: Slot,
+    pub offset: usize,
+    pub strides: SmallVec<[(Var, usize); 4]>,
 }
 
 impl Operand {
@@ -47,7 +47,7 @@ impl Operand {
         }
     }
 
-    fn stride(&self, var: Var) -> usize {
+    pub fn stride(&self, var: Var) -> usize {
         self.strides.iter().find(|(v, _)| *v == var).map_or(0, |(_, s)| *s)
     }
 
@@ -96,6 +96,7 @@ impl Compiler<'_> {
             && alpha == 1.0
             && let Some(view) = as_view(space, only, (out, shape), &kept)
         {
+            self.settle(view.slot)?;
             return Ok(view);
         }
         let operands = self.contract_pairs(space, operands, &kept)?;
@@ -148,13 +149,16 @@ impl Compiler<'_> {
     }
 
     /// One or two operands into fresh memory, keeping the variables that are needed.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         space: &Space,
         a: &Operand,
         b: Option<&Operand>,
         needed: &VarSet,
     ) -> Result<Operand, CompileError> {
+        if let Some(equations) = self.equations(space, a, b, needed) {
+            return self.solve(space, &equations, needed);
+        }
         // shared variables first, then those of a, then those of b, each as they lie in memory
         let mut vars: Vec<(Var, u8, usize)> = Vec::new();
         for (rank, operand) in [Some(a), b].into_iter().flatten().enumerate() {
@@ -210,14 +214,20 @@ impl Compiler<'_> {
     ) -> Result<(), CompileError> {
         let Some(a) = operands.first() else { return Ok(()) };
         let b = operands.get(1);
+        let mut wanted = VarSet::default();
+        target.strides.iter().for_each(|(v, _)| wanted.insert(*v));
+        if let Some(equations) = self.equations(space, a, b, &wanted) {
+            let solution = self.solve(space, &equations, &wanted)?;
+            return self.contract_last(space, &[solution], target, alpha, dest, covered);
+        }
+        self.settle(a.slot)?;
+        b.map_or(Ok(()), |b| self.settle(b.slot))?;
         let all = loops(space, a, b, target);
         let repeats = all.iter().any(|l| l.strides[A] == 0 && l.strides[B] == 0);
         let sums = all.iter().any(|l| l.strides[OUT] == 0);
         if repeats && sums {
             // sum once, then repeat
-            let mut needed = VarSet::default();
-            target.strides.iter().for_each(|(v, _)| needed.insert(*v));
-            let once = self.pair(space, a, b, &needed)?;
+            let once = self.pair(space, a, b, &wanted)?;
             return self.contract_last(space, &[once], target, alpha, dest, covered);
         }
         let mut merged = all.clone();
@@ -236,7 +246,7 @@ impl Compiler<'_> {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn emit_contract(
+    pub(super) fn emit_contract(
         &mut self,
         space: &Space,
         a: &Operand,
@@ -318,7 +328,7 @@ impl Compiler<'_> {
         Ok(copy)
     }
 
-    fn blank(&mut self, space: &Space, order: &[Var]) -> Result<Operand, CompileError> {
+    pub(super) fn blank(&mut self, space: &Space, order: &[Var]) -> Result<Operand, CompileError> {
         let shape: Vec<usize> = order.iter().map(|v| space.extents[*v]).collect();
         let slot = self.allocate(&shape)?;
         let strides = crate::array::strides(&shape);

@@ -1,6 +1,6 @@
 //! Which nodes are needed as tensors of their own, found from the roots down.
 
-use matgrad_calculus::graph::{Factor, Graph, MapOp, Node, NodeId};
+use matgrad_calculus::graph::{Factor, Graph, MapOp, MatrixOp, Node, NodeId};
 use rustc_hash::FxHashSet;
 
 /// What a factor of a product asks of its node.
@@ -9,6 +9,8 @@ pub(super) enum Need {
     Structure,
     /// The operand of an exponential, which is taken of a multiple.
     ExponentOf(NodeId),
+    /// An inverse, which may be solved with instead.
+    Inverse(NodeId),
     /// The value.
     Value,
 }
@@ -25,6 +27,9 @@ pub(super) fn need(graph: &Graph, factor: &Factor) -> Need {
             Some(arg) => Need::ExponentOf(*arg),
             None => Need::Value,
         },
+        Node::Matrix(MatrixOp::Inverse, args) if factor.exponent.is_one() && graph.rank(factor.node) == 2 => {
+            args.first().map_or(Need::Value, |arg| Need::Inverse(*arg))
+        }
         _ => Need::Value,
     }
 }
@@ -78,7 +83,7 @@ impl Demand {
                     for f in &p.factors {
                         match need(graph, f) {
                             Need::Structure => {}
-                            Need::ExponentOf(arg) => want(arg, &mut needed),
+                            Need::ExponentOf(arg) | Need::Inverse(arg) => want(arg, &mut needed),
                             Need::Value => want(f.node, &mut needed),
                         }
                     }

@@ -52,6 +52,20 @@ impl Compiler<'_> {
         Ok(slot)
     }
 
+    fn lu_factors(&mut self, x: &Batch) -> Result<Slot, CompileError> {
+        let n = x.rows;
+        self.factors(Linalg::Lu { n }, x, n.saturating_mul(n).saturating_add(n))
+    }
+
+    /// The LU factors of one square matrix: their slot and where they start.
+    pub(super) fn lu(&mut self, id: NodeId) -> Result<(Slot, usize), CompileError> {
+        let x = self.batch(id)?;
+        if x.rows != x.cols || x.count != 1 {
+            return Err(CompileError::Shapes { what: "a function of a square matrix" });
+        }
+        Ok((self.lu_factors(&x)?, 0))
+    }
+
     pub(super) fn matrix(&mut self, op: MatrixOp, args: &[NodeId]) -> Result<View, CompileError> {
         let Some(&arg) = args.first() else { return Err(CompileError::Shapes { what: "a function of a matrix" }) };
         let x = self.batch(arg)?;
@@ -62,7 +76,7 @@ impl Compiler<'_> {
         match op {
             MatrixOp::Inverse | MatrixOp::Det | MatrixOp::LogDet => {
                 square()?;
-                let lu = self.factors(Linalg::Lu { n }, &x, n.saturating_mul(n).saturating_add(n))?;
+                let lu = self.lu_factors(&x)?;
                 match op {
                     MatrixOp::Inverse => self.linalg(Linalg::Inverse { n }, (lu, 0), &x, &[n, n]),
                     MatrixOp::Det => self.linalg(Linalg::Det { n }, (lu, 0), &x, &[]),

@@ -10,6 +10,7 @@ mod matrix;
 mod memory;
 mod order;
 mod product;
+mod solve;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use crate::linalg::Linalg;
 use crate::program::{Op, Place, Program, ProgramInput, Slot, SlotInfo, Step, View};
 use contraction::Known;
 use demand::Demand;
+use solve::Solution;
 
 /// Limits of a plan.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,8 @@ pub fn compile_with(
         contractions: FxHashMap::default(),
         factors: FxHashMap::default(),
         scalars: FxHashMap::default(),
+        pending: FxHashMap::default(),
+        solutions: FxHashMap::default(),
         inputs: Vec::new(),
         constants: Vec::new(),
         slots: Vec::new(),
@@ -121,6 +125,9 @@ struct Compiler<'g> {
     /// Factorisations by the slot and offset of the first matrix and how many there are.
     factors: FxHashMap<(Linalg, Slot, usize, usize), Slot>,
     scalars: FxHashMap<u64, Slot>,
+    /// Inverses that nobody needed as a matrix so far, by the slot that waits for them.
+    pending: FxHashMap<Slot, NodeId>,
+    solutions: FxHashMap<Solution, Slot>,
     inputs: Vec<ProgramInput>,
     constants: Vec<Vec<f64>>,
     slots: Vec<SlotInfo>,

@@ -77,6 +77,9 @@ impl Compiler<'_> {
                 self.powers.insert(key, view.clone());
                 Ok(Kind::Tensor(view))
             }
+            (Need::Inverse(_), _) if !self.values.contains_key(&factor.node) => {
+                Ok(Kind::Tensor(self.pending_inverse(factor.node)?))
+            }
             _ if factor.exponent.is_one() => Ok(Kind::Tensor(self.value(factor.node)?)),
             _ => {
                 let key = (factor.node, factor.exponent.clone());

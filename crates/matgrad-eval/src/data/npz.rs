@@ -194,7 +194,7 @@ pub fn write_npz(arrays: &[(&str, &Array)]) -> Vec<u8> {
     const SMALL: u64 = 0xffff_ffff;
     let mut out = Vec::new();
     let mut directory = Vec::new();
-    let mut put = |to: &mut Vec<u8>, value: u64, size: usize| to.extend_from_slice(&value.to_le_bytes()[..size]);
+    let put = |to: &mut Vec<u8>, value: u64, size: usize| to.extend_from_slice(&value.to_le_bytes()[..size]);
     for (name, array) in arrays {
         let content = write_npy(array);
         let name = format!("{name}.npy");

@@ -2,6 +2,7 @@
 //!
 //! Packed: the n×n factors (unit lower triangle implied), then the n rows that were swapped in.
 
+use crate::kernel::contract::dot;
 use crate::kernel::gemm::{Matrix, gemm};
 
 /// Columns that are eliminated one by one before the rest of the matrix is updated at once.
@@ -104,23 +105,43 @@ pub fn det(packed: &[f64], n: usize) -> f64 {
     })
 }
 
-/// Solves `A X = B` in place of B, which has `cols` columns and is row-major.
-pub fn solve(packed: &[f64], n: usize, b: &mut [f64], cols: usize) {
+/// Solves `A X = B`, or `Aᵀ X = B`, in place of B, which has `cols` columns and is row-major.
+pub fn solve(packed: &[f64], n: usize, b: &mut [f64], cols: usize, transposed: bool) {
     if cols == 0 {
         return;
     }
-    for k in 0..n {
-        let pivot = packed[n * n + k] as usize;
-        if pivot != k && pivot < n {
-            let (upper, lower) = b.split_at_mut(pivot * cols);
-            upper[k * cols..(k + 1) * cols].swap_with_slice(&mut lower[..cols]);
+    if transposed {
+        eliminate_transposed(packed, n, b, cols);
+        (0..n).rev().for_each(|k| swap(packed, n, b, cols, k));
+    } else {
+        (0..n).for_each(|k| swap(packed, n, b, cols, k));
+        eliminate(packed, n, b, cols);
+    }
+}
+
+fn swap(packed: &[f64], n: usize, b: &mut [f64], cols: usize, k: usize) {
+    let pivot = packed[n * n + k] as usize;
+    if pivot > k && pivot < n {
+        let (upper, lower) = b.split_at_mut(pivot * cols);
+        upper[k * cols..(k + 1) * cols].swap_with_slice(&mut lower[..cols]);
+    }
+}
+
+fn eliminate(packed: &[f64], n: usize, b: &mut [f64], cols: usize) {
+    if cols == 1 {
+        for row in 1..n {
+            b[row] -= dot(&packed[row * n..row * n + row], &b[..row]);
         }
+        for row in (0..n).rev() {
+            let known = dot(&packed[row * n + row + 1..(row + 1) * n], &b[row + 1..n]);
+            b[row] = (b[row] - known) / packed[row * n + row];
+        }
+        return;
     }
     for row in 1..n {
         let (done, rest) = b.split_at_mut(row * cols);
-        let target = &mut rest[..cols];
         for (k, source) in done.chunks_exact(cols).enumerate() {
-            subtract(target, packed[row * n + k], source);
+            subtract(&mut rest[..cols], packed[row * n + k], source);
         }
     }
     for row in (0..n).rev() {
@@ -131,6 +152,23 @@ pub fn solve(packed: &[f64], n: usize, b: &mut [f64], cols: usize) {
         }
         let diagonal = packed[row * n + row];
         target.iter_mut().for_each(|t| *t /= diagonal);
+    }
+}
+
+fn eliminate_transposed(packed: &[f64], n: usize, b: &mut [f64], cols: usize) {
+    for k in 0..n {
+        let (upper, below) = b.split_at_mut((k + 1) * cols);
+        let source = &mut upper[k * cols..];
+        source.iter_mut().for_each(|s| *s /= packed[k * n + k]);
+        for (r, target) in below.chunks_exact_mut(cols).enumerate() {
+            subtract(target, packed[k * n + k + 1 + r], source);
+        }
+    }
+    for k in (1..n).rev() {
+        let (upper, below) = b.split_at_mut(k * cols);
+        for (r, target) in upper.chunks_exact_mut(cols).enumerate() {
+            subtract(target, packed[k * n + r], &below[..cols]);
+        }
     }
 }
 
@@ -146,14 +184,14 @@ pub fn inverse(packed: &[f64], n: usize, out: &mut [f64]) {
     for k in 0..n {
         out[k * n + k] = 1.0;
     }
-    solve(packed, n, out, n);
+    solve(packed, n, out, n, false);
 }
 
 /// Solves `A X = B` for row-major A and B.
 pub fn solve_matrix(a: &[f64], n: usize, b: &mut [f64], cols: usize) {
     let mut packed = vec![0.0; n * n + n];
     factor(a, n, &mut packed);
-    solve(&packed, n, b, cols);
+    solve(&packed, n, b, cols, false);
 }
 
 #[cfg(test)]
@@ -171,6 +209,21 @@ mod tests {
             let mut inv = vec![0.0; n * n];
             inverse(&packed, n, &mut inv);
             assert_close(&product((n, n, n), &a, &inv), &eye(n), 1e-10);
+        }
+    }
+
+    #[test]
+    fn solutions() {
+        for (n, cols) in [(1, 1), (3, 1), (5, 2), (60, 1), (60, 7), (4, 0)] {
+            let (a, x) = (random(n, n, 4), random(n, cols, 9));
+            let mut packed = vec![0.0; n * n + n];
+            factor(&a, n, &mut packed);
+            let mut b = product((n, n, cols), &a, &x);
+            solve(&packed, n, &mut b, cols, false);
+            assert_close(&b, &x, 1e-11);
+            let mut b = product((n, n, cols), &crate::linalg::transposed(&a, n, n), &x);
+            solve(&packed, n, &mut b, cols, true);
+            assert_close(&b, &x, 1e-11);
         }
     }
 

@@ -19,8 +19,8 @@ pub(crate) enum Linalg {
     Det { n: usize },
     /// factors → log of the determinant, NaN where it is not positive
     LogDet { n: usize },
-    /// factors and right sides → solution
-    Solve { n: usize, cols: usize },
+    /// factors and right sides → solution, of the transpose too
+    Solve { n: usize, cols: usize, transposed: bool },
     /// A → lower factor
     Cholesky { n: usize },
     /// A → values and vectors
@@ -44,7 +44,7 @@ impl Linalg {
             Self::Lu { n } => (n * n, 0, n * n + n),
             Self::Inverse { n } => (n * n + n, 0, n * n),
             Self::Det { n } | Self::LogDet { n } => (n * n + n, 0, 1),
-            Self::Solve { n, cols } => (n * n + n, n * cols, n * cols),
+            Self::Solve { n, cols, .. } => (n * n + n, n * cols, n * cols),
             Self::Cholesky { n } | Self::Function { n, .. } => (n * n, 0, n * n),
             Self::Eigen { n } => (n * n, 0, n * n + n),
             Self::Svd { m, n } => (m * n, 0, svd::packed_len(m, n)),
@@ -60,7 +60,9 @@ impl Linalg {
             Self::Inverse { n } => format!("inverse {n}x{n} from lu"),
             Self::Det { n } => format!("det {n}x{n} from lu"),
             Self::LogDet { n } => format!("logdet {n}x{n} from lu"),
-            Self::Solve { n, cols } => format!("solve {n}x{n} from lu for {cols} columns"),
+            Self::Solve { n, cols, transposed } => {
+                format!("solve {n}x{n}{} from lu for {cols} columns", if transposed { " transposed" } else { "" })
+            }
             Self::Cholesky { n } => format!("cholesky {n}x{n}"),
             Self::Eigen { n } => format!("eigen {n}x{n}"),
             Self::Svd { m, n } => format!("svd {m}x{n}"),
@@ -78,7 +80,7 @@ impl Linalg {
             Self::Lu { n } => 2.0 / 3.0 * cube(n),
             Self::Inverse { n } => 4.0 / 3.0 * cube(n),
             Self::Det { n } | Self::LogDet { n } => n as f64,
-            Self::Solve { n, cols } => 2.0 * (n * n) as f64 * cols as f64,
+            Self::Solve { n, cols, .. } => 2.0 * (n * n) as f64 * cols as f64,
             Self::Cholesky { n } => cube(n) / 3.0,
             Self::Eigen { n } => 9.0 * cube(n),
             Self::Svd { m, n } => 40.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2),
@@ -103,9 +105,9 @@ impl Linalg {
                     let (sign, log) = lu::log_det(a, n);
                     out.fill(if sign > 0.0 { log } else { f64::NAN });
                 }
-                Self::Solve { n, cols } => {
+                Self::Solve { n, cols, transposed } => {
                     out.copy_from_slice(b);
-                    lu::solve(a, n, out, cols);
+                    lu::solve(a, n, out, cols, transposed);
                 }
                 Self::Cholesky { n } => cholesky::cholesky(a, n, out),
                 Self::Eigen { n } => eigen::symmetric(a, n, out),
