@@ -4,7 +4,7 @@
 use matgrad_syntax::Rational;
 use smallvec::{SmallVec, smallvec};
 
-use crate::graph::{Dim, Dims, Factor, FunctionId, Graph, Label, Labels, Node, NodeId, Part, Product};
+use crate::graph::{Dim, Dims, Factor, FunctionId, Graph, Label, Labels, Node, NodeId, Product};
 
 use super::linear::{Linear, Term};
 use super::rules::Rule;
@@ -55,10 +55,7 @@ pub(super) fn partial(
             let (op, args) = (*op, args.clone());
             matrix::partial(g, id, op, &args, slot, options, wrt)
         }
-        Node::Stack(axis, parts) => {
-            let (axis, parts) = (*axis, parts.clone());
-            piece(g, id, axis, &parts, slot)
-        }
+        Node::Stack(axis, _) => piece(g, id, *axis, slot),
         Node::Call(function, derivative, args) => {
             let (function, derivative, args) = (*function, derivative.clone(), args.clone());
             call(g, function, &derivative, &args, slot)
@@ -81,17 +78,25 @@ fn product(p: &Product, slot: usize) -> Linear {
 }
 
 /// A piece of a literal: 1 where the position is the piece's.
-fn piece(g: &mut Graph, id: NodeId, axis: u8, parts: &[Part], slot: usize) -> Linear {
-    let mut before = g.sizes.constant(0);
+fn piece(g: &mut Graph, id: NodeId, axis: u8, slot: usize) -> Linear {
+    let Node::Stack(_, parts) = g.node(id) else { return Linear::Zero };
+    let mine = parts[slot].extent;
+    // thin pieces and those of known extent are counted as numbers, so that long literals stay cheap
+    let (mut count, mut named): (i64, SmallVec<[Dim; 4]>) = (0, SmallVec::new());
     for part in &parts[..slot] {
-        let extent = part.extent.unwrap_or_else(|| g.sizes.constant(1));
-        before = g.sizes.add(before, extent);
+        match part.extent.map(|extent| (extent, g.sizes.value(extent))) {
+            None => count += 1,
+            Some((_, Some(value))) => count += value,
+            Some((extent, None)) => named.push(extent),
+        }
     }
+    let counted = g.sizes.constant(count);
+    let before = named.into_iter().fold(counted, |sum, extent| g.sizes.add(sum, extent));
     let mut dims: Dims = g.axes(id).clone();
     let out: Labels = (0..dims.len() as Label).collect();
     let mut child = out.clone();
     let (total, along) = (dims[axis as usize], Label::from(axis));
-    let selector = match parts[slot].extent {
+    let selector = match mine {
         None => {
             let one = g.sizes.constant(1);
             let at = g.sizes.add(before, one);

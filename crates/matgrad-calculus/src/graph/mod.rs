@@ -238,6 +238,10 @@ impl Graph {
         if axes.is_empty() {
             return arg;
         }
+        if let (ReduceOp::Prod, Node::Matrix(MatrixOp::Eigvals, args)) = (op, self.node(arg)) {
+            let matrix = args[0];
+            return self.matrix(MatrixOp::Det, &[matrix]);
+        }
         let mut axes: SmallVec<[u8; 2]> = axes.iter().copied().collect();
         axes.sort_unstable();
         let dims = self.axes(arg).iter().enumerate();

@@ -236,6 +236,6 @@ pub enum Node {
     Matrix(MatrixOp, SmallVec<[NodeId; 2]>),
     /// Pieces side by side along one axis.
     Stack(u8, Vec<Part>),
-    /// A derivative (or the value) of an abstract function; axes: those of the arguments, then the codomain's.
+    /// A derivative by arguments (counted from 0), or the value, of an abstract function; axes: those of the arguments, then the codomain's.
     Call(FunctionId, SmallVec<[u8; 4]>, Vec<NodeId>),
 }

@@ -354,6 +354,8 @@ impl Work {
                 Node::Map(MapOp::Abs, args) if factor.exponent.is_even() => {
                     Some(vec![Factor { node: args[0], ..self.factors.swap_remove(k) }])
                 }
+                Node::Matrix(MatrixOp::Eigvals, args) => self.power_sum(g, k, args[0]),
+                Node::Map(MapOp::Log, args) if factor.exponent.is_one() => self.log_of_eigvals(g, k, args[0]),
                 Node::Matrix(MatrixOp::Pinv, _) if factor.exponent.is_one() && factor.labels.len() == 2 => {
                     self.pinv_pair(g, k)
                 }
@@ -632,6 +634,36 @@ impl Work {
         self.factors[j].exponent = &self.factors[j].exponent + &-(&count * &power);
         self.factors[k].exponent = &self.factors[k].exponent + &count;
         self.factors.push(Factor { node, labels, exponent: count });
+        Some(std::mem::take(&mut self.factors))
+    }
+
+    /// Σ λ^k = tr(A^k) over the eigenvalues of A.
+    fn power_sum(&mut self, g: &mut Graph, k: usize, matrix: NodeId) -> Option<Vec<Factor>> {
+        let Factor { labels, exponent, .. } = self.factors[k].clone();
+        let power = exponent.to_i64().filter(|p| (1..=8).contains(p))?;
+        if g.rank(matrix) != 2 || !self.summed(labels[0]) || self.uses(labels[0]) != 1 {
+            return None;
+        }
+        let product = (1..power).fold(matrix, |p, _| g.matmul(p, matrix));
+        let node = g.trace(product);
+        self.replace_scalar(k, labels[0], node)
+    }
+
+    /// Σ log λ = logdet(A) over the eigenvalues of A.
+    fn log_of_eigvals(&mut self, g: &mut Graph, k: usize, arg: NodeId) -> Option<Vec<Factor>> {
+        let Node::Matrix(MatrixOp::Eigvals, args) = g.node(arg) else { return None };
+        let (matrix, label) = (args[0], *self.factors[k].labels.first()?);
+        if g.rank(matrix) != 2 || !self.summed(label) || self.uses(label) != 1 {
+            return None;
+        }
+        let node = g.matrix(MatrixOp::LogDet, &[matrix]);
+        self.replace_scalar(k, label, node)
+    }
+
+    fn replace_scalar(&mut self, k: usize, label: Label, node: NodeId) -> Option<Vec<Factor>> {
+        self.factors.swap_remove(k);
+        self.kill(label);
+        self.factors.push(Factor { node, labels: Labels::new(), exponent: Rational::ONE });
         Some(std::mem::take(&mut self.factors))
     }
 

@@ -29,7 +29,42 @@ impl Graph {
         if let [Part { node, extent: Some(_) }] = parts.as_slice() {
             return *node;
         }
+        if let Some(node) = self.constant_stack(&parts, &dims) {
+            return node;
+        }
         self.intern(Node::Stack(axis, parts), dims)
+    }
+
+    /// Literals that have a name: equal numbers everywhere, a unit vector, an identity matrix.
+    fn constant_stack(&mut self, parts: &[Part], dims: &Dims) -> Option<NodeId> {
+        if parts.iter().any(|p| p.extent.is_some()) || parts.len() < 2 {
+            return None;
+        }
+        match dims.as_slice() {
+            [n] => {
+                let values: Vec<Rational> = parts.iter().map(|p| self.constant(p.node)).collect::<Option<_>>()?;
+                if values.iter().all(|v| *v == values[0]) {
+                    return Some(self.full(&[*n], values[0].clone()));
+                }
+                let mut nonzero = values.iter().enumerate().filter(|(_, v)| !v.is_zero());
+                let (first, second) = (nonzero.next()?, nonzero.next());
+                let (position, value) = (first.0 as i64 + 1, first.1.clone());
+                if second.is_some() {
+                    return None;
+                }
+                let at = self.sizes.constant(position);
+                let unit = self.one_hot(at, *n);
+                Some(self.scale(unit, &value))
+            }
+            [m, n] if m == n => {
+                let identity = parts.iter().enumerate().all(|(k, p)| match self.node(p.node) {
+                    Node::OneHot { at, .. } => self.sizes.value(*at) == Some(k as i64 + 1),
+                    _ => false,
+                });
+                identity.then(|| self.identity(*n))
+            }
+            _ => None,
+        }
     }
 
     /// A vector of scalars.
@@ -133,21 +168,19 @@ impl Graph {
         if dims.is_empty() || dims.len() > 2 || lengths.len() != dims.len() || total > ENTRY_LIMIT {
             return None;
         }
-        let mut entries: Vec<Vec<(Rational, NodeId)>> = vec![Vec::new(); total as usize];
-        for (c, node) in terms {
-            if let (Node::Stack(0, parts), 1) = (self.node(*node), dims.len()) {
-                if parts.iter().any(|p| p.extent.is_some()) {
-                    return None;
-                }
-                for (k, part) in parts.iter().enumerate() {
-                    entries[k].push((c.clone(), part.node));
-                }
-                continue;
-            }
-            let (position, scalar) = self.at_one_entry(*node, dims)?;
-            entries.get_mut(position)?.push((c.clone(), scalar));
+        if !terms.iter().all(|(_, n)| self.is_literal(*n)) {
+            return None;
         }
-        let scalars: Vec<NodeId> = entries.iter().map(|terms| self.sum(terms, &[])).collect();
+        let mut scalars = Vec::with_capacity(total as usize);
+        for position in 0..total {
+            let at: SmallVec<[i64; 2]> = match lengths.as_slice() {
+                [_, n] => SmallVec::from_slice(&[position / n + 1, position % n + 1]),
+                _ => SmallVec::from_slice(&[position + 1]),
+            };
+            let entries: Vec<(Rational, NodeId)> =
+                terms.iter().map(|(c, n)| (c.clone(), self.entry(*n, &at))).collect();
+            scalars.push(self.sum(&entries, &[]));
+        }
         if dims.len() == 1 {
             return Some(self.column(&scalars));
         }
@@ -156,30 +189,22 @@ impl Graph {
         Some(self.stack(0, rows.into_iter().map(|node| Part { node, extent: None }).collect()))
     }
 
-    /// Row-major position and value of a tensor that is 0 but at one known entry.
-    fn at_one_entry(&mut self, node: NodeId, dims: &[Dim]) -> Option<(usize, NodeId)> {
-        if let Node::OneHot { at, .. } = self.node(node) {
-            let position = usize::try_from(self.sizes.value(*at)? - 1).ok()?;
-            return Some((position, self.number(Rational::ONE)));
+    /// Whether all entries are known one by one: only literals and unit vectors lie on the axes of the result.
+    fn is_literal(&self, node: NodeId) -> bool {
+        let thin = |id: NodeId| match self.node(id) {
+            Node::OneHot { at, .. } => self.sizes.value(*at).is_some(),
+            Node::Stack(_, parts) => parts.iter().all(|p| p.extent.is_none()),
+            _ => false,
+        };
+        match self.node(node) {
+            Node::Product(p) => {
+                let on_axis = |l: &super::Label| p.out.contains(l);
+                let literal = |f: &Factor| !f.labels.iter().any(on_axis) || thin(f.node) && f.exponent.is_one();
+                p.factors.iter().all(literal)
+                    && p.out.iter().all(|l| p.factors.iter().any(|f| f.labels.contains(l)))
+            }
+            _ => thin(node),
         }
-        let Node::Product(p) = self.node(node) else { return None };
-        let p = p.clone();
-        let mut position = 0usize;
-        let mut rest: Vec<Factor> = p.factors.clone();
-        for (k, label) in p.out.iter().enumerate() {
-            let on: Vec<usize> = (0..rest.len()).filter(|j| rest[*j].labels.contains(label)).collect();
-            let [j] = on.as_slice() else { return None };
-            let Node::OneHot { at, .. } = self.node(rest[*j].node) else { return None };
-            let value = usize::try_from(self.sizes.value(*at)? - 1).ok()?;
-            let length = usize::try_from(self.sizes.value(dims[k])?).ok()?;
-            position = position * length + value;
-            rest.remove(*j);
-        }
-        let mut builder = ProductBuilder { coefficient: None, factors: rest, dims: p.dims };
-        for label in &p.out {
-            builder.dims[*label as usize] = Dim(u32::MAX);
-        }
-        Some((position, builder.build(self, &[])))
     }
 
     /// The entries of a literal matrix, row by row; `None` where it is none or larger than some entries.

@@ -207,11 +207,16 @@ impl Elaborator<'_> {
         if self.dims.is_name(name) {
             return Ok(plain(self.dims.named(name)));
         }
+        let mut known = self.globals.contains_key(name);
         if let Some(Global::Value(term)) = self.globals.get(name) {
             let term = *term;
-            return self.whole_term(term, name, at);
+            let ty = self.term(term).ty.clone();
+            let variable = matches!(self.term(term).kind, TermKind::Variable(_)) && self.is_scalar(&ty);
+            if place == Place::Subscript || !variable {
+                return self.whole_term(term, name, at);
+            }
+            known = false; // dimensions have a name space of their own
         }
-        let known = self.globals.contains_key(name);
         if place == Place::Dimension && !known {
             return Ok(plain(self.dims.named(name)));
         }

@@ -148,7 +148,8 @@ impl Elaborator<'_> {
         let message = match (a, b) {
             (Type::Grid(_, c), Type::Grid(s, _)) => {
                 let (c, s) = (self.dims.text(*c), self.dims.text(*s));
-                format!("cannot multiply {x} by {y}: {c} columns against {s} rows")
+                let plural = |n: &str| if n == "1" { "" } else { "s" };
+                format!("cannot multiply {x} by {y}: {c} column{} against {s} row{}", plural(&c), plural(&s))
             }
             _ => format!("cannot multiply {x} by {y}: the product takes matrices, vectors and scalars"),
         };

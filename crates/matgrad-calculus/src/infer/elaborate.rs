@@ -14,8 +14,9 @@ use super::term::{
     VariableId, VariableInfo,
 };
 
-/// More terms than this are refused: calls of functions that call functions can multiply without end.
-const MAX_TERMS: usize = 1_000_000;
+/// More terms than this beyond those of the text are refused: calls of functions that call functions can multiply without
+/// end.
+const MAX_TERMS: usize = 300_000;
 /// More names bound at one place are refused.
 const MAX_BINDINGS: usize = 256;
 
@@ -225,8 +226,9 @@ impl<'a> Elaborator<'a> {
 
     fn run(&mut self, at: ExprId) -> TermId {
         while let Some(work) = self.work.pop() {
-            if self.terms.len() > MAX_TERMS {
-                let message = format!("the expression has more than {MAX_TERMS} terms once all calls are put in place");
+            let limit = MAX_TERMS + 2 * self.ast.len();
+            if self.terms.len() > limit {
+                let message = format!("the expression has more than {limit} terms once all calls are put in place");
                 self.report(Diagnostic::error("limit", self.span(at), message));
                 self.work.clear();
                 break;

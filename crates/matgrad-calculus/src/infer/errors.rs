@@ -3,8 +3,12 @@
 use matgrad_syntax::{Ast, Diagnostic, ExprId, ExprKind, Severity, Span};
 
 use super::elaborate::Elaborator;
+use super::names::{Kind, convention};
 use super::term::{Term, TermId, TermKind, Type, VariableId};
 use crate::graph::Dim;
+
+/// What a label says of a variable that nobody declared.
+pub(super) const NOT_DECLARED: &str = "not declared; read like this";
 
 /// How many terms of an operand are searched for the variables that its shape comes from.
 const SEARCH: usize = 200;
@@ -17,7 +21,7 @@ impl Elaborator<'_> {
                 let (rows, cols) = (self.dims.text(*r), self.dims.text(*c));
                 match (rows.as_str(), cols.as_str()) {
                     ("1", "1") => "R".into(),
-                    (_, "1") if rows.chars().all(char::is_alphanumeric) => format!("R^{rows}"),
+                    (_, "1") if rows.chars().all(|c| c.is_alphanumeric() || c == '_') => format!("R^{rows}"),
                     (_, "1") => format!("R^({rows})"),
                     _ => format!("R^({rows} x {cols})"),
                 }
@@ -52,7 +56,7 @@ impl Elaborator<'_> {
                 told.push(variable);
                 let info = self.variables[variable.0 as usize].clone();
                 let shape = self.shape_text(&info.ty);
-                let how = if info.declared { "declared here" } else { "not declared; read like this" };
+                let how = if info.declared { "declared here" } else { NOT_DECLARED };
                 diagnostic = diagnostic.label(info.span, format!("`{}` is {shape}, {how}", info.name));
             }
         }
@@ -102,11 +106,16 @@ impl Elaborator<'_> {
 
     /// The statement that declares what nobody declared, for a help line.
     pub fn declare_help(&self) -> Option<String> {
+        let example = |name: &str| match convention(name) {
+            Kind::Scalar => format!("--declare '{name} in R'"),
+            Kind::Column => format!("--declare '{name} in R^n'"),
+            Kind::Matrix => format!("--declare '{name} in R^(m x n)'"),
+        };
         let names: Vec<&str> = self.variables.iter().filter(|v| !v.declared).map(|v| &*v.name).collect();
-        let first = names.first()?;
+        let first = example(names.first()?);
         Some(match names.len() {
-            1 => format!("declare its shape: --declare '{first} in R^n'"),
-            _ => format!("declare the shapes, such as --declare '{first} in R^n'"),
+            1 => format!("declare its shape: {first}"),
+            _ => format!("declare the shapes, such as {first}"),
         })
     }
 

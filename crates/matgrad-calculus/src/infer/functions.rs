@@ -4,6 +4,7 @@ use matgrad_syntax::functions::{Function, Group};
 use matgrad_syntax::{Diagnostic, ExprId, ExprKind, Rational, Reducer};
 use smallvec::{SmallVec, smallvec};
 
+use super::affine::{Place, Whole};
 use super::dims::Origin;
 use super::elaborate::Elaborator;
 use super::errors::{short_text, transposed_text};
@@ -454,6 +455,13 @@ impl Elaborator<'_> {
     pub fn constant(&mut self, function: &Function, args: &[ExprId], at: ExprId) -> TermId {
         debug_assert!(function.group == Group::Constants);
         let mut dims: SmallVec<[Dim; 2]> = SmallVec::new();
+        if let ("unit", [k, n]) = (function.name, args)
+            && let (Ok(Whole::Affine(here)), Ok(size)) = (self.whole(*k, Place::Subscript), self.dimension(*n))
+            && !here.indices.is_empty()
+        {
+            let eye = self.push(TermKind::Constant(Constant::Eye), Type::Grid(size, size), at);
+            return self.subscript(eye, smallvec![Sub::All, Sub::At(here)], at);
+        }
         for arg in args {
             match self.dimension(*arg) {
                 Ok(dim) => dims.push(dim),

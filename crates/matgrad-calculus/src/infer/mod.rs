@@ -1,10 +1,10 @@
 //! Inference: from a syntax tree to a typed tensor expression in the graph.
 //!
-//! 1. *Names* ([`names`]): declarations first, then the statements in their order; undeclared names by the convention.
-//! 2. *Shapes* ([`elaborate`], [`arithmetic`], [`functions`], [`blocks`], [`indexing`]): one pass with an explicit stack;
-//!    dimensions are unified over integer polynomials ([`dims`]), ranges of indices follow from use ([`ranges`]).
-//! 3. *Readings* ([`readings`]): where the convention does not type-check, the fewest undeclared names become scalars.
-//! 4. *Lowering* ([`lower`]): every operator by its definition in the graph.
+//! 1. *Names* (`names`): declarations first, then the statements in their order; undeclared names by the convention.
+//! 2. *Shapes* (`elaborate`, `arithmetic`, `functions`, `blocks`, `indexing`): one pass with an explicit stack;
+//!    dimensions are unified over integer polynomials (`dims`), ranges of indices follow from use (`ranges`).
+//! 3. *Readings* (`readings`): where the convention does not type-check, the fewest undeclared names become scalars.
+//! 4. *Lowering* (`lower`): every operator by its definition in the graph.
 
 mod affine;
 mod arithmetic;

@@ -5,6 +5,7 @@ use matgrad_syntax::{Diagnostic, Ident, Name, QueryKind, Script, Span, Statement
 
 use super::dims::Origin;
 use super::elaborate::{Elaborator, Global};
+use super::errors::NOT_DECLARED;
 use super::names::{Kind, Outcome, convention};
 use super::term::{IndexId, TermId};
 
@@ -135,8 +136,12 @@ fn unreadable(mut e: Elaborator, names: &[Name]) -> Vec<Diagnostic> {
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
     if let Some(first) = diagnostics.first_mut() {
         first.help.extend(suggestion);
-        first.help.push(format!("nobody declared these names, they were read by the convention: {}", read.join(", ")));
-        first.help.extend(help);
+        if first.labels.iter().any(|(_, text)| text.ends_with(NOT_DECLARED)) {
+            first
+                .help
+                .push(format!("these names are not declared and were read by the convention: {}", read.join(", ")));
+            first.help.extend(help);
+        }
     }
     diagnostics
 }

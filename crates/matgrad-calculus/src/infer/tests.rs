@@ -125,6 +125,7 @@ fn functions() {
     declared("ones(m)*sum(A, 1)", "m x n");
     declared("eye(size(A, 1))*A", "m x n");
     declared("sum(x)/n + size(A, 1)", "1 x 1");
+    declared("sum[i](x[i]*unit(i, n))", "n x 1");
     declared("det(u'*v) + tr(a) + inv(a)", "1 x 1");
 }
 
@@ -264,10 +265,105 @@ fn assumptions() {
     assume("sum[i](di[i]^2)", "di in R^n");
 }
 
+/// The first error as people read it: message, labels, help.
+fn explain(text: &str, expected: &[&str]) {
+    let found = run(text, &Options::default()).err().unwrap_or_default();
+    let Some(first) = found.first() else { panic!("{text} has no error") };
+    let mut lines = vec![first.message.clone()];
+    lines.extend(first.labels.iter().map(|(span, label)| format!("{}: {label}", span.text(text))));
+    lines.extend(first.help.iter().cloned());
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
+fn errors_name_shapes_places_and_remedies() {
+    explain(
+        "A in R^(m x n); x, y in R^m; A*x + y",
+        &[
+            "cannot multiply R^(m x n) by R^m: n columns against m rows",
+            "A: this is R^(m x n)",
+            "x: this is R^m",
+            "A in R^(m x n): `A` is R^(m x n), declared here",
+            "x, y in R^m: `x` is R^m, declared here",
+            "a transpose makes the shapes fit: `A'*x`",
+        ],
+    );
+    explain(
+        "x, y in R^n; x*y",
+        &[
+            "cannot multiply R^n by R^n: 1 column against n rows",
+            "x: this is R^n",
+            "y: this is R^n",
+            "x, y in R^n: `x` is R^n, declared here",
+            "x, y in R^n: `y` is R^n, declared here",
+            "for the product of the entries write `x .* y`",
+            "a transpose makes the shapes fit: `x'*y`",
+            "a transpose makes the shapes fit: `x*y'`",
+        ],
+    );
+    explain(
+        "theta in R^D; thets'*theta*[theta, 1]",
+        &[
+            "blocks side by side have as many rows, these have D and 1",
+            "theta: this is R^D",
+            "1: this is R",
+            "theta in R^D: `theta` is R^D, declared here",
+            "`,` puts side by side, `;` stacks: `[u; v]`",
+            "`thets` is not declared; did you mean `theta`?",
+        ],
+    );
+    explain(
+        "x*y",
+        &[
+            "the names that nobody declared can be read in more than one way",
+            "x: `x` is not declared",
+            "y: `y` is not declared",
+            "x is a scalar: --declare 'x in R'",
+            "y is a scalar: --declare 'y in R'",
+        ],
+    );
+    explain("2*I", &["nothing here fixes the size of `I`", "write `eye(n)`"]);
+}
+
+#[test]
+fn all_statements_report_their_errors() {
+    let found = run("x in R^n; y in R^m; a = x + y; b = x'*y; c = a + b", &Options::default());
+    assert_eq!(found.err().map(|d| d.len()), Some(2));
+}
+
+#[test]
+fn variables_that_are_differentiated_have_free_entries() {
+    let text = "A in R^(n x n) symmetric; c in R positive; x'*A*x*c";
+    let a = run(text, &Options { wrt: &["A", "c"], of: None }).unwrap_or_else(|d| panic!("{d:?}"));
+    let variable = &a.variables[0];
+    assert_eq!(variable.attributes, [Attribute::Symmetric]);
+    assert!(a.graph.as_input(variable.node).is_some_and(|i| i.attributes.is_empty()));
+    let structured = variable.structured.and_then(|node| a.graph.as_input(node));
+    assert!(structured.is_some_and(|i| i.attributes == [Attribute::Symmetric]));
+    assert_eq!(a.variables[1].structured, None);
+    let plain = run(text, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"));
+    assert_eq!(plain.variables[0].structured, None);
+}
+
+#[test]
+fn targets_and_queries() {
+    let text = "x in R^n; a = x'*x; b = norm(x); check a wrt x is 2*x; f(s) = s'*s; diff f wrt s";
+    let of = |name| run(text, &Options { wrt: &[], of: name }).map(|a| a.target_name.map(|n| n.to_string()));
+    assert_eq!(of(Some("a")), Ok(Some("a".into())));
+    assert_eq!(of(Some("f")), Ok(Some("f".into())));
+    assert!(of(Some("c")).is_err());
+    let a = run(text, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"));
+    assert_eq!(a.queries.len(), 2);
+    assert_eq!(a.queries[0].kind, QueryKind::Check);
+    assert_eq!(a.definitions.len(), 2);
+    assert_eq!(a.queries[1].function.shape, Shape::Scalar);
+    assert_eq!(a.assumptions, ["s in R^m"]);
+    check("x in R^n; x[3] + x[n-1]", "1 x 1");
+}
+
 #[test]
 fn large_inputs() {
     let many = 50_000;
-    declared(&format!("{}1", "(".repeat(0)), "1 x 1");
     declared(&format!("x{}", " + x".repeat(many)), "n x 1");
     declared(&format!("{}x", "x + ".repeat(many)), "n x 1");
     declared(&format!("{}a{}", "sin(".repeat(many), ")".repeat(many)), "1 x 1");

@@ -240,6 +240,18 @@ impl Arena {
             }
         }
         merged.retain(|(_, e)| !e.is_zero());
+        if links.is_empty() && (merged.len() > 1 || !number.is_one()) {
+            // one scalar that is a chain goes last, where it needs no parentheses
+            let is_chain = |arena: &Self, (m, e): &(M, Rational)| {
+                e.is_one() && matches!(arena.kind(*m), Kind::Product { number, scalars, chain } if number.is_one() && scalars.is_empty() && chain.len() > 1)
+            };
+            if let Some(k) = (0..merged.len()).rev().find(|k| is_chain(self, &merged[*k])) {
+                if let Kind::Product { chain, .. } = self.kind(merged[k].0).clone() {
+                    merged.remove(k);
+                    links = chain;
+                }
+            }
+        }
         let form = self.chain_form(&links);
         self.adjugate(&mut merged, &mut links);
         match (merged.as_slice(), links.as_slice()) {

@@ -244,7 +244,7 @@ impl Emitter<'_> {
                 self.ast.add(ExprKind::Call {
                     function: name,
                     function_span: Span::default(),
-                    derivative: derivative.to_vec(),
+                    derivative: derivative.iter().map(|position| position + 1).collect(),
                     args,
                 })
             }

@@ -419,6 +419,15 @@ impl Printer<'_> {
         }
         let all = self.arena.hadamard(parts.clone());
         let mut best = self.arena.call("sum", &[all], Form::Scalar);
+        let diagonals: Option<Parts> =
+            parts.iter().map(|(m, e)| self.arena.call_args(*m, "diag").map(|args| (args[0], e.clone()))).collect();
+        if let Some(diagonals) = diagonals.filter(|d| d.iter().all(|(_, e)| !e.is_negative())) {
+            let product = self.arena.hadamard(diagonals);
+            let trace = self.arena.call("tr", &[product], Form::Scalar);
+            if self.arena.length(trace) < self.arena.length(best) {
+                best = trace;
+            }
+        }
         for k in 0..parts.len() {
             if parts.len() < 2 || !parts[k].1.is_one() {
                 continue;
@@ -582,14 +591,22 @@ impl Printer<'_> {
             while j < scalars.len() {
                 let (a, b) = (scalars[k].0, scalars[j].0);
                 let args = self.arena.call_args(a, "det").zip(self.arena.call_args(b, "det")).map(|(x, y)| (x[0], y[0]));
-                match args {
-                    Some((x, y)) if scalars[k].1 == scalars[j].1 => {
-                        let product = self.arena.product(Rational::ONE, Vec::new(), vec![x, y]);
-                        let det = self.arena.call("det", &[product], Form::Scalar);
-                        scalars[k].0 = det;
+                let two = Rational::int(2);
+                let (e, f) = (scalars[k].1.clone(), scalars[j].1.clone());
+                let joined = match args {
+                    Some((x, y)) if e == f => Some((vec![x, y], e)),
+                    // det(X)^2·det(A) = det(X'·A·X)
+                    Some((x, y)) if e == &f * &two => Some((vec![self.arena.transpose(x), y, x], f)),
+                    Some((x, y)) if f == &e * &two => Some((vec![self.arena.transpose(y), x, y], e)),
+                    _ => None,
+                };
+                match joined {
+                    Some((chain, exponent)) => {
+                        let product = self.arena.product(Rational::ONE, Vec::new(), chain);
+                        scalars[k] = (self.arena.call("det", &[product], Form::Scalar), exponent);
                         scalars.remove(j);
                     }
-                    _ => j += 1,
+                    None => j += 1,
                 }
             }
             k += 1;

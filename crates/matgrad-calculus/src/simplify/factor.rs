@@ -59,7 +59,9 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
                 };
                 let length = notation::length(g, memory, candidate);
                 // of equal length the product is better: it is computed faster
-                let whole = best.1 == current && !matches!(g.node(candidate), Node::Sum(terms, _) if terms.len() > 1);
+                let vector = g.rank(group.node) == 1;
+                let whole = best.1 == current
+                    && (vector || !matches!(g.node(candidate), Node::Sum(terms, _) if terms.len() > 1));
                 if length < best.0 || length == best.0 && whole {
                     best = (length, candidate);
                 }

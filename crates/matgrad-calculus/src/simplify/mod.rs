@@ -6,6 +6,7 @@
 
 mod expand;
 mod factor;
+mod literal;
 mod reroll;
 
 use rustc_hash::FxHashMap;
@@ -49,6 +50,11 @@ fn pass(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) ->
 
 /// The shortest of the forms of one node, its children as they are.
 fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> NodeId {
+    if depth == 0 && matches!(g.node(node), Node::Stack(..)) {
+        let Some(factored) = literal::factor_literal(g, node) else { return node };
+        let shorter = notation::length(g, memory, factored) < notation::length(g, memory, node);
+        return if shorter { factored } else { node };
+    }
     let candidate = match g.node(node) {
         Node::Sum(terms, _) => terms.len() > 1 && terms.len() <= TERM_LIMIT || terms.len() == 1 && has_sum(g, terms[0].1),
         Node::Product(_) => has_sum(g, node),

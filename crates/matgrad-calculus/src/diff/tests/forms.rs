@@ -3,7 +3,7 @@
 use matgrad_syntax::Rational;
 
 use crate::diff::{Mode, Options, derivative, pullback, pushforward};
-use crate::graph::{Graph, Label, MapOp, MatrixOp, NodeId, ProductBuilder};
+use crate::graph::{Graph, Label, MapOp, MatrixOp, NodeId, ProductBuilder, ReduceOp};
 
 /// `Σ coefficient·product`, factors and axes by letters: `"ij,j->i"`.
 fn einsum(g: &mut Graph, pattern: &str, nodes: &[NodeId]) -> NodeId {
@@ -248,6 +248,29 @@ fn one_symmetric_variable() {
     let half = Rational::new(1, 2);
     let expected = g.sum(&[(half.clone(), a), (half, turned)], &dims);
     check(&mut g, root, s, expected);
+}
+
+#[test]
+fn softmax_and_unit_vectors() {
+    let Names { mut g, x, .. } = names();
+    let lse = g.reduce(ReduceOp::LogSumExp, x, &[0]);
+    let wide = g.broadcast_except(lse, x, &[0]);
+    let difference = g.subtract(x, wide);
+    let s = g.map(MapOp::Exp, &[difference]);
+    check(&mut g, lse, x, s);
+    let (own, outer) = (g.diag(s), einsum(&mut g, "i,j->ij", &[s, s]));
+    let jacobian = combine(&mut g, &[(1, own), (-1, outer)]);
+    check(&mut g, s, x, jacobian);
+    let square = einsum(&mut g, "i,i->", &[x, x]);
+    let inverse = g.power(square, &Rational::new(-1, 2));
+    let unit = g.multiply_scalar(inverse, x);
+    let n = g.axes(x)[0];
+    let identity = g.identity(n);
+    let first = g.multiply_scalar(inverse, identity);
+    let cube = g.power(square, &Rational::new(-3, 2));
+    let second = einsum(&mut g, ",i,j->ij", &[cube, x, x]);
+    let expected = combine(&mut g, &[(1, first), (-1, second)]);
+    check(&mut g, unit, x, expected);
 }
 
 #[test]

@@ -61,6 +61,9 @@ impl Mat {
             }
             let value = a.at(c, c);
             det *= value;
+            if value == 0.0 {
+                return (0.0, b);
+            }
             for k in 0..n {
                 a.data[c * n + k] /= value;
                 b.data[c * n + k] /= value;

@@ -226,7 +226,7 @@ fn derivatives_of_exponentials() {
             let root = lab.g.matrix(op, &[x, e]);
             let what = format!("{op:?} of {x_dims}, {e_dims}");
             lab.check(&format!("{what} by E"), root, e);
-            if e_dims.len() < 4 {
+            if e_dims.len() < 3 || op != MatrixOp::LogmFrechet && e_dims.len() < 4 {
                 lab.check(&format!("{what} by X"), root, x);
             } else {
                 lab.check_first(&format!("{what} by X"), root, x);
@@ -258,6 +258,30 @@ fn symmetric_variables() {
         let product = lab.g.matmul(a, value);
         let root = lab.g.trace(product);
         lab.check(&format!("tr(A*{op:?}(S))"), root, s);
+    }
+}
+
+#[test]
+fn a_variable_that_stands_for_a_symmetric_one() {
+    use crate::diff::{Options, derivative};
+    let mut lab = Lab::new(71);
+    let s = lab.attributed("S", "mm", Draw::Definite, &[Attribute::Symmetric]);
+    let free = lab.input("F", "mm", Draw::Definite);
+    let a = lab.input("A", "mm", WIDE);
+    for (op, same) in [(MatrixOp::Sqrtm, true), (MatrixOp::Cholesky, true), (MatrixOp::Inverse, false)] {
+        let mut found = Vec::new();
+        for (variable, stands_for) in [(s, None), (free, Some(s))] {
+            let value = lab.g.matrix(op, &[variable]);
+            let product = lab.g.matmul(a, value);
+            let root = lab.g.trace(product);
+            let options = Options { stands_for, ..Options::default() };
+            let d = derivative(&mut lab.g, root, variable, options).unwrap();
+            let map = [(free, s)].into_iter().collect();
+            let d = lab.g.replace(d, &map);
+            found.push(lab.value(d));
+        }
+        let worst = found[0].data.iter().zip(&found[1].data).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        assert_eq!(worst < 1e-9, same, "{op:?}: {worst}");
     }
 }
 
