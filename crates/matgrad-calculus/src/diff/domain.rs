@@ -164,8 +164,8 @@ impl Found {
     /// Notes a condition unless it always holds, in its simplest form.
     fn add(&mut self, g: &mut Graph, kind: ConditionKind, node: NodeId) {
         use ConditionKind::{
-            DetPositive, Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite,
-            PositiveSpectrum,
+            ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, Invertible, NonNegative, NonZero,
+            NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
         };
         let (mut kind, mut node) = (kind, node);
         // a number in front does not matter, but for its sign
@@ -178,12 +178,29 @@ impl Found {
             kind = if kind == NonZero { Invertible } else { DetPositive };
             node = args[0];
         }
-        if let (NonZero, Node::Product(p)) = (kind, g.node(node)) {
-            if let ([f], []) = (p.factors.as_slice(), p.out.as_slice()) {
-                if f.exponent.is_even() && !f.exponent.is_negative() {
-                    (kind, node) = (NotAllZero, f.node); // a sum of squares
-                }
-            }
+        if let (NonZero, Node::Product(p)) = (kind, g.node(node))
+            && let ([f], []) = (p.factors.as_slice(), p.out.as_slice())
+            && f.exponent.is_even()
+            && !f.exponent.is_negative()
+        {
+            (kind, node) = (NotAllZero, f.node); // a sum of squares
+        }
+        if let (NonZero, Some(values)) = (kind, differences_of(g, node)) {
+            // differences of eigenvalues, or singular values themselves
+            let Node::Matrix(op, args) = g.node(values) else { return };
+            let eigen = *op == MatrixOp::Eigvals;
+            (kind, node) = (if eigen { DistinctEigenvalues } else { DistinctSingularValues }, args[0]);
+        }
+        if let (ConstantRank, Node::Product(p)) = (kind, g.node(node))
+            && let [f, h] = p.factors.as_slice()
+            && f.node == h.node
+            && f.labels.iter().zip(&h.labels).filter(|(l, m)| l == m).count() == 1
+        {
+            node = f.node; // X'*X has the rank of X
+        }
+        if matches!(kind, Invertible | DetPositive | PositiveSpectrum | ConstantRank) {
+            let turned = g.transpose(node);
+            node = node.min(turned);
         }
         let sign = self.known.sign(node);
         let pd = self.known.is_positive_definite(node);
@@ -228,5 +245,27 @@ impl Found {
         let implied =
             |c: &Condition| all.iter().any(|other| other.node == c.node && stronger(c.kind).contains(&other.kind));
         all.iter().filter(|c| !implied(c)).copied().collect()
+    }
+}
+
+/// The eigenvalues or singular values of which the node holds differences or powers, along with the identity.
+fn differences_of(g: &Graph, node: NodeId) -> Option<NodeId> {
+    let values = |id: NodeId| match g.node(id) {
+        Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, _) => Some(id),
+        Node::Product(p) => match p.factors.as_slice() {
+            [f] if matches!(g.node(f.node), Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, _)) => Some(f.node),
+            _ => None,
+        },
+        _ => None,
+    };
+    let identity = |id: NodeId| matches!(g.node(id), Node::Product(p) if p.factors.is_empty());
+    match g.node(node) {
+        Node::Sum(terms, _) => {
+            let rest: Vec<NodeId> = terms.iter().map(|(_, n)| *n).filter(|n| !identity(*n)).collect();
+            let found = values(*rest.first()?)?;
+            (rest.len() > 1 && rest.iter().all(|n| values(*n) == Some(found))).then_some(found)
+        }
+        Node::Matrix(MatrixOp::Singvals, _) => Some(node),
+        _ => None,
     }
 }

@@ -152,8 +152,12 @@ impl Functional {
     /// The adjoint of the child: axes `(lead…, function…)` to `(lead…, child…)`.
     pub(super) fn pull(&self, g: &mut Graph, adjoint: NodeId) -> NodeId {
         let x = turn(g, self.x);
-        let value = match self.kind {
-            Kind::Along(op) => g.matrix(op, &[x, adjoint]),
+        match self.kind {
+            // for symmetric x, L of the symmetric part is the symmetric part of L
+            Kind::Along(op) => {
+                let adjoint = self.symmetric_part(g, adjoint);
+                g.matrix(op, &[x, adjoint])
+            }
             Kind::Block(op, e) => {
                 let m = self.block_matrix(g, e);
                 let m = turn(g, m);
@@ -184,10 +188,10 @@ impl Functional {
                 let dims = g.axes(left).clone();
                 let minus = Rational::int(-1);
                 let total = g.sum(&[(minus.clone(), left), (minus, right)], &dims);
+                let total = self.symmetric_part(g, total);
                 g.matrix(MatrixOp::SqrtmFrechet, &[x, total])
             }
-        };
-        self.symmetric_part(g, value)
+        }
     }
 
     fn size(&self, g: &Graph) -> Dim {

@@ -53,10 +53,11 @@ impl Knowledge {
         for &id in order {
             let sign = known.find_sign(g, id);
             known.signs.insert(id, sign);
-            if g.rank(id) == 2 && g.axes(id)[0] == g.axes(id)[1] {
-                if let Some(definite) = known.find_definite(g, id) {
-                    known.definite.insert(id, definite);
-                }
+            if g.rank(id) == 2
+                && g.axes(id)[0] == g.axes(id)[1]
+                && let Some(definite) = known.find_definite(g, id)
+            {
+                known.definite.insert(id, definite);
             }
         }
         known
@@ -202,10 +203,13 @@ impl Knowledge {
                 strict &= depth == 0 && rest.iter().all(|f| self.power(f).nonzero());
                 return weights.then_some(strict);
             }
-            if let [f] = rest.as_slice() {
-                if f.exponent.is_one() && f.labels.len() == 2 && f.labels.contains(&a) && f.labels.contains(&b) {
-                    return self.definite.get(&f.node).map(|pd| *pd && strict && depth == 0);
-                }
+            if let [f] = rest.as_slice()
+                && f.exponent.is_one()
+                && f.labels.len() == 2
+                && f.labels.contains(&a)
+                && f.labels.contains(&b)
+            {
+                return self.definite.get(&f.node).map(|pd| *pd && strict && depth == 0);
             }
             // peel the same factor off both ends
             let end = |l: Label, f: &&Factor| f.labels.contains(&l);
@@ -217,7 +221,7 @@ impl Knowledge {
                     && f.labels.len() == first.labels.len()
                     && f.labels.iter().position(|l| *l == b) == first.labels.iter().position(|l| *l == a)
             };
-            let j = rest.iter().position(|f| mirrored(&f))?;
+            let j = rest.iter().position(mirrored)?;
             let second = rest.remove(j);
             match (first.labels.as_slice(), second.labels.as_slice()) {
                 ([_], [_]) => {

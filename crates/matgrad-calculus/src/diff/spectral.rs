@@ -4,7 +4,7 @@
 
 use matgrad_syntax::Rational;
 
-use crate::graph::{Graph, Label, MapOp, MatrixOp, NodeId};
+use crate::graph::{Graph, Label, MatrixOp, NodeId};
 
 use super::linear::Term;
 use super::matrix::Frame;
@@ -65,12 +65,12 @@ fn eigenvectors(g: &mut Graph, v: NodeId, x: NodeId, frame: &mut Frame) -> Vec<T
     let (p, q) = (frame.row, frame.column);
     let n = frame.dim(p);
     let (i, a, c) = (frame.label(n), frame.label(n), frame.label(n));
-    let (off, gap) = gaps(g, values, a, c, frame);
+    let f = quotients(g, values, a, c, frame);
     [(p, q), (q, p)]
         .into_iter()
         .map(|(p, q)| {
             let factors: &[(NodeId, &[Label], i64)] =
-                &[(v, &[i, a], 1), (off, &[a, c], 1), (gap, &[a, c], -1), (v, &[p, a], 1), (v, &[q, c], 1)];
+                &[(v, &[i, a], 1), (f, &[a, c], 1), (v, &[p, a], 1), (v, &[q, c], 1)];
             frame.powers(Rational::new(1, 2), factors, &[i, c])
         })
         .collect()
@@ -100,30 +100,16 @@ fn singular(g: &mut Graph, id: NodeId, op: MatrixOp, x: NodeId, frame: &mut Fram
     let (size, a) = (frame.dim(mine), frame.label(rank));
     let i = frame.label(size);
     let square = g.power(s, &Rational::int(2));
-    let (off, gap) = gaps(g, square, a, c, frame);
+    let f = quotients(g, square, a, c, frame);
     let mut terms = vec![
         frame.powers(
             one.clone(),
-            &[
-                (own, &[i, a], 1),
-                (off, &[a, c], 1),
-                (gap, &[a, c], -1),
-                (own, &[mine, a], 1),
-                (other, &[its, c], 1),
-                (s, &[c], 1),
-            ],
+            &[(own, &[i, a], 1), (f, &[a, c], 1), (own, &[mine, a], 1), (other, &[its, c], 1), (s, &[c], 1)],
             &[i, c],
         ),
         frame.powers(
             one.clone(),
-            &[
-                (own, &[i, a], 1),
-                (off, &[a, c], 1),
-                (gap, &[a, c], -1),
-                (s, &[a], 1),
-                (other, &[its, a], 1),
-                (own, &[mine, c], 1),
-            ],
+            &[(own, &[i, a], 1), (f, &[a, c], 1), (s, &[a], 1), (other, &[its, a], 1), (own, &[mine, c], 1)],
             &[i, c],
         ),
     ];
@@ -137,18 +123,13 @@ fn singular(g: &mut Graph, id: NodeId, op: MatrixOp, x: NodeId, frame: &mut Fram
     terms
 }
 
-/// `1 - I` and the differences `values[c] - values[a] + I`, whose quotient has no 0/0 on the diagonal.
-fn gaps(g: &mut Graph, values: NodeId, a: Label, c: Label, frame: &Frame) -> (NodeId, NodeId) {
-    let n = frame.dim(a);
-    let iota = g.iota(n);
-    let rows = frame.repeat(g, iota, &[a]);
-    let rows = frame.node(g, &[(rows, &[a])], &[a, c]);
-    let columns = frame.repeat(g, iota, &[c]);
-    let columns = frame.node(g, &[(columns, &[c])], &[a, c]);
-    let off = g.map(MapOp::NotEqual, &[rows, columns]);
+/// `F[a, c] = 1/(values[c] - values[a])` off the diagonal, 0 on it: `1/(values[c] - values[a] + I) - I` has no 0/0.
+fn quotients(g: &mut Graph, values: NodeId, a: Label, c: Label, frame: &Frame) -> NodeId {
     let (first, second) = (frame.node(g, &[(values, &[c])], &[a, c]), frame.node(g, &[(values, &[a])], &[a, c]));
     let identity = frame.node(g, &[], &[a, a]);
     let dims = g.axes(first).clone();
-    let one = Rational::ONE;
-    (off, g.sum(&[(one.clone(), first), (Rational::int(-1), second), (one, identity)], &dims))
+    let (one, minus) = (Rational::ONE, Rational::int(-1));
+    let gap = g.sum(&[(one.clone(), first), (minus.clone(), second), (one, identity)], &dims);
+    let quotient = g.power(gap, &minus);
+    g.subtract(quotient, identity)
 }

@@ -3,7 +3,8 @@
 use matgrad_syntax::Rational;
 use smallvec::SmallVec;
 
-use super::{Graph, Labels, MapOp, Node, NodeId, Part, ProductBuilder, ReduceOp};
+use super::product::Work;
+use super::{Factor, Graph, Labels, MapOp, Node, NodeId, Part, ProductBuilder, ReduceOp};
 
 impl Graph {
     /// A function applied entry by entry to same-shaped operands.
@@ -280,5 +281,28 @@ impl Graph {
         };
         let dims = self.axes(*a).clone();
         Some(self.full(&dims, value))
+    }
+}
+
+impl Work {
+    /// u^v · u^k = u^(v+k) and u^v · u^w = u^(v+w).
+    pub(super) fn join_powers(&mut self, g: &mut Graph, k: usize, args: &[NodeId]) -> Option<Vec<Factor>> {
+        let [base, exponent] = args else { return None };
+        let labels = self.factors[k].labels.clone();
+        let more = |f: &Factor| match g.node(f.node) {
+            _ if f.labels != labels => None,
+            Node::Map(MapOp::Pow, other) if f.node != self.factors[k].node && other[0] == *base => {
+                Some((Some(other[1]), f.exponent.clone()))
+            }
+            _ => (f.node == *base).then(|| (None, f.exponent.clone())),
+        };
+        let (j, (node, factor)) = (0..self.factors.len()).find_map(|j| Some((j, more(&self.factors[j])?)))?;
+        let dims = g.axes(*exponent).clone();
+        let added = node.unwrap_or_else(|| g.ones(&dims));
+        let total = g.sum(&[(Rational::ONE, *exponent), (factor, added)], &dims);
+        let node = g.map(MapOp::Pow, &[*base, total]);
+        self.factors[k] = Factor { node, labels, exponent: Rational::ONE };
+        self.factors.swap_remove(j);
+        Some(std::mem::take(&mut self.factors))
     }
 }

@@ -300,6 +300,25 @@ impl Graph {
         self.sum(&products, &dims)
     }
 
+    /// [`Graph::distribute`] until no product has a sum among its factors, up to some size.
+    pub(crate) fn distribute_all(&mut self, node: NodeId) -> NodeId {
+        let mut current = node;
+        for _ in 0..16 {
+            let next = match self.node(current).clone() {
+                Node::Sum(terms, dims) if terms.len() <= 64 => {
+                    let terms: Vec<_> = terms.into_iter().map(|(c, n)| (c, self.distribute(n))).collect();
+                    self.sum(&terms, &dims)
+                }
+                _ => self.distribute(current),
+            };
+            if next == current {
+                break;
+            }
+            current = next;
+        }
+        current
+    }
+
     /// The exact inverse of a literal matrix of numbers.
     fn inverse_of_numbers(&mut self, arg: NodeId) -> Option<NodeId> {
         let entries = self.literal_entries(arg)?;

@@ -351,8 +351,14 @@ impl Work {
                 Node::OneHot { at, .. } => self.pick(g, k, at),
                 Node::Map(MapOp::Sigmoid, args) if factor.exponent.is_integer() => self.flip_sigmoid(g, k, args[0]),
                 Node::Product(p) if factor.exponent.is_negative() => self.softmax(g, k, &p),
+                Node::Map(MapOp::Pow, args) if factor.exponent.is_one() => self.join_powers(g, k, &args),
                 Node::Map(MapOp::Abs, args) if factor.exponent.is_even() => {
                     Some(vec![Factor { node: args[0], ..self.factors.swap_remove(k) }])
+                }
+                Node::Matrix(MatrixOp::ExpmFrechet | MatrixOp::LogmFrechet | MatrixOp::SqrtmFrechet, _)
+                    if factor.exponent.is_one() =>
+                {
+                    self.into_direction(g, k)
                 }
                 Node::Matrix(MatrixOp::Eigvals, args) => self.power_sum(g, k, args[0]),
                 Node::Map(MapOp::Log, args) if factor.exponent.is_one() => self.log_of_eigvals(g, k, args[0]),
@@ -635,6 +641,53 @@ impl Work {
         self.factors[k].exponent = &self.factors[k].exponent + &count;
         self.factors.push(Factor { node, labels, exponent: count });
         Some(std::mem::take(&mut self.factors))
+    }
+
+    /// A Fréchet derivative is linear: what is contracted with the axes before its direction's last two goes inside.
+    fn into_direction(&mut self, g: &mut Graph, k: usize) -> Option<Vec<Factor>> {
+        let Factor { node, labels, .. } = self.factors[k].clone();
+        let Node::Matrix(op, args) = g.node(node).clone() else { return None };
+        let batch = labels.len().checked_sub(2)?;
+        let inner: Labels = labels[..batch].iter().filter(|l| self.summed(**l)).copied().collect();
+        let touches = |f: &Factor| f.labels.iter().any(|l| inner.contains(l));
+        let matrix_axes = &labels[batch..];
+        let (mut others, mut rest) = (Vec::new(), Vec::new());
+        for (j, f) in self.factors.iter().enumerate() {
+            if j != k {
+                if touches(f) { others.push(f.clone()) } else { rest.push(f.clone()) }
+            }
+        }
+        let apart = others.iter().all(|f| !f.labels.iter().any(|l| matrix_axes.contains(l)));
+        let shared = rest.iter().any(touches);
+        if inner.is_empty() || others.is_empty() || !apart || shared {
+            return None;
+        }
+        let mut out = Labels::new();
+        for l in labels[..batch].iter().chain(others.iter().flat_map(|f| &f.labels)) {
+            let elsewhere = self.out.contains(l) || rest.iter().any(|f| f.labels.contains(l));
+            if !out.contains(l) && (elsewhere || !inner.contains(l) && labels.contains(l)) {
+                out.push(*l);
+            }
+        }
+        out.extend(matrix_axes.iter().copied());
+        let mut builder = ProductBuilder { coefficient: None, factors: others, dims: self.dims.clone() };
+        builder.factor(args[1], &labels);
+        for l in 0..builder.dims.len() as Label {
+            if !builder.factors.iter().any(|f| f.labels.contains(&l)) {
+                builder.dims[l as usize] = Dim::NONE;
+            }
+        }
+        let used: Labels = builder.factors.iter().flat_map(|f| f.labels.iter().copied()).collect();
+        let direction = builder.build(g, &out);
+        let node = g.matrix(op, &[args[0], direction]);
+        for l in used {
+            if !out.contains(&l) {
+                self.kill(l);
+            }
+        }
+        rest.push(Factor { node, labels: out, exponent: Rational::ONE });
+        self.factors.clear();
+        Some(rest)
     }
 
     /// Σ λ^k = tr(A^k) over the eigenvalues of A.

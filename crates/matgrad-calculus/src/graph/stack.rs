@@ -201,7 +201,6 @@ impl Graph {
                 let on_axis = |l: &super::Label| p.out.contains(l);
                 let literal = |f: &Factor| !f.labels.iter().any(on_axis) || thin(f.node) && f.exponent.is_one();
                 p.factors.iter().all(literal)
-                    && p.out.iter().all(|l| p.factors.iter().any(|f| f.labels.contains(l)))
             }
             _ => thin(node),
         }

@@ -239,6 +239,11 @@ impl Dimensions {
         if self.table.value(value).is_some_and(|v| v < least) {
             return Err(Clash);
         }
+        // `1 - n` is no size, whatever n
+        let mut symbolic = self.table.poly(value).0.iter().filter(|(m, _)| !m.is_empty()).peekable();
+        if symbolic.peek().is_some() && symbolic.all(|(_, c)| c.is_negative()) {
+            return Err(Clash);
+        }
         self.unknowns[id.0 as usize].value = Some(value);
         Ok(())
     }

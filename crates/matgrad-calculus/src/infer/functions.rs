@@ -141,13 +141,12 @@ impl Elaborator<'_> {
             }
             let axis = exprs.get(1).and_then(|e| self.axis(function, *e));
             let ty = self.term(args[0]).ty.clone();
-            if matches!(reducer, Reducer::Max | Reducer::Min) && self.is_scalar(&ty) {
-                if let Some(axis) = axis {
-                    self.notes.push(format!(
-                        "`{name}(…, {axis})` reduces along an axis; the {} of two numbers is `{name}(…, {axis}.0)`",
-                        if reducer == Reducer::Max { "larger" } else { "smaller" },
-                    ));
-                }
+            let extreme = matches!(reducer, Reducer::Max | Reducer::Min) && self.is_scalar(&ty);
+            if let Some(axis) = axis.filter(|_| extreme) {
+                let which = if reducer == Reducer::Max { "larger" } else { "smaller" };
+                self.notes.push(format!(
+                    "`{name}(…, {axis})` reduces along an axis; the {which} of two numbers is `{name}(…, {axis}.0)`"
+                ));
             }
             return Ok(Operation::Reduce(reducer, axis));
         }

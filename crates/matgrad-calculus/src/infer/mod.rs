@@ -162,11 +162,11 @@ pub struct Analysis {
 /// assert_eq!(analysis.assumptions, ["y in R^N", "Phi in R^(N x D)", "theta in R^D"]);
 /// ```
 pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagnostic>> {
-    let first = readings::attempt(script, &[]);
+    let first = readings::attempt(script, &[], options.of);
     let scalars;
     let Reading { mut elaborator, values, queries, function } = if first.elaborator.failed() {
-        scalars = readings::search(script, first.elaborator)?;
-        readings::attempt(script, &scalars)
+        scalars = readings::search(script, first.elaborator, options.of)?;
+        readings::attempt(script, &scalars, options.of)
     } else {
         first
     };
@@ -240,13 +240,13 @@ fn choose(
     options: &Options,
     values: &[(Option<Name>, TermId)],
     queries: &[readings::RawQuery],
-    last_function: Option<(Name, TermId)>,
+    function: Option<(Name, TermId)>,
 ) -> Result<(Option<Name>, TermId), Vec<Diagnostic>> {
     if let Some(name) = options.of {
         if let Some((name, term)) = values.iter().rev().find(|(n, _)| n.as_deref() == Some(name)) {
             return Ok((name.clone(), *term));
         }
-        if let Some((own, term)) = last_function.filter(|(own, _)| &**own == name) {
+        if let Some((own, term)) = function.filter(|(own, _)| &**own == name) {
             return Ok((Some(own), term));
         }
         let known = values.iter().filter_map(|(n, _)| n.as_deref());
@@ -257,7 +257,7 @@ fn choose(
         }
         return Err(vec![diagnostic]);
     }
-    if let Some((name, term)) = last_function {
+    if let Some((name, term)) = function {
         return Ok((Some(name), term));
     }
     if let Some((name, term)) = values.last() {

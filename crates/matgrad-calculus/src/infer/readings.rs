@@ -29,12 +29,12 @@ pub(super) struct Reading<'a> {
     /// Definitions and expressions.
     pub values: Vec<(Option<Name>, TermId)>,
     pub queries: Vec<RawQuery>,
-    /// The body of the function that is the last definition.
+    /// The body of the function that is meant, where it is one.
     pub function: Option<(Name, TermId)>,
 }
 
-/// Reads a script with these names as scalars.
-pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name]) -> Reading<'a> {
+/// Reads a script with these names as scalars; `of` is the definition that is asked for.
+pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&str>) -> Reading<'a> {
     let mut e = Elaborator::new(script, scalars);
     e.declare(script);
     let (mut values, mut queries, mut function) = (Vec::new(), Vec::new(), None);
@@ -52,6 +52,10 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name]) -> Reading<'a
         }
     }
     // a script that ends with `f(x) = …` is about f, its parameters being variables
+    let function = match of {
+        Some(of) => Some(Name::from(of)).filter(|n| matches!(e.globals.get(n), Some(Global::Function(_)))),
+        None => function.filter(|_| queries.is_empty()),
+    };
     let function = function.and_then(|name: Name| match e.globals.get(&name) {
         Some(Global::Function(k)) => {
             let body = e.functions[*k].body;
@@ -64,7 +68,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name]) -> Reading<'a
 }
 
 /// The names that have to be scalars against the convention, which failed.
-pub(super) fn search(script: &Script, e: Elaborator) -> Result<Vec<Name>, Vec<Diagnostic>> {
+pub(super) fn search(script: &Script, e: Elaborator, of: Option<&str>) -> Result<Vec<Name>, Vec<Diagnostic>> {
     let about_shapes = |d: &Diagnostic| {
         matches!(d.code, "shape-mismatch" | "power" | "unresolved-size" | "condition" | "subscript" | "attribute")
     };
@@ -86,7 +90,7 @@ pub(super) fn search(script: &Script, e: Elaborator) -> Result<Vec<Name>, Vec<Di
                 return Err(unreadable(e, &names));
             }
             let scalars: Vec<Name> = chosen.iter().map(|k| names[*k].clone()).collect();
-            if !attempt(script, &scalars).elaborator.failed() {
+            if !attempt(script, &scalars, of).elaborator.failed() {
                 found.push(scalars);
             }
             if found.len() > 3 || !next_choice(&mut chosen, names.len()) {

@@ -358,6 +358,10 @@ fn targets_and_queries() {
     assert_eq!(a.definitions.len(), 2);
     assert_eq!(a.queries[1].function.shape, Shape::Scalar);
     assert_eq!(a.assumptions, ["s in R^m"]);
+    assert_eq!(a.target_name.as_deref(), Some("b"));
+    check("f(s) = s'*s; g(s, r) = s*r", "ambiguous-names");
+    let f = run("f(s) = s'*s; g(s, r) = s*r", &Options { wrt: &[], of: Some("f") });
+    assert!(f.is_ok_and(|a| a.target.shape == Shape::Scalar));
     check("x in R^n; x[3] + x[n-1]", "1 x 1");
 }
 

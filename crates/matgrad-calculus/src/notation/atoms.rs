@@ -187,6 +187,10 @@ impl Printer<'_> {
             Node::Size(dim) => self.arena.size_or_number(self.g, dim),
             Node::Pi => self.arena.name(&Name::from("pi"), Form::Scalar),
             Node::OneHot { at, dim } => {
+                if let (Some(at), Some(n @ 1..=4)) = (self.g.sizes.value(at), self.g.sizes.value(dim)) {
+                    let items = (1..=n).map(|k| self.arena.int(i64::from(k == at))).collect();
+                    return Some(self.arena.raw(Kind::Column(items), form));
+                }
                 let args = [self.arena.size_or_number(self.g, at), self.arena.size_or_number(self.g, dim)];
                 self.arena.call("unit", &args, form)
             }

@@ -118,6 +118,28 @@ impl Printer<'_> {
         Some(self.subscript(m, at))
     }
 
+    /// The entry of a node with its last axes taken at unit vectors, for functions that only take matrices:
+    /// `expm_frechet(X, unit(i,n)*unit(j,n)')[p,q]`.
+    pub(super) fn entry_by_units(&mut self, id: NodeId, names: &[Name], at: &[M]) -> Option<M> {
+        let rank = self.g.rank(id);
+        for kept in (0..rank.min(3)).rev() {
+            let mut p = ProductBuilder::new();
+            let labels = p.labels_of(self.g, id);
+            p.factor(id, &labels);
+            for k in kept..rank {
+                let (position, dim) = (self.g.sizes.symbol(&names[k]), self.g.axes(id)[k]);
+                let unit = self.g.one_hot(position, dim);
+                p.factor(unit, &labels[k..=k]);
+            }
+            let slice = p.build(self.g, &labels[..kept]);
+            let slice = self.g.distribute_all(slice);
+            if let Some(m) = self.expr(slice) {
+                return Some(self.subscript(m, &at[..kept]));
+            }
+        }
+        None
+    }
+
     /// `m[at…]`, with the transpose undone.
     fn subscript(&mut self, m: M, at: &[M]) -> M {
         let mut at = at.to_vec();

@@ -11,6 +11,50 @@ use super::expr::{Form, M};
 use super::net::Net;
 use crate::graph::{Dim, Label};
 
+/// A matrix that was taken off a leg of the result.
+pub(super) struct Peeled {
+    rows: bool,
+    matrix: M,
+}
+
+/// Takes the only matrix on a leg off the result, so that the leg moves on to a label that is summed: with it in place
+/// three matrices that meet there need not be one product.
+pub(super) fn peel(net: &mut Net, printer: &mut Printer) -> bool {
+    let out = net.out.clone();
+    if out.len() != 2 || out[0] == out[1] {
+        return false;
+    }
+    for (side, axis) in out.iter().enumerate() {
+        let current = legs(net, *axis);
+        for (k, &leg) in current.iter().enumerate() {
+            if current.len() < 2 || current.iter().filter(|l| **l == leg).count() != 1 || !net.loads[leg as usize].is_empty() {
+                continue;
+            }
+            let here: Vec<usize> =
+                (0..net.edges.len()).filter(|e| net.edges[*e].rows == leg || net.edges[*e].cols == leg).collect();
+            let [e] = here.as_slice() else { continue };
+            let inner = if net.edges[*e].rows == leg { net.edges[*e].cols } else { net.edges[*e].rows };
+            if net.protected(inner) {
+                continue;
+            }
+            let m = net.between(printer, leg, inner);
+            let towards = if side == 0 { m } else { printer.arena.transpose(m) };
+            let matrix = pad(net, printer, towards, &current[..k], &current[k + 1..]);
+            net.peeled.push(Peeled { rows: side == 0, matrix });
+            net.forget(&[leg]);
+            for (_, fast, slow) in &mut net.fuses {
+                for small in [fast, slow] {
+                    if *small == leg {
+                        *small = inner;
+                    }
+                }
+            }
+            return true;
+        }
+    }
+    false
+}
+
 /// A factor of the Kronecker product and the legs it takes.
 struct Slot {
     rows: Vec<Label>,
@@ -68,7 +112,12 @@ pub(super) fn assemble(net: &mut Net, printer: &mut Printer) -> Option<M> {
         .collect();
     let rows = legs(net, out[0]);
     let cols = if out.len() == 2 { legs(net, out[1]) } else { Vec::new() };
+    let peeled = std::mem::take(&mut net.peeled);
     let body = between(net, printer, rows, cols)?;
+    let mut chain: Vec<M> = peeled.iter().filter(|p| p.rows).map(|p| p.matrix).collect();
+    chain.push(body);
+    chain.extend(peeled.iter().rev().filter(|p| !p.rows).map(|p| p.matrix));
+    let body = printer.arena.product(Rational::ONE, Vec::new(), chain);
     let mut chain = Vec::new();
     if out.len() == 1 {
         return Some(match outer[0] {
@@ -120,13 +169,12 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
         let legs = if same_cols { cols.clone() } else { rows.clone() };
         let at = |l: Label| legs.iter().position(|x| *x == l).unwrap_or(0);
         let (fast, slow) = if at(a) < at(b) { (a, b) } else { (b, a) };
-        let adjacent = at(slow) == at(fast) + 1;
         let edge = net.edges.remove(k);
         let m = printer.masked(edge.parts);
         let m = if edge.rows == fast { m } else { printer.arena.transpose(m) };
         let others = |l: Label| net.edges.iter().any(|e| e.rows == l || e.cols == l);
         let both = |l: Label| side(l, &rows) && side(l, &cols);
-        let alone = adjacent && !others(fast) && !others(slow) && !both(fast) && !both(slow) && !taken.contains(&fast) && !taken.contains(&slow);
+        let alone = !others(fast) && !others(slow) && !both(fast) && !both(slow) && !taken.contains(&fast) && !taken.contains(&slow);
         if alone {
             let loads = [fast, slow].map(|l| std::mem::take(&mut net.loads[l as usize]));
             let [u, v] = loads.map(|l| (!l.is_empty()).then(|| printer.arena.hadamard(l)));
@@ -146,10 +194,13 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
             });
             continue;
         }
-        if legs.len() != 2 {
-            return None;
-        }
+        // the matrix as a load on both legs: a diagonal over all legs of the side
         let v = printer.arena.vec(m);
+        let mut loads = vec![Slot { rows: vec![fast, slow], cols: Vec::new(), expr: v }];
+        for &l in legs.iter().filter(|l| **l != fast && **l != slow) {
+            loads.push(Slot { rows: vec![l], cols: Vec::new(), expr: printer.ones(net.dims[l as usize]) });
+        }
+        let v = order(net, printer, loads, &legs, &[])?;
         let d = printer.arena.diag(v);
         if same_cols { right.push(d) } else { left.push(d) }
     }
@@ -243,22 +294,31 @@ fn order(net: &Net, printer: &mut Printer, mut slots: Vec<Slot>, rows: &[Label],
     }
     let mut slots = with;
     let row_order: Vec<Label> = slots.iter().flat_map(|s| s.rows.clone()).collect();
-    if row_order != rows {
-        return None; // rows of vec slots are adjacent by construction
-    }
     let col_order: Vec<Label> = slots.iter().flat_map(|s| s.cols.clone()).collect();
     slots.reverse(); // the slowest leg is the leftmost factor
     let mut product = slots[0].expr;
     for slot in &slots[1..] {
         product = kron_or_outer(printer, product, slot.expr);
     }
-    if col_order == cols {
-        return Some(product);
+    let mut chain = vec![product];
+    let mut swaps = 0;
+    // rows are over (.., a, b, ..) and should be over (.., b, a, ..): K maps vec with a fast to vec with b fast
+    let mut current = row_order;
+    while current != rows {
+        let k = (0..current.len() - 1).find(|k| row_at(&current[*k]) > row_at(&current[*k + 1]))?;
+        let (da, db) = (net.dims[current[k] as usize], net.dims[current[k + 1] as usize]);
+        let args = [printer.arena.size_or_number(printer.g, da), printer.arena.size_or_number(printer.g, db)];
+        let swap = printer.arena.call("commutation", &args, Form::Matrix);
+        let swap = pad(net, printer, swap, &current[..k], &current[k + 2..]);
+        chain.insert(0, swap);
+        current.swap(k, k + 1);
+        swaps += 1;
+        if swaps > 24 {
+            return None;
+        }
     }
     // swap adjacent legs until the columns are in order: each swap is a commutation matrix on its place
     let mut current = col_order;
-    let mut chain = vec![product];
-    let mut swaps = 0;
     while current != cols {
         let k = (0..current.len() - 1).find(|k| col_at(&current[*k]) > col_at(&current[*k + 1]))?;
         let (a, b) = (current[k], current[k + 1]);

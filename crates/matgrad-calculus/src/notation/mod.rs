@@ -154,7 +154,10 @@ impl Printer<'_> {
         let names = self.index_names(self.g.rank(node), split);
         self.bound.clone_from(&names);
         let at: Vec<M> = names.iter().map(|n| self.arena.name(n, Form::Scalar)).collect();
-        let m = self.entry_at(node, &at, 0)?;
+        let m = match self.entry_at(node, &at, 0) {
+            Some(m) => m,
+            None => self.entry_by_units(node, &names, &at)?,
+        };
         Some(self.finish(m, Some((node, names)), Notation::Index))
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Net {
     pub edges: Vec<Edge>,
     /// (fused, fast, slow)
     pub fuses: Vec<(Label, Label, Label)>,
+    /// Matrices that were taken off the legs of the result, see [`super::kron::peel`].
+    pub peeled: Vec<super::kron::Peeled>,
     eps: Vec<Labels>,
     dead: Vec<bool>,
 }
@@ -45,6 +47,7 @@ impl Net {
             loads: vec![Vec::new(); count],
             edges: Vec::new(),
             fuses: Vec::new(),
+            peeled: Vec::new(),
             eps: Vec::new(),
             dead: vec![false; count],
         };
@@ -159,6 +162,7 @@ impl Net {
                 0 => self.close(printer, label),
                 1 => self.loose_end(printer, label)?,
                 2 => self.through(printer, label),
+                _ if super::kron::peel(self, printer) => continue,
                 _ => return None,
             }
             self.dead[label as usize] = true;

@@ -71,19 +71,19 @@ fn roll_once(g: &mut Graph, terms: &[(Rational, NodeId)]) -> Option<Vec<(Rationa
 
 type Hot = (usize, i64, i64);
 
-/// Groups of one-hots at one position, the larger groups first.
+/// Groups of one-hots at one position, the smaller groups first: a double sum is rolled up one index at a time.
 fn subsets(hots: &[Hot]) -> Vec<(Hot, Vec<usize>)> {
     let mut found = Vec::new();
     for (k, first) in hots.iter().enumerate() {
         let alike: Vec<&Hot> = hots[k..].iter().filter(|h| h.1 == first.1 && h.2 == first.2).collect();
         // the group always holds its first member
-        for mask in (0..1u32 << (alike.len() - 1)).rev() {
+        for mask in 0..1u32 << (alike.len() - 1) {
             let mut slots = vec![first.0];
             slots.extend(alike[1..].iter().enumerate().filter(|(j, _)| mask & (1 << j) != 0).map(|(_, h)| h.0));
             found.push((*first, slots));
         }
     }
-    found.sort_by_key(|(_, slots)| std::cmp::Reverse(slots.len()));
+    found.sort_by_key(|(_, slots)| slots.len());
     found
 }
 

@@ -29,7 +29,7 @@ pub fn polygamma(k: u32, x: f64) -> f64 {
     const BERNOULLI: [f64; 8] =
         [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0, -3617.0 / 510.0];
     let factorial = |n: u32| (1..=n).map(f64::from).product::<f64>();
-    let sign = if k % 2 == 0 { -1.0 } else { 1.0 };
+    let sign = if k.is_multiple_of(2) { -1.0 } else { 1.0 };
     let (mut x, mut sum) = (x, 0.0);
     while x < 20.0 {
         sum += sign * factorial(k) / x.powi(k as i32 + 1);
