@@ -19,6 +19,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
     Check(CheckArgs),
+    /// Compute values and derivatives on data
+    Eval(EvalArgs),
 }
 
 /// The function and its variable.
@@ -84,6 +86,59 @@ pub struct CheckArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
+
+/// `matgrad eval`
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// The variables to differentiate by; without any, only the value is computed
+    #[arg(long, value_name = "X[,Y]", value_delimiter = ',')]
+    pub wrt: Vec<String>,
+    /// The order of the derivative, or a range such as 0..2
+    #[arg(long, value_name = "K|K..L", value_parser = orders, default_value = "1")]
+    pub order: Orders,
+    /// How the partial derivatives are arranged
+    #[arg(long, value_name = "LAYOUT", value_parser = layout_parser(), default_value = "numerator")]
+    pub layout: String,
+    /// What the structure of a variable (symmetric, say) means
+    #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
+    pub convention: String,
+    /// The derivative along V, an array of the data shaped like the variable, or V=FILE
+    #[arg(long, value_name = "V", conflicts_with_all = ["vjp", "hvp"], requires = "wrt")]
+    pub jvp: Option<String>,
+    /// The transposed derivative applied to U, an array of the data shaped like the function, or U=FILE
+    #[arg(long, value_name = "U", conflicts_with = "hvp", requires = "wrt")]
+    pub vjp: Option<String>,
+    /// The Hessian of a scalar function along V, an array of the data, or V=FILE
+    #[arg(long, value_name = "V", requires = "wrt")]
+    pub hvp: Option<String>,
+    /// Data: FILE.npz, FILE.json, or NAME=FILE.npy, NAME=FILE.csv; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<String>,
+    /// Where the results go, a .npz or .json file; without it they are printed
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<String>,
+    /// Print the compiled program with its costs, and compute nothing
+    #[arg(long)]
+    pub plan: bool,
+}
+
+/// Orders of derivatives, 0 being the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orders(pub Vec<usize>);
+
+fn orders(text: &str) -> Result<Orders, String> {
+    let number = |part: &str| part.trim().parse::<usize>().ok().filter(|order| *order <= 3);
+    let range = match text.split_once("..") {
+        Some((from, to)) => number(from).zip(number(to)).filter(|(from, to)| from <= to),
+        // the value comes with every derivative
+        None => return number(text).map(|order| Orders(vec![0, order])).ok_or_else(|| ORDERS.to_owned()),
+    };
+    range.map(|(from, to)| Orders((from..=to).collect())).ok_or_else(|| ORDERS.to_owned())
+}
+
+const ORDERS: &str = "an order is 0, 1, 2 or 3, or a range of them such as 0..2";
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

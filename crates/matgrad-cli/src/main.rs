@@ -1,8 +1,10 @@
 //! The `matgrad` binary: reads the command line, calls the library, shows what comes back.
 
 mod args;
+mod arrays;
 mod check;
 mod diff;
+mod eval;
 mod human;
 mod source;
 mod style;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
+        Command::Eval(args) => eval::run(args),
     };
     ExitCode::from(match outcome {
         Ok(status) => status,

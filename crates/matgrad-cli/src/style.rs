@@ -8,6 +8,8 @@ pub const DIM: &str = "2";
 pub const STRONG: &str = "1";
 /// Good news.
 pub const GOOD: &str = "32";
+/// Doubtful news.
+pub const WARNING: &str = "1;33";
 /// Bad news.
 pub const ERROR: &str = "1;31";
 

@@ -57,7 +57,7 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
-    fn of(variable: &infer::Variable) -> Self {
+    pub fn of(variable: &infer::Variable) -> Self {
         Self {
             name: variable.name.clone(),
             attributes: variable.attributes.clone(),
@@ -190,18 +190,13 @@ impl<'a> Work<'a> {
             let step = self.step();
             return diff::pushforward(self.graph(), root, variable.node, step).map_err(|error| self.no_derivative(&error));
         }
-        let constrained = self.request.convention == Convention::Constrained;
-        let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
         let mut node = root;
         let mut at = function.rank();
         for _ in 0..order {
-            node = diff::derivative(self.graph(), node, variable.node, options)
+            let g = &mut self.analysis.graph;
+            node = constrained_derivative(g, node, at, &variable, self.request.convention)
                 .map_err(|error| self.no_derivative(&error))?;
-            if constrained {
-                let g = &mut self.analysis.graph;
-                node = structure::constrain(g, node, at, variable.node, &variable.attributes);
-            }
-            at += self.analysis.graph.rank(variable.node);
+            at += variable.shape.rank();
             self.within_limits()?;
         }
         Ok(node)
@@ -379,6 +374,22 @@ impl<'a> Work<'a> {
         let text = |kind| matgrad_render::statement_text(&self.script.ast, kind, TextOptions::PLAIN);
         declarations.map(|statement| text(&statement.kind)).collect()
     }
+}
+
+/// The derivative of a node whose first `at` axes are the function's and earlier variables', under a convention.
+pub(crate) fn constrained_derivative(
+    g: &mut Graph,
+    node: NodeId,
+    at: usize,
+    variable: &Variable,
+    convention: Convention,
+) -> Result<NodeId, diff::DiffError> {
+    let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
+    let derivative = diff::derivative(g, node, variable.node, options)?;
+    Ok(match convention {
+        Convention::Free => derivative,
+        Convention::Constrained => structure::constrain(g, derivative, at, variable.node, &variable.attributes),
+    })
 }
 
 fn is_refuted(verdict: &Verdict) -> bool {

@@ -1,0 +1,104 @@
+//! Arrays for a person: in the language where they have at most two axes, aligned, and cut where they are long.
+
+use matgrad::Array;
+
+/// At most this many rows, columns and slices are shown.
+const SHOWN: usize = 12;
+
+/// `name = …`
+pub fn text(name: &str, array: &Array) -> String {
+    match array.shape() {
+        [] => format!("{name} = {}", number(array.data().first().copied().unwrap_or(f64::NAN))),
+        [n] => {
+            let entries: Vec<String> = array.data().iter().take(SHOWN).copied().map(number).collect();
+            format!("{name} = [{}]{}", entries.join(", "), cut(&[*n]))
+        }
+        [rows, cols] => matrix(name, array.data(), *rows, *cols),
+        [before @ .., rows, cols] => {
+            let size = rows * cols;
+            let slices: usize = before.iter().product();
+            let mut parts = Vec::new();
+            for slice in 0..slices.min(SHOWN) {
+                let mut rest = slice;
+                let mut at: Vec<String> = before
+                    .iter()
+                    .rev()
+                    .map(|n| {
+                        let k = rest % n;
+                        rest /= n;
+                        (k + 1).to_string()
+                    })
+                    .collect();
+                at.reverse();
+                let entries = array.data().get(slice * size..(slice + 1) * size).unwrap_or(&[]);
+                parts.push(matrix(&format!("{name}[{},:,:]", at.join(",")), entries, *rows, *cols));
+            }
+            if slices > SHOWN {
+                parts.push(format!("# {} more slices", slices - SHOWN));
+            }
+            parts.join("\n")
+        }
+    }
+}
+
+fn matrix(name: &str, entries: &[f64], rows: usize, cols: usize) -> String {
+    let shown: Vec<Vec<String>> = entries
+        .chunks(cols.max(1))
+        .take(SHOWN.min(rows))
+        .map(|row| row.iter().take(SHOWN).copied().map(number).collect())
+        .collect();
+    let widths: Vec<usize> = (0..cols.min(SHOWN))
+        .map(|k| shown.iter().filter_map(|row| row.get(k)).map(String::len).max().unwrap_or(0))
+        .collect();
+    let indent = " ".repeat(name.chars().count() + 4);
+    let lines: Vec<String> = shown
+        .iter()
+        .map(|row| row.iter().zip(&widths).map(|(x, w)| format!("{x:>w$}")).collect::<Vec<_>>().join(", "))
+        .collect();
+    format!("{name} = [{}]{}", lines.join(&format!(";\n{indent}")), cut(&[rows, cols]))
+}
+
+/// What is left out.
+fn cut(shape: &[usize]) -> String {
+    if shape.iter().all(|n| *n <= SHOWN) {
+        return String::new();
+    }
+    let whole: Vec<String> = shape.iter().map(usize::to_string).collect();
+    format!("   # the first entries of {}", whole.join(" x "))
+}
+
+/// The shortest decimal that is the same number.
+fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e15).contains(&magnitude) && value.is_finite() {
+        format!("{value:e}")
+    } else {
+        format!("{value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(shape: &[usize], data: &[f64], expected: &str) {
+        let array = Array::new(shape.to_vec(), data.to_vec()).expect("a shape that fits");
+        assert_eq!(text("a", &array), expected);
+    }
+
+    #[test]
+    fn small_arrays() {
+        check(&[], &[2.5], "a = 2.5");
+        check(&[3], &[1.0, -2.0, 1e-9], "a = [1, -2, 1e-9]");
+        check(&[2, 2], &[1.0, 10.0, -3.0, 4.0], "a = [ 1, 10;\n     -3,  4]");
+        check(&[2, 1, 2], &[1.0, 2.0, 3.0, 4.0], "a[1,:,:] = [1, 2]\na[2,:,:] = [3, 4]");
+        check(&[0], &[], "a = []");
+    }
+
+    #[test]
+    fn long_arrays_are_cut() {
+        let array = Array::vector(vec![1.0; 100]);
+        let shown = text("a", &array);
+        assert!(shown.ends_with("]   # the first entries of 100") && shown.len() < 80, "{shown}");
+    }
+}

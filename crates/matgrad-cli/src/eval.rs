@@ -1,0 +1,87 @@
+//! `matgrad eval`: values and derivatives on data.
+
+use matgrad::{Array, Evaluation, Inputs, Limits, Product, data};
+
+use crate::args::{EvalArgs, convention, layout};
+use crate::{DONE, Trouble, arrays, source, style, within};
+
+pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
+    let text = source::text(&args.function)?;
+    let mut inputs = Inputs::new();
+    for file in &args.data {
+        load(file, &mut inputs)?;
+    }
+    let mut evaluation = Evaluation::new(text);
+    evaluation.of = args.function.of.clone();
+    evaluation.wrt = args.wrt.clone();
+    evaluation.orders = args.order.0.clone();
+    evaluation.layout = layout(&args.layout);
+    evaluation.convention = convention(&args.convention);
+    evaluation.product = product(&args, &mut inputs)?;
+
+    let only_plan = args.plan;
+    let outcome = within::deadline(args.function.deadline, move |deadline| {
+        evaluation.limits = Limits { deadline, ..Limits::default() };
+        let plan = evaluation.plan(&inputs)?;
+        if only_plan {
+            return Ok(Outcome::Listing(plan.listing()));
+        }
+        Ok(Outcome::Arrays(plan.run(&inputs)?))
+    })?;
+    match outcome {
+        Outcome::Listing(listing) => print!("{listing}"),
+        Outcome::Arrays(results) => write(&results, &args)?,
+    }
+    Ok(DONE)
+}
+
+enum Outcome {
+    Listing(String),
+    Arrays(Vec<(String, Array)>),
+}
+
+fn load(file: &str, inputs: &mut Inputs) -> Result<(), Trouble> {
+    data::load(file, &data::Limits::default(), inputs).map_err(|error| Trouble::plain(error.to_string()))
+}
+
+/// The product asked for; its array may come from a file of its own.
+fn product(args: &EvalArgs, inputs: &mut Inputs) -> Result<Option<Product>, Trouble> {
+    let mut named = |argument: &str| -> Result<String, Trouble> {
+        match argument.split_once('=') {
+            Some((name, _)) => {
+                load(argument, inputs)?;
+                Ok(name.trim().to_owned())
+            }
+            None => Ok(argument.to_owned()),
+        }
+    };
+    Ok(match (&args.jvp, &args.vjp, &args.hvp) {
+        (Some(v), _, _) => Some(Product::Jvp(named(v)?)),
+        (_, Some(u), _) => Some(Product::Vjp(named(u)?)),
+        (_, _, Some(v)) => Some(Product::Hvp(named(v)?)),
+        _ => None,
+    })
+}
+
+fn write(results: &[(String, Array)], args: &EvalArgs) -> Result<(), Trouble> {
+    let color = style::color(&std::io::stderr());
+    for (name, array) in results {
+        let count = array.count_non_finite();
+        if count > 0 {
+            let warning = style::paint(color, style::WARNING, "warning");
+            eprintln!("{warning}: {count} of {} entries of {name} are not finite", array.data().len());
+        }
+    }
+    match &args.out {
+        Some(path) => {
+            let named: Vec<(&str, &Array)> = results.iter().map(|(name, array)| (name.as_str(), array)).collect();
+            data::save(path, &named).map_err(|error| Trouble::plain(error.to_string()))
+        }
+        None => {
+            for (name, array) in results {
+                println!("{}", arrays::text(name, array));
+            }
+            Ok(())
+        }
+    }
+}
