@@ -1,9 +1,12 @@
 //! Products of tensors over loop variables, as steps.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use super::affine::{Space, Var};
-use super::order::{VarSet, order};
+use super::order::{Term, VarSet, order};
 use super::{Compiler, Dest};
 use crate::error::CompileError;
 use crate::kernel::contract::{A, B, Contract, Kind, OUT};
@@ -49,6 +52,16 @@ impl Operand {
 
     pub fn stride(&self, var: Var) -> usize {
         self.strides.iter().find(|(v, _)| *v == var).map_or(0, |(_, s)| *s)
+    }
+
+    fn term(&self) -> Term {
+        let mut axes: Vec<(usize, Var)> = self.strides.iter().map(|(v, s)| (*s, *v)).collect();
+        axes.sort_by_key(|(stride, var)| (std::cmp::Reverse(*stride), *var));
+        // the distance of the axes in memory is part of what a tensor is
+        let id = axes
+            .iter()
+            .fold(FxBuildHasher.hash_one((self.slot, self.offset)), |h, (s, _)| FxBuildHasher.hash_one((h, *s)));
+        Term { id, axes: axes.into_iter().map(|(_, v)| v).collect() }
     }
 
     fn vars(&self) -> VarSet {
@@ -136,8 +149,8 @@ impl Compiler<'_> {
             let private = operand.strides.iter().any(|(v, _)| !needed.contains(*v));
             list.push(Some(if private { self.pair(space, &operand, None, &needed)? } else { operand }));
         }
-        let sets: Vec<VarSet> = list.iter().flatten().map(Operand::vars).collect();
-        let pairs = order(&sets, kept, &space.extents);
+        let terms: Vec<Term> = list.iter().flatten().map(Operand::term).collect();
+        let pairs = order(&terms, kept, &space.extents);
         let Some((last, before)) = pairs.split_last() else { return Ok(list.into_iter().flatten().collect()) };
         for (i, j) in before {
             let (Some(a), Some(b)) = (list[*i].take(), list[*j].take()) else { continue };

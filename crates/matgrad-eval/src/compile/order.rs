@@ -63,13 +63,35 @@ const EXACT: usize = 6;
 /// Above this many operands they are taken as they come.
 const GREEDY: usize = 512;
 
-/// Pairs to contract: the result of a pair takes the place of its first operand, the second is gone. What remains at the
-/// end is in place 0.
-pub fn order(operands: &[VarSet], out: &VarSet, extents: &[usize]) -> Vec<(usize, usize)> {
+/// An operand as the order of contraction sees it.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// Equal for equal tensors.
+    pub id: u64,
+    /// Its variables as they lie in memory.
+    pub axes: Vec<usize>,
+}
+
+impl Term {
+    fn vars(&self) -> VarSet {
+        let mut set = VarSet::default();
+        self.axes.iter().for_each(|v| set.insert(*v));
+        set
+    }
+}
+
+/// Pairs to contract: the result of a pair takes the place of its first operand, the second is gone.
+///
+/// Pairs that give the same tensor under other names are contracted one after another, so that the caller can make it
+/// once.
+pub fn order(operands: &[Term], out: &VarSet, extents: &[usize]) -> Vec<(usize, usize)> {
+    let repeated = || operands.iter().enumerate().any(|(k, t)| operands[..k].iter().any(|o| o.id == t.id));
     match operands.len() {
         0 | 1 => Vec::new(),
         2 => vec![(0, 1)],
-        n if n <= EXACT => exact(operands, out, extents),
+        n if n <= EXACT && (n < 5 || !repeated()) => {
+            exact(&operands.iter().map(Term::vars).collect::<Vec<_>>(), out, extents)
+        }
         n if n <= GREEDY => greedy(operands, out, extents),
         n => (1..n).map(|k| (0, k)).collect(),
     }
@@ -129,18 +151,21 @@ fn exact(operands: &[VarSet], out: &VarSet, extents: &[usize]) -> Vec<(usize, us
     pairs
 }
 
-fn greedy(operands: &[VarSet], out: &VarSet, extents: &[usize]) -> Vec<(usize, usize)> {
+fn greedy(operands: &[Term], out: &VarSet, extents: &[usize]) -> Vec<(usize, usize)> {
     let n = operands.len();
-    let mut sets: Vec<Option<VarSet>> = operands.iter().cloned().map(Some).collect();
+    let mut terms: Vec<Term> = operands.to_vec();
+    let mut sets: Vec<Option<VarSet>> = operands.iter().map(|t| Some(t.vars())).collect();
     let price = |a: &VarSet, b: &VarSet| a.union(b).volume(extents);
     let mut costs = vec![f64::INFINITY; n * n];
     for i in 0..n {
         for j in i + 1..n {
-            costs[i * n + j] = price(&operands[i], &operands[j]);
+            if let (Some(a), Some(b)) = (&sets[i], &sets[j]) {
+                costs[i * n + j] = price(a, b);
+            }
         }
     }
     let mut pairs = Vec::with_capacity(n - 1);
-    for _ in 1..n {
+    while pairs.len() + 1 < n {
         let mut best: Option<(f64, f64, usize, usize)> = None;
         for i in 0..n {
             let Some(a) = &sets[i] else { continue };
@@ -157,18 +182,83 @@ fn greedy(operands: &[VarSet], out: &VarSet, extents: &[usize]) -> Vec<(usize, u
                 }
             }
         }
-        let Some((_, _, i, j)) = best else { break };
-        let (Some(a), Some(b)) = (sets[i].take(), sets[j].take()) else { break };
-        let merged = kept(&a, &b, &sets, (i, j), out);
-        for k in 0..n {
-            if let Some(other) = &sets[k] {
-                costs[k.min(i) * n + k.max(i)] = price(other, &merged);
+        let Some((cost, _, i, j)) = best else { break };
+        let (pattern, ..) = pattern(&terms, &sets, (i, j), out, extents);
+        let ids = (terms[i].id.min(terms[j].id), terms[i].id.max(terms[j].id));
+        let mut next = Some((i, j));
+        while let Some((i, j)) = next {
+            let (known, (i, j), axes) = self::pattern(&terms, &sets, (i, j), out, extents);
+            let (Some(a), Some(b)) = (sets[i].take(), sets[j].take()) else { break };
+            let merged = kept(&a, &b, &sets, (i, j), out);
+            for k in 0..n {
+                if let Some(other) = &sets[k] {
+                    costs[k.min(i) * n + k.max(i)] = price(other, &merged);
+                }
             }
+            sets[i] = Some(merged);
+            terms[i] = Term { id: hash(&known), axes };
+            pairs.push((i, j));
+            next = same_pattern(&terms, &sets, out, extents, (ids, cost, &pattern), &costs);
         }
-        sets[i] = Some(merged);
-        pairs.push((i, j));
     }
     pairs
+}
+
+/// Another pair that gives the same tensor.
+fn same_pattern(
+    terms: &[Term],
+    sets: &[Option<VarSet>],
+    out: &VarSet,
+    extents: &[usize],
+    (ids, cost, wanted): ((u64, u64), f64, &[u64]),
+    costs: &[f64],
+) -> Option<(usize, usize)> {
+    let n = terms.len();
+    let alive = |k: usize| sets[k].is_some() && (terms[k].id == ids.0 || terms[k].id == ids.1);
+    let candidates: Vec<usize> = (0..n).filter(|k| alive(*k)).collect();
+    for (at, &i) in candidates.iter().enumerate() {
+        for &j in &candidates[at + 1..] {
+            let same_ids = (terms[i].id.min(terms[j].id), terms[i].id.max(terms[j].id)) == ids;
+            if same_ids && costs[i * n + j] == cost && pattern(terms, sets, (i, j), out, extents).0 == wanted {
+                return Some((i, j));
+            }
+        }
+    }
+    None
+}
+
+/// What two operands are and how they meet, whatever the names of the variables; the operands in the order of that
+/// description; the axes of their contraction.
+fn pattern(
+    terms: &[Term],
+    sets: &[Option<VarSet>],
+    (i, j): (usize, usize),
+    out: &VarSet,
+    extents: &[usize],
+) -> (Vec<u64>, (usize, usize), Vec<usize>) {
+    let keep = match (&sets[i], &sets[j]) {
+        (Some(a), Some(b)) => kept(a, b, sets, (i, j), out),
+        _ => VarSet::default(),
+    };
+    let describe = |first: usize, second: usize| {
+        let (a, b) = (&terms[first], &terms[second]);
+        let mut text = vec![a.id, b.id];
+        for v in &a.axes {
+            let meets = b.axes.iter().position(|w| w == v).map_or(u64::MAX, |p| p as u64);
+            text.extend([meets, extents[*v] as u64, u64::from(keep.contains(*v))]);
+        }
+        let rest = b.axes.iter().filter(|v| !a.axes.contains(v));
+        text.extend(rest.clone().flat_map(|v| [extents[*v] as u64, u64::from(keep.contains(*v))]));
+        let axes = a.axes.iter().chain(rest).filter(|v| keep.contains(**v)).copied().collect();
+        (text, (first, second), axes)
+    };
+    let (one, two) = (describe(i, j), describe(j, i));
+    if two.0 < one.0 { two } else { one }
+}
+
+fn hash(text: &[u64]) -> u64 {
+    use std::hash::BuildHasher;
+    rustc_hash::FxBuildHasher.hash_one(text)
 }
 
 /// The variables of two operands that are needed after they are contracted.
@@ -197,33 +287,43 @@ mod tests {
         set
     }
 
-    /// The cost of the chosen order.
-    fn cost(operands: &[&[usize]], out: &[usize], extents: &[usize]) -> f64 {
-        let mut sets: Vec<Option<VarSet>> = operands.iter().map(|o| Some(set(o))).collect();
-        let plain: Vec<VarSet> = sets.iter().flatten().cloned().collect();
-        let mut total = 0.0;
-        for (i, j) in order(&plain, &set(out), extents) {
-            let (a, b) = (sets[i].take().unwrap_or_default(), sets[j].take().unwrap_or_default());
-            total += a.union(&b).volume(extents);
+    /// The cost of the chosen order, and in how many different tensors it goes.
+    fn cost(operands: &[(u64, &[usize])], out: &[usize], extents: &[usize]) -> (f64, usize) {
+        let mut terms: Vec<Term> = operands.iter().map(|(id, o)| Term { id: *id, axes: o.to_vec() }).collect();
+        let mut sets: Vec<Option<VarSet>> = terms.iter().map(|t| Some(t.vars())).collect();
+        let (mut total, mut seen) = (0.0, std::collections::BTreeSet::new());
+        for (i, j) in order(&terms, &set(out), extents) {
+            let (text, _, axes) = pattern(&terms, &sets, (i, j), &set(out), extents);
+            let (a, b) = (sets[i].take().unwrap(), sets[j].take().unwrap());
+            total += if seen.insert(text.clone()) { a.union(&b).volume(extents) } else { 0.0 };
             sets[i] = Some(kept(&a, &b, &sets, (i, j), &set(out)));
+            terms[i] = Term { id: hash(&text), axes };
         }
-        assert!(sets[0].is_some() && sets[1..].iter().all(Option::is_none));
-        total
+        assert_eq!(sets.iter().flatten().count(), 1);
+        (total, seen.len())
     }
 
     #[test]
     fn chains_start_at_the_vector() {
-        let chain: [&[usize]; 4] = [&[0, 1], &[1, 2], &[2, 3], &[3]];
-        assert_eq!(cost(&chain, &[0], &[100; 4]), 30_000.0);
+        let chain: [(u64, &[usize]); 4] = [(0, &[0, 1]), (1, &[1, 2]), (2, &[2, 3]), (3, &[3])];
+        assert_eq!(cost(&chain, &[0], &[100; 4]).0, 30_000.0);
         let long: Vec<Vec<usize>> = (0..20).map(|k| vec![k, k + 1]).chain([vec![20]]).collect();
-        let long: Vec<&[usize]> = long.iter().map(Vec::as_slice).collect();
-        assert_eq!(cost(&long, &[0], &[10; 21]), 2000.0);
+        let long: Vec<(u64, &[usize])> = long.iter().enumerate().map(|(k, v)| (k as u64, v.as_slice())).collect();
+        assert_eq!(cost(&long, &[0], &[10; 21]).0, 2000.0);
     }
 
     #[test]
     fn the_narrow_side_first() {
-        let chain: [&[usize]; 3] = [&[0, 1], &[1, 2], &[2, 3]];
-        assert_eq!(cost(&chain, &[0, 3], &[2, 50, 50, 50]), 2.0 * 2500.0 * 2.0);
-        assert_eq!(cost(&chain, &[0, 3], &[50, 50, 50, 2]), 2.0 * 2500.0 * 2.0);
+        let chain: [(u64, &[usize]); 3] = [(0, &[0, 1]), (1, &[1, 2]), (2, &[2, 3])];
+        assert_eq!(cost(&chain, &[0, 3], &[2, 50, 50, 50]).0, 2.0 * 2500.0 * 2.0);
+        assert_eq!(cost(&chain, &[0, 3], &[50, 50, 50, 2]).0, 2.0 * 2500.0 * 2.0);
+    }
+
+    #[test]
+    fn powers_by_squaring() {
+        // (A·B)^8 as a chain of sixteen
+        let chain: Vec<(u64, Vec<usize>)> = (0..16).map(|k| (k as u64 % 2, vec![k, k + 1])).collect();
+        let chain: Vec<(u64, &[usize])> = chain.iter().map(|(id, v)| (*id, v.as_slice())).collect();
+        assert_eq!(cost(&chain, &[0, 16], &[10; 17]), (4000.0, 4));
     }
 }

@@ -30,7 +30,7 @@ pub fn symmetric(a: &[f64], n: usize, packed: &mut [f64]) {
     orient(v, n, n);
 }
 
-/// Householder reduction; V becomes the transformation, d the diagonal, e the subdiagonal in `e[1..]`.
+/// Householder reduction; the rows of V become the transformation, d the diagonal, e the subdiagonal in `e[1..]`.
 fn tridiagonal(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) {
     d.copy_from_slice(&v[(n - 1) * n..]);
     for i in (1..n).rev() {
@@ -39,9 +39,9 @@ fn tridiagonal(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) {
         if scale == 0.0 {
             e[i] = d[i - 1];
             for j in 0..i {
-                d[j] = v[(i - 1) * n + j];
-                v[i * n + j] = 0.0;
+                d[j] = v[j * n + i - 1];
                 v[j * n + i] = 0.0;
+                v[i * n + j] = 0.0;
             }
         } else {
             for x in &mut d[..i] {
@@ -56,11 +56,11 @@ fn tridiagonal(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) {
             e[..i].fill(0.0);
             for j in 0..i {
                 let f = d[j];
-                v[j * n + i] = f;
+                v[i * n + j] = f;
                 let mut g = e[j] + v[j * n + j] * f;
                 for k in j + 1..i {
-                    g += v[k * n + j] * d[k];
-                    e[k] += v[k * n + j] * f;
+                    g += v[j * n + k] * d[k];
+                    e[k] += v[j * n + k] * f;
                 }
                 e[j] = g;
             }
@@ -76,10 +76,10 @@ fn tridiagonal(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) {
             for j in 0..i {
                 let (f, g) = (d[j], e[j]);
                 for k in j..i {
-                    v[k * n + j] -= f * e[k] + g * d[k];
+                    v[j * n + k] -= f * e[k] + g * d[k];
                 }
-                d[j] = v[(i - 1) * n + j];
-                v[i * n + j] = 0.0;
+                d[j] = v[j * n + i - 1];
+                v[j * n + i] = 0.0;
             }
         }
         d[i] = h;
@@ -91,27 +91,27 @@ fn tridiagonal(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) {
 /// Multiplies the reflections out.
 fn accumulate(v: &mut [f64], d: &mut [f64], n: usize) {
     for i in 0..n - 1 {
-        v[(n - 1) * n + i] = v[i * n + i];
+        v[i * n + n - 1] = v[i * n + i];
         v[i * n + i] = 1.0;
         let h = d[i + 1];
         if h != 0.0 {
             for k in 0..=i {
-                d[k] = v[k * n + i + 1] / h;
+                d[k] = v[(i + 1) * n + k] / h;
             }
             for j in 0..=i {
-                let g: f64 = (0..=i).map(|k| v[k * n + i + 1] * v[k * n + j]).sum();
+                let g: f64 = (0..=i).map(|k| v[(i + 1) * n + k] * v[j * n + k]).sum();
                 for k in 0..=i {
-                    v[k * n + j] -= g * d[k];
+                    v[j * n + k] -= g * d[k];
                 }
             }
         }
         for k in 0..=i {
-            v[k * n + i + 1] = 0.0;
+            v[(i + 1) * n + k] = 0.0;
         }
     }
     for j in 0..n {
-        d[j] = v[(n - 1) * n + j];
-        v[(n - 1) * n + j] = 0.0;
+        d[j] = v[j * n + n - 1];
+        v[j * n + n - 1] = 0.0;
     }
     v[n * n - 1] = 1.0;
 }
@@ -156,10 +156,9 @@ fn implicit_ql(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) -> bool {
                 c = p / r;
                 p = c * d[i] - s * g;
                 d[i + 1] = h + s * (c * g + s * d[i]);
-                for row in v.chunks_exact_mut(n) {
-                    let (x, y) = (row[i], row[i + 1]);
-                    row[i + 1] = s * x + c * y;
-                    row[i] = c * x - s * y;
+                let (upper, lower) = v.split_at_mut((i + 1) * n);
+                for (x, y) in upper[i * n..].iter_mut().zip(&mut lower[..n]) {
+                    (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
                 }
             }
             p = -s * s2 * c3 * el1 * e[l] / dl1;
@@ -172,15 +171,15 @@ fn implicit_ql(v: &mut [f64], d: &mut [f64], e: &mut [f64], n: usize) -> bool {
     true
 }
 
+/// Ascending values; the rows of V go into columns.
 fn sort(d: &mut [f64], v: &mut [f64], n: usize) {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|a, b| d[*a].total_cmp(&d[*b]));
     let values: Vec<f64> = order.iter().map(|k| d[*k]).collect();
     d.copy_from_slice(&values);
-    let mut row = vec![0.0; n];
-    for target in v.chunks_exact_mut(n) {
-        row.iter_mut().zip(&order).for_each(|(r, k)| *r = target[*k]);
-        target.copy_from_slice(&row);
+    let rows = v.to_vec();
+    for (i, target) in v.chunks_exact_mut(n).enumerate() {
+        target.iter_mut().zip(&order).for_each(|(t, k)| *t = rows[k * n + i]);
     }
 }
 
