@@ -648,6 +648,10 @@ impl Work {
         let Factor { node, labels, .. } = self.factors[k].clone();
         let Node::Matrix(op, args) = g.node(node).clone() else { return None };
         let batch = labels.len().checked_sub(2)?;
+        let distinct = labels.iter().enumerate().all(|(k, l)| !labels[..k].contains(l));
+        if g.rank(args[0]) != 2 || !distinct {
+            return None; // only the direction may have the axes, and no diagonal is taken afterwards
+        }
         let inner: Labels = labels[..batch].iter().filter(|l| self.summed(**l)).copied().collect();
         let touches = |f: &Factor| f.labels.iter().any(|l| inner.contains(l));
         let matrix_axes = &labels[batch..];
@@ -679,6 +683,7 @@ impl Work {
         }
         let used: Labels = builder.factors.iter().flat_map(|f| f.labels.iter().copied()).collect();
         let direction = builder.build(g, &out);
+        let direction = g.distribute_all(direction);
         let node = g.matrix(op, &[args[0], direction]);
         for l in used {
             if !out.contains(&l) {

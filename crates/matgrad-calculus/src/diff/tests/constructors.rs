@@ -41,11 +41,14 @@ impl Fuzz {
             ("T", "lmm", Draw::NearIdentity, &[]),
             ("w", "2", WIDE, &[]),
             ("W", "22", WIDE, &[]),
+            ("v", "4", WIDE, &[]),
+            ("c", "3", WIDE, &[]),
         ] {
             let node = fuzz.lab.attributed(name, dims, draw, attributes);
             fuzz.inputs.push(node);
             fuzz.keep(node, fuzz.lab.value(node), true, name.into());
         }
+        fuzz.constants();
         // skew and orthogonal inputs
         for (name, attribute) in [("K", Attribute::Skew), ("Q", Attribute::Orthogonal)] {
             let node = fuzz.lab.attributed(name, "mm", WIDE, &[attribute]);
@@ -57,6 +60,39 @@ impl Fuzz {
             fuzz.keep(node, fuzz.lab.value(node), true, name.into());
         }
         fuzz
+    }
+
+    /// What the structural nodes are made of, drawn into products like anything else.
+    fn constants(&mut self) {
+        let g = &mut self.lab.g;
+        let (one, two, three) = (g.sizes.constant(1), g.sizes.constant(2), g.sizes.constant(3));
+        let (m, zero, minus) = (g.sizes.symbol("m"), g.sizes.constant(0), g.sizes.constant(-1));
+        let four = g.sizes.constant(4);
+        let nodes = [
+            g.identity(m),
+            g.identity(two),
+            g.ones(&[m]),
+            g.one_hot(one, m),
+            g.one_hot(m, m),
+            g.one_hot(two, two),
+            g.one_hot(three, three),
+            g.one_hot(three, four),
+            g.iota(m),
+            g.iota(four),
+            g.shift(one, m, m),
+            g.shift(minus, m, m),
+            g.shift(one, three, four),
+            g.shift(two, two, four),
+            g.shift(zero, two, four),
+            g.fuse(two, two),
+            g.levi_civita(3),
+            g.lower_mask(m, m),
+            g.size(m),
+            g.pi(),
+        ];
+        for node in nodes {
+            self.keep(node, self.lab.value(node), true, format!("{:?}", self.lab.g.node(node)));
+        }
     }
 
     fn keep(&mut self, node: NodeId, value: Tensor, smooth: bool, history: String) {
@@ -392,7 +428,7 @@ fn derivatives_of_random_expressions() {
         for _ in 0..100 {
             fuzz.step();
         }
-        for k in fuzz.inputs.len() + 2..fuzz.pool.len() {
+        for k in 0..fuzz.pool.len() {
             let item = &fuzz.pool[k];
             let (root, small) = (item.node, item.value.data.len() <= 12);
             // the values must stay tame around the point too

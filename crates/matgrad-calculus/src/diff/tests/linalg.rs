@@ -95,7 +95,7 @@ impl Mat {
     /// Of any rank.
     pub fn pinv(&self) -> Self {
         let t = self.turn();
-        if t.data != self.data {
+        if self.rows != self.cols || t.data != self.data {
             return t.mul(self).symmetric().pinv().mul(&t);
         }
         let (values, v) = self.eigen();
