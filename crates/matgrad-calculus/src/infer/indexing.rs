@@ -90,9 +90,8 @@ impl Elaborator<'_> {
                 }
                 Sub::Value(term) => {
                     let ty = self.term(*term).ty.clone();
-                    if !matches!(ty, Type::Poison) && !self.is_scalar(&ty) {
-                        let shape = self.shape_text(&ty);
-                        let message = format!("a subscript is a whole number, this is {shape}");
+                    if !matches!(ty, Type::Poison) && (!self.is_scalar(&ty) || self.depends_on_data(*term)) {
+                        let message = "a subscript is a whole number made of indices and dimensions";
                         return Err(Box::new(Diagnostic::error("subscript", self.span(at), message)));
                     }
                     None
@@ -114,6 +113,23 @@ impl Elaborator<'_> {
                 self.type_of(&dims)
             }
         })
+    }
+
+    /// Whether a term has a variable or an unknown function in it.
+    fn depends_on_data(&self, term: TermId) -> bool {
+        let mut todo = vec![term];
+        let mut seen = rustc_hash::FxHashSet::default();
+        while let Some(id) = todo.pop() {
+            if matches!(self.term(id).kind, TermKind::Variable(_) | TermKind::Call(..)) {
+                return true;
+            }
+            self.term(id).for_each_child(|c| {
+                if seen.insert(c) {
+                    todo.push(c);
+                }
+            });
+        }
+        false
     }
 
     fn base_span(&self, at: ExprId) -> matgrad_syntax::Span {

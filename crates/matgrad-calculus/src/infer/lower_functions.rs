@@ -365,9 +365,9 @@ impl Lower<'_, '_> {
 
     fn cumulate(&mut self, x: &Value, shape: &Shape, reverse: bool) -> Value {
         let (n, other) = match *shape {
-            Shape::Column(n) | Shape::Row(n) => (n, None),
+            Shape::Column(n) => (n, None),
             Shape::Matrix(m, n) => (m, Some(n)),
-            _ => return x.clone(),
+            _ => return x.clone(), // down a column of one entry
         };
         let mask = self.mask(n, n);
         let mut b = Aligned::new();

@@ -182,7 +182,7 @@ impl Lower<'_, '_> {
         shape: &Shape,
     ) -> Value {
         let mut value = self.value(body);
-        let condition = condition.map(|c| self.value(c));
+        let condition = condition.map(|c| self.truth(c));
         if !matches!(op, Reducer::Sum | Reducer::Mean) {
             if let Some(condition) = &condition {
                 let one = self.constant(Rational::ONE);
@@ -220,6 +220,28 @@ impl Lower<'_, '_> {
                 self.entry_product(&[(&sum, Rational::ONE), (&count, Rational::int(-1))], shape)
             }
         }
+    }
+
+    /// A condition as 0 and 1.
+    fn truth(&mut self, condition: TermId) -> Value {
+        let value = self.value(condition);
+        let is_comparison = |id: NodeId| {
+            matches!(
+                self.g.node(id),
+                Node::Map(MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual, _)
+                    | Node::OneHot { .. }
+                    | Node::Shift { .. }
+            )
+        };
+        let binary = match self.g.node(value.node) {
+            Node::Product(p) => p.factors.iter().all(|f| f.exponent.is_one() && is_comparison(f.node)),
+            _ => is_comparison(value.node),
+        };
+        if binary {
+            return value;
+        }
+        let zero = self.constant(Rational::ZERO);
+        self.entrywise(MapOp::NotEqual, &[value, zero], &Shape::Scalar)
     }
 
     /// Reductions that are no sum: the value gets an axis for each index.

@@ -9,6 +9,7 @@
 mod affine;
 mod arithmetic;
 mod blocks;
+mod calls;
 mod dims;
 mod elaborate;
 mod errors;

@@ -177,6 +177,7 @@ fn subscripts() {
 #[test]
 fn index_form() {
     declared("sum[i](x[i]^2)", "1 x 1");
+    declared("sum[i](x[2*x[i]])", "subscript");
     declared("sum[i,j](A[i,j]*x[j]*z[i])", "1 x 1");
     declared("sum[i](x[i]*A[:,i])", "m x 1");
     declared("K[p,q] = sum[k](A[k,p]*A[k,q])", "n x n");

@@ -1,0 +1,262 @@
+//! Calls: of defined functions, put in place; of functions of the language; and the recurrences `map`, `fold`, `scan`.
+
+use matgrad_syntax::functions::{self, Function, Group};
+use matgrad_syntax::{Diagnostic, ExprId, ExprKind, Name, Span};
+use smallvec::{SmallVec, smallvec};
+
+use super::elaborate::{Binding, CallSite, Elaborator, Global, Work};
+use super::term::{Affine, Index, IndexId, Operation, Sub, TermId, TermKind, Type};
+
+/// A recurrence that is being unrolled.
+pub(super) struct FoldState {
+    at: ExprId,
+    function: usize,
+    next: i64,
+    length: i64,
+    xs: TermId,
+    states: Vec<TermId>,
+    scan: bool,
+    started: bool,
+}
+
+impl Elaborator<'_> {
+    pub fn visit_call(
+        &mut self,
+        at: ExprId,
+        name: &Name,
+        span: Span,
+        derivative: &[u8],
+        args: &[ExprId],
+    ) -> Option<TermId> {
+        let global = if self.lookup(name).is_some() { None } else { self.globals.get(name).cloned() };
+        match global {
+            Some(Global::Function(function)) => {
+                self.work.push(Work::Enter { function, at, count: args.len() });
+            }
+            Some(Global::Abstract(id)) => {
+                let derivative = SmallVec::from_slice(derivative);
+                self.work.push(Work::Abstract { id, at, derivative, count: args.len() });
+            }
+            _ => {
+                let Some(function) = functions::find(name).filter(|_| derivative.is_empty()) else {
+                    let diagnostic = self.not_a_function(name, span);
+                    return Some(self.poison(diagnostic, at));
+                };
+                return self.visit_builtin(at, function, args);
+            }
+        }
+        self.work.extend(args.iter().rev().map(|a| Work::Visit(*a)));
+        None
+    }
+
+    fn not_a_function(&self, name: &Name, span: Span) -> Diagnostic {
+        if self.lookup(name).is_some() || self.globals.contains_key(name) {
+            return Diagnostic::error("not-a-function", span, format!("`{name}` is no function"))
+                .help(format!("write `{name}*(…)` for a product"));
+        }
+        let diagnostic = Diagnostic::error("unknown-function", span, format!("unknown function `{name}`"));
+        let known = self.functions.iter().map(|f| &*f.name).chain(functions::FUNCTIONS.iter().map(|f| f.name));
+        let meant = functions::from_elsewhere(name).or_else(|| matgrad_syntax::suggest::nearest(name, known));
+        match meant {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None => diagnostic.help(format!("an abstract function is declared first: `{name} : R -> R`")),
+        }
+    }
+
+    fn visit_builtin(&mut self, at: ExprId, function: &'static Function, args: &[ExprId]) -> Option<TermId> {
+        if args.len() < function.min_args || args.len() > function.max_args {
+            let message = format!("`{}` takes {} arguments, found {}", function.name, function.min_args, args.len());
+            let diagnostic = Diagnostic::error("arguments", self.span(at), message);
+            return Some(self.poison(diagnostic.help(format!("`{}`: {}", function.name, function.meaning)), at));
+        }
+        if function.group == Group::Constants {
+            return Some(self.constant(function, args, at));
+        }
+        let visited: &[ExprId] = match function.name {
+            "fold" | "scan" => &args[1..],
+            "map" => {
+                let ExprKind::Name(name) = self.ast.kind(args[0]) else {
+                    let diagnostic =
+                        Diagnostic::error("arguments", self.span(args[0]), "expected the name of a function");
+                    return Some(self.poison(diagnostic, at));
+                };
+                self.work.extend([Work::MapRows { at, function: name.clone() }, Work::Visit(args[1])]);
+                return None;
+            }
+            "reshape" | "size" => &args[..1],
+            "polygamma" => &args[1..],
+            _ if function.group == Group::Reductions && args.len() == 2 && self.axis(function, args[1]).is_some() => {
+                &args[..1]
+            }
+            "softmax" => &args[..1],
+            _ => args,
+        };
+        self.work.push(Work::Builtin(at, function, visited.len()));
+        self.work.extend(visited.iter().rev().map(|a| Work::Visit(*a)));
+        None
+    }
+
+    /// The literal 1 or 2 that makes a reduction run along an axis; `max(X, 1.0)` is the other one.
+    pub fn axis(&self, function: &Function, at: ExprId) -> Option<u8> {
+        let ExprKind::Number(value) = self.ast.kind(at) else { return None };
+        let span = self.span(at);
+        if matches!(function.name, "max" | "min") && span.end > span.start + 1 {
+            return None;
+        }
+        value.to_i64().filter(|v| (1..=2).contains(v)).map(|v| v as u8)
+    }
+
+    /// Puts a call in place: the value, or work that ends with it.
+    pub fn enter(&mut self, function: usize, at: ExprId, count: usize) -> Option<TermId> {
+        let key = self.pop_many(count);
+        if let Some(&term) = self.memo.get(&(function, key.clone())) {
+            return Some(term);
+        }
+        let info = &mut self.functions[function];
+        let span = self.ast.span(at);
+        if info.active {
+            let message = format!("`{}` calls itself", info.name);
+            let diagnostic = Diagnostic::error("recursion", span, message);
+            return Some(self.poison(diagnostic.help("a recurrence is written `fold(step, init, xs)`"), at));
+        }
+        if info.parameters.len() != key.len() {
+            let message = format!("`{}` takes {} arguments, found {}", info.name, info.parameters.len(), key.len());
+            return Some(self.poison(Diagnostic::error("arguments", span, message), at));
+        }
+        info.active = true;
+        let (body, parameters) = (info.body, info.parameters.clone());
+        let frame = std::mem::replace(&mut self.frame, self.bindings.len());
+        for (name, arg) in parameters.into_iter().zip(&key) {
+            self.bind(name, Binding::Value(*arg), span);
+        }
+        self.calls.push(CallSite { span });
+        self.work.extend([Work::Leave { frame, function, key }, Work::Visit(body)]);
+        None
+    }
+
+    /// `map(g, X)`: g of row i as a column, for an index i of its own.
+    pub fn map_rows(&mut self, at: ExprId, name: &Name) -> Option<TermId> {
+        let xs = self.pop();
+        let ty = self.term(xs).ty.clone();
+        let (rows, is_column) = match &ty {
+            Type::Grid(rows, cols) => (*rows, self.dims.is_one(*cols)),
+            Type::Poison => return Some(self.push(TermKind::Poison, Type::Poison, at)),
+            Type::Tensor(_) => {
+                let diagnostic = Diagnostic::error("shape-mismatch", self.span(at), "`map` takes a matrix or a vector");
+                return Some(self.poison(diagnostic, at));
+            }
+        };
+        let index = IndexId(self.indices.len() as u32);
+        self.indices.push(Index {
+            name: "row".into(),
+            span: self.span(at),
+            length: rows,
+            start: 1,
+            explicit: true,
+            solved: true,
+            uses: Vec::new(),
+            links: SmallVec::new(),
+        });
+        let zero = self.dims.number(0);
+        let here = Sub::At(Affine { indices: smallvec![(index, 1)], constant: zero });
+        let row = if is_column {
+            self.subscript(xs, smallvec![here], at)
+        } else {
+            let row = self.subscript(xs, smallvec![here, Sub::All], at);
+            self.apply(Operation::Transpose, smallvec![row], at)
+        };
+        self.operands.push(row);
+        self.work.push(Work::CollectRows { at, index });
+        match self.globals.get(name) {
+            Some(Global::Function(function)) => self.work.push(Work::Enter { function: *function, at, count: 1 }),
+            Some(Global::Abstract(id)) => {
+                let work = Work::Abstract { id: *id, at, derivative: SmallVec::new(), count: 1 };
+                self.work.push(work);
+            }
+            _ => match functions::find(name)
+                .filter(|f| f.min_args == 1 && !matches!(f.group, Group::Constants | Group::Recurrences))
+            {
+                Some(function) => self.work.push(Work::Builtin(at, function, 1)),
+                None => {
+                    self.work.pop();
+                    self.operands.pop();
+                    let diagnostic = self.not_a_function(name, self.span(at));
+                    return Some(self.poison(diagnostic, at));
+                }
+            },
+        }
+        None
+    }
+
+    /// The start of `fold` and `scan`: how many steps, of which function.
+    pub fn start_fold(&mut self, scan: bool, init: TermId, xs: TermId, at: ExprId) -> TermId {
+        let ExprKind::Call { args, .. } = self.ast.kind(at) else { return init };
+        let (step, ty) = (args[0], self.term(xs).ty.clone());
+        let function = match self.ast.kind(step) {
+            ExprKind::Name(name) => match self.globals.get(name) {
+                Some(Global::Function(function)) => Some(*function),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(function) = function else {
+            let diagnostic = Diagnostic::error("arguments", self.span(step), "expected the name of a defined function");
+            return self.poison(diagnostic.help("define the step first: `step(state, x) = …`"), at);
+        };
+        let length = match &ty {
+            Type::Grid(r, c) => {
+                let along = if self.dims.is_one(*r) { *c } else { *r };
+                self.dims.value(along)
+            }
+            _ => None,
+        };
+        if matches!(ty, Type::Poison) {
+            return self.push(TermKind::Poison, Type::Poison, at);
+        }
+        let Some(length) = length else {
+            let shape = self.shape_text(&ty);
+            let message = format!("a recurrence over {shape} is not unrolled: its length is no number");
+            let diagnostic = Diagnostic::error("recurrence-length", self.span(args[2]), message);
+            return self.poison(
+                diagnostic.help("loops of symbolic length are not supported yet; declare the length as a number"),
+                at,
+            );
+        };
+        let state = FoldState { at, function, next: 1, length, xs, states: vec![init], scan, started: false };
+        self.work.push(Work::Fold(Box::new(state)));
+        init
+    }
+
+    pub fn fold(&mut self, mut state: Box<FoldState>) -> Option<TermId> {
+        let last = self.pop();
+        if state.started {
+            state.states.push(last);
+        }
+        state.started = true;
+        if state.next > state.length {
+            if !state.scan {
+                return Some(last);
+            }
+            let at = state.at;
+            let rows: Vec<Vec<ExprId>> = vec![vec![at]; state.states.len() - 1];
+            let rows_terms: Vec<TermId> = state.states[1..].to_vec();
+            let terms: Vec<TermId> =
+                rows_terms.into_iter().map(|t| self.apply(Operation::Transpose, smallvec![t], at)).collect();
+            return Some(self.blocks(&rows, &terms, false, at));
+        }
+        let (at, xs, k) = (state.at, state.xs, self.dims.number(state.next));
+        let here = Sub::At(Affine { indices: SmallVec::new(), constant: k });
+        let x = match self.term(xs).ty.clone() {
+            Type::Grid(r, c) if !self.dims.is_one(r) && !self.dims.is_one(c) => {
+                let row = self.subscript(xs, smallvec![here, Sub::All], at);
+                self.apply(Operation::Transpose, smallvec![row], at)
+            }
+            _ => self.subscript(xs, smallvec![here], at),
+        };
+        state.next += 1;
+        let function = state.function;
+        self.operands.extend([last, x]);
+        self.work.extend([Work::Fold(state), Work::Enter { function, at, count: 2 }]);
+        None
+    }
+}
