@@ -349,6 +349,7 @@ impl Work {
                 Node::Input(_) if factor.exponent.is_one() => self.cancel_orthogonal(g, k),
                 Node::Fuse { .. } => self.join_fuse(g, k),
                 Node::OneHot { at, .. } => self.pick(g, k, at),
+                Node::Shift { offset, rows, cols } => self.slice(g, k, offset, rows, cols),
                 Node::Map(MapOp::Sigmoid, args) if factor.exponent.is_integer() => self.flip_sigmoid(g, k, args[0]),
                 Node::Product(p) if factor.exponent.is_negative() => self.softmax(g, k, &p),
                 Node::Map(MapOp::Pow, args) if factor.exponent.is_one() => self.join_powers(g, k, &args),
@@ -582,6 +583,67 @@ impl Work {
         if self.summed(label) && self.uses(label) == 1 {
             self.factors.swap_remove(k);
             self.kill(label);
+            return Some(std::mem::take(&mut self.factors));
+        }
+        None
+    }
+
+    /// A slice of a slice, a slice of a block, the same slice twice.
+    fn slice(&mut self, g: &mut Graph, k: usize, offset: Dim, rows: Dim, cols: Dim) -> Option<Vec<Factor>> {
+        let (node, labels) = (self.factors[k].node, self.factors[k].labels.clone());
+        let (row, col) = (labels[0], labels[1]);
+        let last = g.sizes.add(offset, rows);
+        let room = g.sizes.sub(cols, last);
+        let inside = |d: Dim, g: &Graph| g.sizes.value(d).is_none_or(|v| v >= 0);
+        if row == col || !inside(offset, g) || !inside(room, g) {
+            return None;
+        }
+        self.factors[k].exponent = Rational::ONE;
+        for j in 0..self.factors.len() {
+            let other = self.factors[j].clone();
+            if j == k || !other.labels.contains(&col) || !other.exponent.is_one() {
+                continue;
+            }
+            match g.node(other.node).clone() {
+                // the same rows of the identity twice: their numbers are equal
+                Node::Shift { .. } if other.node == node && other.labels[1] == col && other.labels[0] != row => {
+                    self.factors.swap_remove(j);
+                    self.unify(row, other.labels[0], &mut []);
+                    return Some(std::mem::take(&mut self.factors));
+                }
+                Node::Shift { offset: next, cols: end, .. }
+                    if other.labels[0] == col && other.labels[1] != col && self.bond(col) =>
+                {
+                    let total = g.sizes.add(offset, next);
+                    let node = g.shift(total, rows, end);
+                    let labels = SmallVec::from_slice(&[row, other.labels[1]]);
+                    self.factors[j] = Factor { node, labels, exponent: Rational::ONE };
+                    self.factors.swap_remove(k);
+                    self.kill(col);
+                    return Some(std::mem::take(&mut self.factors));
+                }
+                Node::Stack(axis, parts) if other.labels[axis as usize] == col && self.bond(col) => {
+                    let mut before = g.sizes.constant(0);
+                    for part in parts {
+                        let one = g.sizes.constant(1);
+                        if before == offset && part.extent == Some(rows) {
+                            let mut labels = other.labels.clone();
+                            labels[axis as usize] = row;
+                            self.factors[j] = Factor { node: part.node, labels, exponent: Rational::ONE };
+                            self.factors.swap_remove(k);
+                            self.kill(col);
+                            return Some(std::mem::take(&mut self.factors));
+                        }
+                        before = g.sizes.add(before, part.extent.unwrap_or(one));
+                    }
+                }
+                _ => {}
+            }
+        }
+        // a row of the identity sums to 1
+        if self.summed(col) && self.uses(col) == 1 {
+            self.factors.swap_remove(k);
+            self.kill(col);
             return Some(std::mem::take(&mut self.factors));
         }
         None

@@ -142,6 +142,10 @@ impl Arena {
                 let flipped: Vec<M> = args.iter().rev().copied().collect();
                 self.call(&name, &flipped, form)
             }
+            Kind::Call(name, _, args) if &*name == "tril" || &*name == "triu" => {
+                let inner = self.transpose(args[0]);
+                self.call(if &*name == "tril" { "triu" } else { "tril" }, &[inner], form)
+            }
             Kind::Call(name, _, args) if &*name == "adj" => self.call("cof", &args, form),
             Kind::Call(name, _, args) if &*name == "cof" => self.call("adj", &args, form),
             Kind::Call(name, _, args) if &*name == "commutation" => self.call("commutation", &[args[1], args[0]], form),

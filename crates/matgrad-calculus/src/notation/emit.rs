@@ -145,11 +145,22 @@ impl Emitter<'_> {
             let id = self.power(BinaryOp::Pow, base, &e.abs());
             if e.is_negative() { below.push(id) } else { above.push(id) }
         }
-        above.extend(chain.iter().map(|m| self.at(*m)));
+        let reciprocal = self.arena.reciprocal(scalars, chain);
+        if !reciprocal {
+            above.extend(chain.iter().map(|m| self.at(*m)));
+        }
         if number.is_negative() {
             above[0] = self.ast.add(ExprKind::Neg(above[0]));
         }
-        let top = self.fold(BinaryOp::Mul, &above);
+        let mut top = self.fold(BinaryOp::Mul, &above);
+        if reciprocal {
+            let Kind::Hadamard(parts) = self.arena.kind(chain[0]).clone() else { return top };
+            for (m, e) in parts {
+                let base = self.at(m);
+                let divisor = self.power(BinaryOp::ElemPow, base, &e.abs());
+                top = self.binary(BinaryOp::ElemDiv, top, divisor);
+            }
+        }
         if below.is_empty() {
             return top;
         }

@@ -210,7 +210,11 @@ impl Arena {
                 let level = if *k == -1 { level::ATOM } else { level::POWER };
                 (self.inside(*m, level::ATOM) + 1 + k.to_string().len() as u32, level)
             }
-            Kind::Kron(a, b) => (self.inside(*a, level::PRODUCT) + 1 + self.inside(*b, level::UNARY), level::PRODUCT),
+            Kind::Kron(a, b) => {
+                // a Kronecker product on the left needs no parentheses, any other product gets them
+                let left = if matches!(self.kind(*a), Kind::Kron(..)) { level::PRODUCT } else { level::UNARY };
+                (self.inside(*a, left) + 1 + self.inside(*b, level::UNARY), level::PRODUCT)
+            },
             Kind::Raise(a, b) => (self.inside(*a, level::ATOM) + 2 + self.inside(*b, level::POWER), level::POWER),
             Kind::Call(name, derivative, args) => {
                 let primes = match derivative.as_slice() {
@@ -270,8 +274,10 @@ impl Arena {
             let side = if e.is_negative() { &mut below } else { &mut above };
             side.push(self.power_length(*m, &e.abs(), 0));
         }
+        let reciprocal = self.reciprocal(scalars, chain);
         for m in chain {
-            above.push(self.inside(*m, level::UNARY));
+            // `s ./ v`: the 1 of `1 ./ v` gives way, and so do its parentheses
+            above.push(if reciprocal { self.length(*m) - 2 } else { self.inside(*m, level::UNARY) });
         }
         if n != "1" || above.is_empty() {
             above.insert(0, n.len() as u32);
@@ -287,6 +293,13 @@ impl Arena {
             }
         }
         if number.is_negative() { (length.saturating_add(1), level::SUM) } else { (length, level::PRODUCT) }
+    }
+
+    /// Whether a product is scalars divided entry by entry, `s ./ v`.
+    pub fn reciprocal(&self, scalars: &[(M, Rational)], chain: &[M]) -> bool {
+        let [only] = chain else { return false };
+        let Kind::Hadamard(parts) = self.kind(*only) else { return false };
+        parts.iter().all(|(_, e)| e.is_negative()) && scalars.iter().any(|(_, e)| !e.is_negative())
     }
 
     fn measure_hadamard(&self, parts: &[(M, Rational)]) -> (u32, u8) {

@@ -223,6 +223,7 @@ impl<'a> Printer<'a> {
     fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, strip: bool, rest: &mut Vec<Piece<'a>>) {
         let compact = self.compact;
         let sign = |spaced: &'static str, tight: &'static str| Piece::Text(if compact { tight } else { spaced });
+        let product = if self.is_other_product(op, left) { POWER } else { PRODUCT };
         match op {
             BinaryOp::Add | BinaryOp::Sub => {
                 let chain = op == BinaryOp::Add && self.is_sum(right);
@@ -233,7 +234,7 @@ impl<'a> Printer<'a> {
                 rest.push(Piece::Expr { id: right, min: if chain { SUM } else { PRODUCT }, strip: negative });
             }
             BinaryOp::Mul | BinaryOp::Div | BinaryOp::Solve => {
-                rest.push(Piece::Expr { id: left, min: PRODUCT, strip });
+                rest.push(Piece::Expr { id: left, min: product, strip });
                 rest.push(Piece::Text(match op {
                     BinaryOp::Mul => "*",
                     BinaryOp::Div => "/",
@@ -242,7 +243,7 @@ impl<'a> Printer<'a> {
                 rest.push(expr(right, POWER));
             }
             BinaryOp::Hadamard | BinaryOp::ElemDiv => {
-                rest.push(Piece::Expr { id: left, min: PRODUCT, strip });
+                rest.push(Piece::Expr { id: left, min: product, strip });
                 rest.push(Piece::Text(match (op, self.options.unicode) {
                     (BinaryOp::Hadamard, true) => " ⊙ ",
                     (BinaryOp::Hadamard, false) => " .* ",
@@ -255,7 +256,7 @@ impl<'a> Printer<'a> {
                 rest.push(expr(right, if same { PRODUCT } else { POWER }));
             }
             BinaryOp::Kron if self.kron_sign() => {
-                rest.push(Piece::Expr { id: left, min: PRODUCT, strip });
+                rest.push(Piece::Expr { id: left, min: product, strip });
                 rest.extend([Piece::Text(" ⊗ "), expr(right, POWER)]);
             }
             BinaryOp::Kron => {
@@ -269,6 +270,24 @@ impl<'a> Printer<'a> {
                 rest.push(Piece::Text(comparison(op, self.options.unicode)));
                 rest.push(expr(right, INNER));
             }
+        }
+    }
+
+    /// Whether the left operand of a product is a product of another kind. `A ⊗ B*C` is read from left to right, but
+    /// nobody should have to know: brackets, as in `(A ⊗ B)*C` and `(A*x) .* y`.
+    fn is_other_product(&self, op: BinaryOp, left: ExprId) -> bool {
+        let kind = |op: BinaryOp| match op {
+            BinaryOp::Mul | BinaryOp::Div => 1,
+            BinaryOp::Hadamard | BinaryOp::ElemDiv => 2,
+            BinaryOp::Kron if self.kron_sign() => 3,
+            _ => 0,
+        };
+        match self.ast.kind(left) {
+            ExprKind::Binary(inner, first, _) => {
+                let scalar = matches!(self.ast.kind(*first), ExprKind::Number(_)) && *inner == BinaryOp::ElemDiv;
+                kind(op) != 0 && kind(*inner) != 0 && kind(op) != kind(*inner) && !scalar
+            }
+            _ => false,
         }
     }
 

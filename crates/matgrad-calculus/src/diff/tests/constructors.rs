@@ -444,10 +444,44 @@ fn derivatives_of_random_expressions() {
             let sure = pairs().all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-8 * a.abs().max(1.0));
             if sure && differences.data.iter().any(|v| *v != 0.0) {
                 let name = fuzz.lab.g.as_input(input).map(|i| i.name.clone());
-                fuzz.lab.check_first(&format!("{what} by {name:?}"), root, input);
+                let what = format!("{what} by {name:?}");
+                let found = fuzz.lab.check_first(&what, root, input);
+                let mut memory = crate::notation::Memory::default();
+                let small = crate::simplify::simplify(&mut fuzz.lab.g, &mut memory, found, NodeId(0));
+                fuzz.lab.same(&fuzz.lab.value(small), &differences, &format!("simplified: {what}"));
                 checked += 1;
             }
         }
     }
     println!("{checked} derivatives");
+}
+
+#[test]
+fn simplified_random_expressions_keep_their_value() {
+    let mut checked = 0;
+    for seed in 1..=rounds(15) {
+        let mut fuzz = Fuzz::new(seed * 15_485_863);
+        for _ in 0..100 {
+            fuzz.step();
+        }
+        for k in 0..fuzz.pool.len() {
+            let (root, what) = (fuzz.pool[k].node, fuzz.pool[k].history.clone());
+            if what.len() > 250 {
+                continue;
+            }
+            let keep_below = NodeId(fuzz.lab.g.len() as u32);
+            for keep in [NodeId(0), keep_below] {
+                let mut memory = crate::notation::Memory::default();
+                let small = crate::simplify::simplify(&mut fuzz.lab.g, &mut memory, root, keep);
+                let value = fuzz.lab.value(small);
+                let expected = &fuzz.pool[k].value;
+                // a rewritten form may divide by 0 where the first did not
+                if value.data.iter().all(|v| v.is_finite()) {
+                    fuzz.lab.same(&value, expected, &format!("simplified: {what}"));
+                }
+            }
+            checked += 1;
+        }
+    }
+    println!("{checked} simplified");
 }
