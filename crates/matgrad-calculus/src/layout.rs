@@ -160,7 +160,11 @@ fn place(
 ) -> Result<Arranged, LayoutError> {
     let one = g.sizes.constant(1);
     if layout == Layout::Differential {
-        return if order == 1 { Ok(like(g, node, function)) } else { Err(LayoutError("the differential layout is for order 1".into())) };
+        return if order == 1 {
+            Ok(like(g, node, function))
+        } else {
+            Err(LayoutError("the differential layout is for order 1".into()))
+        };
     }
     if layout == Layout::Tensor {
         let shape: Vec<Dim> = g.axes(node).iter().copied().collect();

@@ -99,6 +99,11 @@ impl DimTable {
         self.symbol(&name)
     }
 
+    /// The two dimensions of which a name made by [`DimTable::min`] is the smaller.
+    pub fn minimum(&self, symbol: DimSymbol) -> Option<(Dim, Dim)> {
+        self.minima.get(&symbol).copied()
+    }
+
     /// Whether the name is a dimension name here.
     pub fn has_symbol(&self, name: &str) -> bool {
         self.by_name.contains_key(name)

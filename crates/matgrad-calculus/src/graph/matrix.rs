@@ -233,10 +233,10 @@ impl Graph {
                 if !chain.scalars.is_empty() {
                     self.sizes.value(self.axes(arg)[0])?;
                 }
-                if let ([], [link]) = (chain.scalars.as_slice(), chain.links.as_slice()) {
-                    if self.rank(link.node) == 2 {
-                        return None; // a transpose: the orientation is settled elsewhere
-                    }
+                if let ([], [link]) = (chain.scalars.as_slice(), chain.links.as_slice())
+                    && self.rank(link.node) == 2
+                {
+                    return None; // a transpose: the orientation is settled elsewhere
                 }
                 let n = self.sizes.value(self.axes(arg)[0]);
                 let mut builder = ProductBuilder::new();
@@ -339,9 +339,9 @@ impl Graph {
             for row in 0..n {
                 if row != col && !a[row][col].is_zero() {
                     let factor = -a[row][col].clone();
-                    for k in 0..2 * n {
-                        let step = &a[col][k] * &factor;
-                        a[row][k] = &a[row][k] + &step;
+                    let pivot_row = a[col].clone();
+                    for (value, above) in a[row].iter_mut().zip(&pivot_row) {
+                        *value = &*value + &(above * &factor);
                     }
                 }
             }

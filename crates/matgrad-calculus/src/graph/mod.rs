@@ -9,6 +9,7 @@ mod map;
 mod matrix;
 mod node;
 mod product;
+mod rewrite;
 mod stack;
 mod sum;
 

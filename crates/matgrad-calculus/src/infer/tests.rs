@@ -27,7 +27,7 @@ fn check(text: &str, expected: &str) {
             assert_eq!(a.graph.axes(a.target.node), &a.target.shape.axes(), "axes of {text}");
             shape_text(&a, &a.target.shape)
         }
-        Err(diagnostics) => format!("{}", diagnostics[0].code),
+        Err(diagnostics) => diagnostics[0].code.to_string(),
     };
     assert_eq!(found, expected, "{text}");
 }
@@ -36,7 +36,7 @@ fn check(text: &str, expected: &str) {
 fn assume(text: &str, expected: &str) {
     let found = match run(text, &Options::default()) {
         Ok(a) => a.assumptions.join("; "),
-        Err(diagnostics) => format!("{}", diagnostics[0].code),
+        Err(diagnostics) => diagnostics[0].code.to_string(),
     };
     assert_eq!(found, expected, "{text}");
 }

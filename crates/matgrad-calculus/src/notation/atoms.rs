@@ -87,21 +87,18 @@ impl Arena {
         if let Some(value) = g.sizes.value(dim) {
             return self.int(value);
         }
-        if !self.dim_text.contains_key(&dim) {
-            let text = g.sizes.text(dim);
-            self.dim_text.insert(dim, text);
-        }
+        self.dim_text.entry(dim).or_insert_with(|| g.sizes.text(dim));
         self.size(dim)
     }
 
     /// An entry or slice; of a literal its entry, of a transposed expression the mirrored slice.
     pub(super) fn entry(&mut self, m: M, subs: Vec<Sub>, form: Form) -> M {
-        if let (Kind::Column(items), [Sub::At(at)]) = (self.kind(m), subs.as_slice()) {
-            if let Kind::Number(value) = self.kind(*at) {
-                let found = value.to_i64().and_then(|k| items.get(usize::try_from(k - 1).ok()?)).copied();
-                if let Some(item) = found {
-                    return item;
-                }
+        if let (Kind::Column(items), [Sub::At(at)]) = (self.kind(m), subs.as_slice())
+            && let Kind::Number(value) = self.kind(*at)
+        {
+            let found = value.to_i64().and_then(|k| items.get(usize::try_from(k - 1).ok()?)).copied();
+            if let Some(item) = found {
+                return item;
             }
         }
         if let (Kind::Transpose(inner), [a, b]) = (self.kind(m), subs.as_slice()) {
@@ -127,11 +124,12 @@ impl Arena {
                 let v = self.vec(inner);
                 return self.product(number, scalars, vec![v]);
             }
-            if let [a, b] = chain.as_slice() {
-                if self.form(*a) == Form::Column && self.form(*b) == Form::Row {
-                    let (a, b) = (*a, self.transpose(*b));
-                    return self.kron(b, a);
-                }
+            if let [a, b] = chain.as_slice()
+                && self.form(*a) == Form::Column
+                && self.form(*b) == Form::Row
+            {
+                let (a, b) = (*a, self.transpose(*b));
+                return self.kron(b, a);
             }
         }
         self.call("vec", &[m], Form::Column)
@@ -254,8 +252,7 @@ impl Printer<'_> {
         let last = self.g.sizes.add(offset, rows);
         let zero_or_more = self.g.sizes.value(offset).is_none_or(|v| v >= 0);
         if zero_or_more {
-            let (first, last) =
-                (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
+            let (first, last) = (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
             return self.arena.raw(Kind::Index(eye, vec![Sub::Range(first, last), Sub::All]), Form::Matrix);
         }
         // a negative offset selects columns of a larger identity
@@ -511,19 +508,19 @@ impl Printer<'_> {
     /// The entries of a literal row, or the row itself.
     fn row_entries(&mut self, part: &Part, row: M) -> Vec<M> {
         if part.extent.is_none() {
-            if let Kind::Transpose(inner) = self.arena.kind(row) {
-                if let Kind::Column(items) = self.arena.kind(*inner) {
-                    return items.clone();
-                }
+            if let Kind::Transpose(inner) = self.arena.kind(row)
+                && let Kind::Column(items) = self.arena.kind(*inner)
+            {
+                return items.clone();
             }
             let n = self.g.axes(part.node)[0];
-            if self.g.sizes.value(n).is_some_and(|v| v <= 8) {
-                if let Some(entries) = self.spread(part, self.g.sizes.value(n).unwrap_or(0) as usize) {
-                    let whole: u32 = entries.iter().map(|m| self.arena.length(*m) + 1).sum();
-                    let sparse = matches!(self.g.node(part.node), Node::OneHot { .. } | Node::Sum(..) | Node::Product(_));
-                    if sparse && whole <= self.arena.length(row) + 8 {
-                        return entries;
-                    }
+            if self.g.sizes.value(n).is_some_and(|v| v <= 8)
+                && let Some(entries) = self.spread(part, self.g.sizes.value(n).unwrap_or(0) as usize)
+            {
+                let whole: u32 = entries.iter().map(|m| self.arena.length(*m) + 1).sum();
+                let sparse = matches!(self.g.node(part.node), Node::OneHot { .. } | Node::Sum(..) | Node::Product(_));
+                if sparse && whole <= self.arena.length(row) + 8 {
+                    return entries;
                 }
             }
         }
@@ -540,16 +537,16 @@ impl Printer<'_> {
 
     /// A factor with its power, as it is written: roots as `sqrt` or `norm`, powers of `exp` inside it.
     pub(super) fn powered(&mut self, id: NodeId, exponent: &Rational) -> Option<(M, Rational)> {
-        if let (Node::Map(MapOp::Exp, args), false) = (self.g.node(id).clone(), exponent.is_one()) {
-            if self.softmax(args[0]).is_none() {
-                let z = self.known(args[0])?;
-                let form = self.arena.form(z);
-                let scaled = match form {
-                    Form::Scalar => self.arena.product(exponent.clone(), vec![(z, Rational::ONE)], Vec::new()),
-                    _ => self.arena.product(exponent.clone(), Vec::new(), vec![z]),
-                };
-                return Some((self.arena.call("exp", &[scaled], form), Rational::ONE));
-            }
+        if let (Node::Map(MapOp::Exp, args), false) = (self.g.node(id).clone(), exponent.is_one())
+            && self.softmax(args[0]).is_none()
+        {
+            let z = self.known(args[0])?;
+            let form = self.arena.form(z);
+            let scaled = match form {
+                Form::Scalar => self.arena.product(exponent.clone(), vec![(z, Rational::ONE)], Vec::new()),
+                _ => self.arena.product(exponent.clone(), Vec::new(), vec![z]),
+            };
+            return Some((self.arena.call("exp", &[scaled], form), Rational::ONE));
         }
         let m = self.known(id)?;
         if exponent.is_integer() {

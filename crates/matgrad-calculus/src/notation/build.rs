@@ -195,7 +195,9 @@ impl Arena {
                 Kind::Number(value) if e.to_i64().is_some() => {
                     number = &number * &value.powi(e.to_i64().unwrap_or(1)).unwrap_or(Rational::ONE);
                 }
-                Kind::Product { number: n, scalars: s, chain: c } if e.is_integer() && (c.is_empty() || !n.is_one() || !s.is_empty()) => {
+                Kind::Product { number: n, scalars: s, chain: c }
+                    if e.is_integer() && (c.is_empty() || !n.is_one() || !s.is_empty()) =>
+                {
                     if let Some(n) = e.to_i64().and_then(|k| n.powi(k)) {
                         number = &number * &n;
                         flat.extend(s.into_iter().map(|(x, d)| (x, &d * &e)));
@@ -247,13 +249,14 @@ impl Arena {
         if links.is_empty() && (merged.len() > 1 || !number.is_one()) {
             // one scalar that is a chain goes last, where it needs no parentheses
             let is_chain = |arena: &Self, (m, e): &(M, Rational)| {
-                e.is_one() && matches!(arena.kind(*m), Kind::Product { number, scalars, chain } if number.is_one() && scalars.is_empty() && chain.len() > 1)
+                e.is_one()
+                    && matches!(arena.kind(*m), Kind::Product { number, scalars, chain } if number.is_one() && scalars.is_empty() && chain.len() > 1)
             };
-            if let Some(k) = (0..merged.len()).rev().find(|k| is_chain(self, &merged[*k])) {
-                if let Kind::Product { chain, .. } = self.kind(merged[k].0).clone() {
-                    merged.remove(k);
-                    links = chain;
-                }
+            if let Some(k) = (0..merged.len()).rev().find(|k| is_chain(self, &merged[*k]))
+                && let Kind::Product { chain, .. } = self.kind(merged[k].0).clone()
+            {
+                merged.remove(k);
+                links = chain;
             }
         }
         let form = self.chain_form(&links);
@@ -263,13 +266,12 @@ impl Arena {
             ([], [m]) if number.is_one() => *m,
             ([(m, e)], []) if number.is_one() && e.is_one() => *m,
             _ => {
-                if let ([], [m]) = (merged.as_slice(), links.as_slice()) {
-                    if let Kind::Sum(terms) = self.kind(*m).clone() {
-                        if number.is_minus_one() {
-                            let negated: Vec<_> = terms.into_iter().map(|(c, x)| (-c, x)).collect();
-                            return self.sum(negated, form);
-                        }
-                    }
+                if let ([], [m]) = (merged.as_slice(), links.as_slice())
+                    && let Kind::Sum(terms) = self.kind(*m).clone()
+                    && number.is_minus_one()
+                {
+                    let negated: Vec<_> = terms.into_iter().map(|(c, x)| (-c, x)).collect();
+                    return self.sum(negated, form);
                 }
                 let symmetric = links.len() == 1 && self.is_symmetric(links[0]);
                 let m = self.raw(Kind::Product { number, scalars: merged, chain: links }, form);
@@ -337,7 +339,11 @@ impl Arena {
         }
         if let Some((_, start, width, times)) = best {
             let block = self.raw(
-                Kind::Product { number: Rational::ONE, scalars: Vec::new(), chain: links[start..start + width].to_vec() },
+                Kind::Product {
+                    number: Rational::ONE,
+                    scalars: Vec::new(),
+                    chain: links[start..start + width].to_vec(),
+                },
                 Form::Matrix,
             );
             let power = self.matrix_power(block, times as i64);
@@ -362,14 +368,15 @@ impl Arena {
 
     /// det(X)·X^-1 is the adjugate.
     fn adjugate(&mut self, scalars: &mut Vec<(M, Rational)>, links: &mut [M]) {
-        for k in 0..links.len() {
-            let (inverse, transposed) = match self.kind(links[k]) {
+        for link in links {
+            let (inverse, transposed) = match self.kind(*link) {
                 Kind::Transpose(inner) => (*inner, true),
-                _ => (links[k], false),
+                _ => (*link, false),
             };
             let Kind::Power(base, -1) = self.kind(inverse) else { continue };
             let base = *base;
-            let found = scalars.iter().position(|(m, e)| e.is_one() && self.call_args(*m, "det").is_some_and(|a| a[0] == base));
+            let found =
+                scalars.iter().position(|(m, e)| e.is_one() && self.call_args(*m, "det").is_some_and(|a| a[0] == base));
             // only a bare name: a product in both places reads better as it stands
             if let (Some(at), Kind::Name(_)) = (found, self.kind(base)) {
                 scalars.remove(at);
@@ -378,7 +385,7 @@ impl Arena {
                 if self.is_symmetric(base) {
                     self.set_symmetric(cof);
                 }
-                links[k] = cof;
+                *link = cof;
                 return;
             }
         }
@@ -434,19 +441,24 @@ impl Arena {
             }
         }
         // a slice of the identity selects rows
-        if let Kind::Index(base, subs) = self.kind(a).clone() {
-            if self.is_call(base, "eye") && subs.len() == 2 && subs[1] == Sub::All {
-                let subs = if self.form(b) == Form::Column { vec![subs[0].clone()] } else { vec![subs[0].clone(), Sub::All] };
-                let form = self.form(b);
-                return Some(self.raw(Kind::Index(b, subs), form));
-            }
+        if let Kind::Index(base, subs) = self.kind(a).clone()
+            && self.is_call(base, "eye")
+            && subs.len() == 2
+            && subs[1] == Sub::All
+        {
+            let subs =
+                if self.form(b) == Form::Column { vec![subs[0].clone()] } else { vec![subs[0].clone(), Sub::All] };
+            let form = self.form(b);
+            return Some(self.raw(Kind::Index(b, subs), form));
         }
-        if let Kind::Transpose(inner) = self.kind(b) {
-            if let Kind::Index(base, subs) = self.kind(*inner).clone() {
-                if self.is_call(base, "eye") && subs.len() == 2 && subs[1] == Sub::All && self.form(a) == Form::Matrix {
-                    return Some(self.raw(Kind::Index(a, vec![Sub::All, subs[0].clone()]), Form::Matrix));
-                }
-            }
+        if let Kind::Transpose(inner) = self.kind(b)
+            && let Kind::Index(base, subs) = self.kind(*inner).clone()
+            && self.is_call(base, "eye")
+            && subs.len() == 2
+            && subs[1] == Sub::All
+            && self.form(a) == Form::Matrix
+        {
+            return Some(self.raw(Kind::Index(a, vec![Sub::All, subs[0].clone()]), Form::Matrix));
         }
         None
     }
@@ -483,11 +495,12 @@ impl Arena {
                 return None;
             }
         }
-        if let Some((left, right)) = self.gram(b) {
-            if left.len() == 1 && right[0] == a {
-                let x = left[0];
-                return (self.transpose(x) == a).then(|| self.pinv(x));
-            }
+        if let Some((left, right)) = self.gram(b)
+            && left.len() == 1
+            && right[0] == a
+        {
+            let x = left[0];
+            return (self.transpose(x) == a).then(|| self.pinv(x));
         }
         None
     }
@@ -562,11 +575,11 @@ impl Arena {
             _ => {}
         }
         // start with a positive term where there is one and the first is negative
-        if merged[0].0.is_negative() {
-            if let Some(k) = merged.iter().position(|(c, _)| !c.is_negative()) {
-                let term = merged.remove(k);
-                merged.insert(0, term);
-            }
+        if merged[0].0.is_negative()
+            && let Some(k) = merged.iter().position(|(c, _)| !c.is_negative())
+        {
+            let term = merged.remove(k);
+            merged.insert(0, term);
         }
         let symmetric = merged.iter().all(|(_, m)| self.form(*m) == Form::Scalar || self.is_symmetric(*m));
         let plain = self.raw(Kind::Sum(merged.clone()), form);
@@ -584,7 +597,9 @@ impl Arena {
             self.set_symmetric(inner);
         }
         let factored = match form {
-            Form::Scalar => self.raw(Kind::Product { number: first, scalars: vec![(inner, Rational::ONE)], chain: vec![] }, form),
+            Form::Scalar => {
+                self.raw(Kind::Product { number: first, scalars: vec![(inner, Rational::ONE)], chain: vec![] }, form)
+            }
             _ => self.raw(Kind::Product { number: first, scalars: vec![], chain: vec![inner] }, form),
         };
         if symmetric && form == Form::Matrix {
@@ -601,7 +616,9 @@ impl Arena {
         let mut todo: Vec<(M, Rational)> = parts.into_iter().rev().collect();
         while let Some((m, e)) = todo.pop() {
             match self.kind(m).clone() {
-                Kind::Product { number: n, scalars: s, chain } if !chain.is_empty() && e.is_integer() && (!n.is_one() || !s.is_empty()) => {
+                Kind::Product { number: n, scalars: s, chain }
+                    if !chain.is_empty() && e.is_integer() && (!n.is_one() || !s.is_empty()) =>
+                {
                     if let Some(n) = e.to_i64().and_then(|k| n.powi(k)) {
                         number = &number * &n;
                         scalars.extend(s.into_iter().map(|(x, d)| (x, &d * &e)));

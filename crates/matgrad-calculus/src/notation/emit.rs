@@ -70,8 +70,17 @@ impl Emitter<'_> {
                 factors.push(self.num(&value));
             }
             for (symbol, power) in monomial {
-                let name = self.sizes.name(symbol).clone();
-                let mut id = self.ast.add(ExprKind::Name(name));
+                let mut id = match self.sizes.minimum(symbol) {
+                    // the operands of a minimum were made before it, so this ends
+                    Some((a, b)) => {
+                        let (a, b) = (self.dim(a), self.dim(b));
+                        self.call("min", vec![a, b])
+                    }
+                    None => {
+                        let name = self.sizes.name(symbol).clone();
+                        self.ast.add(ExprKind::Name(name))
+                    }
+                };
                 if power > 1 {
                     let k = self.num(&Rational::int(i64::from(power)));
                     id = self.binary(BinaryOp::Pow, id, k);

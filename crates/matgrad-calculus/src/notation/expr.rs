@@ -39,7 +39,11 @@ pub enum Kind {
     Size(Dim),
     Sum(Vec<(Rational, M)>),
     /// number · scalars^exponents · chain of matrices
-    Product { number: Rational, scalars: Vec<(M, Rational)>, chain: Vec<M> },
+    Product {
+        number: Rational,
+        scalars: Vec<(M, Rational)>,
+        chain: Vec<M>,
+    },
     /// Entry by entry, with powers.
     Hadamard(Vec<(M, Rational)>),
     Transpose(M),
@@ -214,7 +218,7 @@ impl Arena {
                 // a Kronecker product on the left needs no parentheses, any other product gets them
                 let left = if matches!(self.kind(*a), Kind::Kron(..)) { level::PRODUCT } else { level::UNARY };
                 (self.inside(*a, left) + 1 + self.inside(*b, level::UNARY), level::PRODUCT)
-            },
+            }
             Kind::Raise(a, b) => (self.inside(*a, level::ATOM) + 2 + self.inside(*b, level::POWER), level::POWER),
             Kind::Call(name, derivative, args) => {
                 let primes = match derivative.as_slice() {
@@ -236,9 +240,7 @@ impl Arena {
                 (self.inside(*m, level::ATOM) + 1 + inner, level::ATOM)
             }
             Kind::Column(items) => (2 + list(items), level::ATOM),
-            Kind::Rows(rows) => {
-                (1 + rows.iter().map(|r| list(r) + 1).fold(0, u32::saturating_add), level::ATOM)
-            }
+            Kind::Rows(rows) => (1 + rows.iter().map(|r| list(r) + 1).fold(0, u32::saturating_add), level::ATOM),
             Kind::Compare(op, a, b) => {
                 let width = if matches!(op, Comparison::Less | Comparison::Greater) { 1 } else { 2 };
                 (self.inside(*a, 1) + width + self.inside(*b, 1), level::COMPARE)
@@ -263,7 +265,11 @@ impl Arena {
         if exponent.is_one() {
             return self.inside(m, level::UNARY);
         }
-        self.inside(m, level::ATOM) + 1 + dot + Self::number_length(exponent) + if exponent.is_integer() { 0 } else { 2 }
+        self.inside(m, level::ATOM)
+            + 1
+            + dot
+            + Self::number_length(exponent)
+            + if exponent.is_integer() { 0 } else { 2 }
     }
 
     fn measure_product(&self, number: &Rational, scalars: &[(M, Rational)], chain: &[M]) -> (u32, u8) {
@@ -303,10 +309,10 @@ impl Arena {
     }
 
     fn measure_hadamard(&self, parts: &[(M, Rational)]) -> (u32, u8) {
-        if let [(m, e)] = parts {
-            if !e.is_negative() {
-                return (self.power_length(*m, e, 1), if e.is_one() { self.level(*m) } else { level::POWER });
-            }
+        if let [(m, e)] = parts
+            && !e.is_negative()
+        {
+            return (self.power_length(*m, e, 1), if e.is_one() { self.level(*m) } else { level::POWER });
         }
         let mut length = 0u32;
         let mut numerators = 0;

@@ -54,10 +54,10 @@ impl Printer<'_> {
         if depth > DEPTH_LIMIT {
             return None;
         }
-        if at.is_empty() {
-            if let Some(m) = self.expr(id) {
-                return Some(m);
-            }
+        if at.is_empty()
+            && let Some(m) = self.expr(id)
+        {
+            return Some(m);
         }
         match self.g.node(id).clone() {
             Node::Sum(terms, _) => {
@@ -69,8 +69,7 @@ impl Printer<'_> {
             }
             Node::Product(p) => return self.product_at(&p, at, depth),
             Node::Map(op, args) if self.g.rank(id) > 2 || self.expr(id).is_none() => {
-                let args: Vec<M> =
-                    args.iter().map(|a| self.entry_at(*a, at, depth + 1)).collect::<Option<_>>()?;
+                let args: Vec<M> = args.iter().map(|a| self.entry_at(*a, at, depth + 1)).collect::<Option<_>>()?;
                 return self.map_of_entries(op, args);
             }
             Node::Stack(axis, parts) if self.g.rank(id) > 2 || self.expr(id).is_none() => {
@@ -151,12 +150,12 @@ impl Printer<'_> {
             m = *inner;
             at.reverse();
         }
-        if let (Kind::Product { number, scalars, chain }, true) = (self.arena.kind(m).clone(), true) {
-            if !number.is_one() || !scalars.is_empty() {
-                let body = self.arena.product(Rational::ONE, Vec::new(), chain);
-                let entry = self.subscript(body, &at);
-                return self.arena.product(number, [scalars, vec![(entry, Rational::ONE)]].concat(), Vec::new());
-            }
+        if let (Kind::Product { number, scalars, chain }, true) = (self.arena.kind(m).clone(), true)
+            && (!number.is_one() || !scalars.is_empty())
+        {
+            let body = self.arena.product(Rational::ONE, Vec::new(), chain);
+            let entry = self.subscript(body, &at);
+            return self.arena.product(number, [scalars, vec![(entry, Rational::ONE)]].concat(), Vec::new());
         }
         let subs = at.iter().map(|m| Sub::At(*m)).collect();
         self.arena.raw(Kind::Index(m, subs), Form::Scalar)

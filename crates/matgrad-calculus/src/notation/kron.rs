@@ -24,10 +24,14 @@ pub(super) fn peel(net: &mut Net, printer: &mut Printer) -> bool {
     if out.len() != 2 || out[0] == out[1] {
         return false;
     }
+    let all: Vec<Label> = out.iter().flat_map(|axis| legs(net, *axis)).collect();
     for (side, axis) in out.iter().enumerate() {
         let current = legs(net, *axis);
         for (k, &leg) in current.iter().enumerate() {
-            if current.len() < 2 || current.iter().filter(|l| **l == leg).count() != 1 || !net.loads[leg as usize].is_empty() {
+            if current.len() < 2
+                || all.iter().filter(|l| **l == leg).count() != 1
+                || !net.loads[leg as usize].is_empty()
+            {
                 continue;
             }
             let here: Vec<usize> =
@@ -83,17 +87,17 @@ pub(super) fn assemble(net: &mut Net, printer: &mut Printer) -> Option<M> {
     if out.is_empty() || net.fuses.len() > 6 {
         return None;
     }
-    if let [a, b] = out.as_slice() {
-        if a == b {
-            // the same fused axis twice: a diagonal matrix
-            let v = lone_axis(net, printer, *a)?;
-            let v = v.unwrap_or_else(|| printer.ones(net.dims[*a as usize]));
-            if printer.arena.is_call(v, "ones") {
-                let n = printer.arena.size_or_number(printer.g, net.dims[*a as usize]);
-                return Some(printer.arena.call("eye", &[n], Form::Matrix));
-            }
-            return Some(printer.arena.diag(v));
+    if let [a, b] = out.as_slice()
+        && a == b
+    {
+        // the same fused axis twice: a diagonal matrix
+        let v = lone_axis(net, printer, *a)?;
+        let v = v.unwrap_or_else(|| printer.ones(net.dims[*a as usize]));
+        if printer.arena.is_call(v, "ones") {
+            let n = printer.arena.size_or_number(printer.g, net.dims[*a as usize]);
+            return Some(printer.arena.call("eye", &[n], Form::Matrix));
         }
+        return Some(printer.arena.diag(v));
     }
     let outer: Vec<Option<M>> = out
         .iter()
@@ -174,7 +178,12 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
         let m = if edge.rows == fast { m } else { printer.arena.transpose(m) };
         let others = |l: Label| net.edges.iter().any(|e| e.rows == l || e.cols == l);
         let both = |l: Label| side(l, &rows) && side(l, &cols);
-        let alone = !others(fast) && !others(slow) && !both(fast) && !both(slow) && !taken.contains(&fast) && !taken.contains(&slow);
+        let alone = !others(fast)
+            && !others(slow)
+            && !both(fast)
+            && !both(slow)
+            && !taken.contains(&fast)
+            && !taken.contains(&slow);
         if alone {
             let loads = [fast, slow].map(|l| std::mem::take(&mut net.loads[l as usize]));
             let [u, v] = loads.map(|l| (!l.is_empty()).then(|| printer.arena.hadamard(l)));

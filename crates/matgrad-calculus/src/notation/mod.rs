@@ -259,10 +259,10 @@ fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
             }
         }
         for s in subs {
-            if let Subscript::At(at) = s {
-                if let ExprKind::Name(name) = ast.kind(*at) {
-                    fixed.insert(name.clone());
-                }
+            if let Subscript::At(at) = s
+                && let ExprKind::Name(name) = ast.kind(*at)
+            {
+                fixed.insert(name.clone());
             }
         }
     }

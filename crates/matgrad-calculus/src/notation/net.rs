@@ -243,9 +243,7 @@ impl Net {
     /// A Levi-Civita symbol with two loads is a vector product, with one a skew matrix. `None`: with neither.
     fn settle_eps(&mut self, printer: &mut Printer) -> Option<bool> {
         let Some(labels) = self.eps.pop() else { return Some(false) };
-        let loaded = |net: &Net, l: Label| {
-            !net.protected(l) && net.degree(l) == 0 && !net.loads[l as usize].is_empty()
-        };
+        let loaded = |net: &Net, l: Label| !net.protected(l) && net.degree(l) == 0 && !net.loads[l as usize].is_empty();
         let with: Vec<usize> = (0..3).filter(|k| loaded(self, labels[*k])).collect();
         let mut take = |net: &mut Net, k: usize| {
             let parts = std::mem::take(&mut net.loads[labels[k] as usize]);
@@ -311,7 +309,8 @@ impl Net {
         for k in 0..self.fuses.len() {
             let (fused, fast, slow) = self.fuses[k];
             let elsewhere = self.fuses.iter().enumerate().any(|(j, (a, b, c))| j != k && [a, b, c].contains(&&fused));
-            if self.out.contains(&fused) || elsewhere || self.degree(fused) > 0 || self.loads[fused as usize].is_empty() {
+            if self.out.contains(&fused) || elsewhere || self.degree(fused) > 0 || self.loads[fused as usize].is_empty()
+            {
                 continue;
             }
             let load = std::mem::take(&mut self.loads[fused as usize]);
@@ -334,13 +333,10 @@ impl Net {
     pub fn between(&mut self, printer: &mut Printer, rows: Label, cols: Label) -> M {
         let edge = self.edges.iter().position(|e| [rows, cols].contains(&e.rows) && [rows, cols].contains(&e.cols));
         let edge = edge.map(|k| self.edges.remove(k));
-        let (u, v) =
-            (std::mem::take(&mut self.loads[rows as usize]), std::mem::take(&mut self.loads[cols as usize]));
+        let (u, v) = (std::mem::take(&mut self.loads[rows as usize]), std::mem::take(&mut self.loads[cols as usize]));
         let (dr, dc) = (self.dims[rows as usize], self.dims[cols as usize]);
-        let (u, v) = (
-            (!u.is_empty()).then(|| printer.arena.hadamard(u)),
-            (!v.is_empty()).then(|| printer.arena.hadamard(v)),
-        );
+        let (u, v) =
+            ((!u.is_empty()).then(|| printer.arena.hadamard(u)), (!v.is_empty()).then(|| printer.arena.hadamard(v)));
         match edge {
             Some(edge) => {
                 let m = printer.masked(edge.parts);
@@ -594,7 +590,8 @@ impl Printer<'_> {
             let mut j = k + 1;
             while j < scalars.len() {
                 let (a, b) = (scalars[k].0, scalars[j].0);
-                let args = self.arena.call_args(a, "det").zip(self.arena.call_args(b, "det")).map(|(x, y)| (x[0], y[0]));
+                let args =
+                    self.arena.call_args(a, "det").zip(self.arena.call_args(b, "det")).map(|(x, y)| (x[0], y[0]));
                 let two = Rational::int(2);
                 let (e, f) = (scalars[k].1.clone(), scalars[j].1.clone());
                 let joined = match args {

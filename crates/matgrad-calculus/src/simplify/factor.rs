@@ -201,7 +201,9 @@ fn extract(
     let out: Option<Labels> = (0..dims.len())
         .map(|j| match free.iter().position(|f| *f == j) {
             Some(k) => Some(free_labels[k]),
-            None => group.ends.iter().position(|e| matches!(e, End::Out(mask) if mask & (1 << j) != 0)).map(|a| labels[a]),
+            None => {
+                group.ends.iter().position(|e| matches!(e, End::Out(mask) if mask & (1 << j) != 0)).map(|a| labels[a])
+            }
         })
         .collect();
     let product = builder.build(g, &out?);

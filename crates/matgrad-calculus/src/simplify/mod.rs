@@ -56,7 +56,9 @@ fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> No
         return if shorter { factored } else { node };
     }
     let candidate = match g.node(node) {
-        Node::Sum(terms, _) => terms.len() > 1 && terms.len() <= TERM_LIMIT || terms.len() == 1 && has_sum(g, terms[0].1),
+        Node::Sum(terms, _) => {
+            terms.len() > 1 && terms.len() <= TERM_LIMIT || terms.len() == 1 && has_sum(g, terms[0].1)
+        }
         Node::Product(_) => has_sum(g, node),
         _ => false,
     };

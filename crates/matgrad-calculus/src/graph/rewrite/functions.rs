@@ -1,0 +1,95 @@
+//! Relations between functions of entries and of eigenvalues.
+
+use matgrad_syntax::Rational;
+use smallvec::SmallVec;
+
+use crate::graph::product::Work;
+use crate::graph::{Factor, Graph, Label, Labels, MapOp, MatrixOp, Node, NodeId, Product, ReduceOp};
+
+impl Work {
+    /// sigmoid(a)·exp(-a) = sigmoid(-a).
+    pub(super) fn flip_sigmoid(&mut self, g: &mut Graph, k: usize, arg: NodeId) -> Option<Vec<Factor>> {
+        let (scale, base) = g.primitive(arg);
+        let labels = self.factors[k].labels.clone();
+        let j = self.factors.iter().position(|f| {
+            f.labels == labels && matches!(g.node(f.node), Node::Map(MapOp::Exp, args) if args[0] == base)
+        })?;
+        let times = &self.factors[j].exponent * &(-scale.clone()).recip()?;
+        let sigmoids = self.factors[k].exponent.clone();
+        let count = times.to_i64()?.min(sigmoids.to_i64()?);
+        if count < 1 {
+            return None;
+        }
+        let count = Rational::int(count);
+        self.factors[j].exponent = &self.factors[j].exponent + &(&count * &scale);
+        self.factors[k].exponent = &sigmoids + &-count.clone();
+        let flipped = g.negate(arg);
+        let node = g.map(MapOp::Sigmoid, &[flipped]);
+        self.factors.push(Factor { node, labels, exponent: count });
+        Some(std::mem::take(&mut self.factors))
+    }
+
+    /// exp(z)_i / Σ_j exp(z)_j is softmax, kept as exp(z - logsumexp(z)), which does not overflow.
+    pub(super) fn softmax(&mut self, g: &mut Graph, k: usize, p: &Product) -> Option<Vec<Factor>> {
+        let [inner] = p.factors.as_slice() else { return None };
+        let Node::Map(MapOp::Exp, args) = g.node(inner.node) else { return None };
+        let (z, power) = (args[0], inner.exponent.clone());
+        if inner.labels.iter().enumerate().any(|(k, l)| inner.labels[..k].contains(l)) {
+            return None; // the sum of a diagonal only
+        }
+        let axes: SmallVec<[u8; 2]> =
+            (0..inner.labels.len()).filter(|a| !p.out.contains(&inner.labels[*a])).map(|a| a as u8).collect();
+        let position = |l: &Label| p.out.iter().position(|o| o == l);
+        let outer = self.factors[k].labels.clone();
+        let j = self.factors.iter().position(|f| {
+            f.node == inner.node
+                && inner.labels.iter().zip(&f.labels).all(|(l, mine)| position(l).is_none_or(|at| outer[at] == *mine))
+        })?;
+        let times = (&self.factors[j].exponent * &power.recip()?).to_i64()?;
+        let count = times.min((-self.factors[k].exponent.clone()).to_i64()?);
+        if count < 1 || axes.is_empty() {
+            return None;
+        }
+        let count = Rational::int(count);
+        let scaled = g.scale(z, &power);
+        let lse = g.reduce(ReduceOp::LogSumExp, scaled, &axes);
+        let wide = g.broadcast_except(lse, scaled, &axes);
+        let difference = g.subtract(scaled, wide);
+        let node = g.map(MapOp::Exp, &[difference]);
+        let labels = self.factors[j].labels.clone();
+        self.factors[j].exponent = &self.factors[j].exponent + &-(&count * &power);
+        self.factors[k].exponent = &self.factors[k].exponent + &count;
+        self.factors.push(Factor { node, labels, exponent: count });
+        Some(std::mem::take(&mut self.factors))
+    }
+
+    /// Σ λ^k = tr(A^k) over the eigenvalues of A.
+    pub(super) fn power_sum(&mut self, g: &mut Graph, k: usize, matrix: NodeId) -> Option<Vec<Factor>> {
+        let Factor { labels, exponent, .. } = self.factors[k].clone();
+        let power = exponent.to_i64().filter(|p| (1..=8).contains(p))?;
+        if g.rank(matrix) != 2 || !self.summed(labels[0]) || self.uses(labels[0]) != 1 {
+            return None;
+        }
+        let product = (1..power).fold(matrix, |p, _| g.matmul(p, matrix));
+        let node = g.trace(product);
+        self.replace_scalar(k, labels[0], node)
+    }
+
+    /// Σ log λ = logdet(A) over the eigenvalues of A.
+    pub(super) fn log_of_eigvals(&mut self, g: &mut Graph, k: usize, arg: NodeId) -> Option<Vec<Factor>> {
+        let Node::Matrix(MatrixOp::Eigvals, args) = g.node(arg) else { return None };
+        let (matrix, label) = (args[0], *self.factors[k].labels.first()?);
+        if g.rank(matrix) != 2 || !self.summed(label) || self.uses(label) != 1 {
+            return None;
+        }
+        let node = g.matrix(MatrixOp::LogDet, &[matrix]);
+        self.replace_scalar(k, label, node)
+    }
+
+    pub(super) fn replace_scalar(&mut self, k: usize, label: Label, node: NodeId) -> Option<Vec<Factor>> {
+        self.factors.swap_remove(k);
+        self.kill(label);
+        self.factors.push(Factor { node, labels: Labels::new(), exponent: Rational::ONE });
+        Some(std::mem::take(&mut self.factors))
+    }
+}
