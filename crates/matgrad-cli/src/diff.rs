@@ -1,35 +1,69 @@
-//! `matgrad diff`: a derivative and what a reader has to know about it.
+//! `matgrad diff`: a derivative and what a reader has to know about it, or the answers to a script's queries.
 
-use matgrad::{Answer, Limits, Request};
+use matgrad::{Answer, Limits, Reply, Request};
 
 use crate::args::{DiffArgs, Format, convention, layout};
 use crate::human::Page;
-use crate::{DONE, Trouble, source, style, within};
+use crate::{DONE, Trouble, WRONG, source, style, within};
 
 pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
-    let Some(wrt) = args.wrt.clone() else {
-        return Err(Trouble::plain("which variable? add --wrt X"));
-    };
-    let mut request = Request::new(text, wrt)
+    let mut request = Request::new(text, args.wrt.clone().unwrap_or_default())
         .order(args.order)
         .layout(layout(&args.layout))
         .convention(convention(&args.convention));
     request.of = args.function.of.clone();
-    let answer = within::deadline(args.function.deadline, move |deadline| {
+    let queries = args.wrt.is_none();
+    let replies = within::deadline(args.function.deadline, move |deadline| {
         let request = request.limits(Limits { deadline, ..Limits::default() });
-        Ok(matgrad::derive(&request)?)
+        if queries {
+            return Ok(matgrad::answer_queries(&request)?);
+        }
+        Ok(vec![Reply::Answer(Box::new(matgrad::derive(&request)?))])
     })?;
-    show(&answer, &args);
-    Ok(DONE)
+    match args.format {
+        Format::Text => print!("{}", Page::for_stdout(args.ascii).replies(&replies)),
+        Format::Json => {
+            let mut values: Vec<serde_json::Value> = replies.iter().map(json).collect();
+            let whole = if queries { values.into() } else { values.swap_remove(0) };
+            println!("{whole:#}");
+        }
+        Format::Latex => {
+            for reply in &replies {
+                match reply {
+                    Reply::Answer(answer) => println!("{}", answer.latex()),
+                    Reply::Finding(query, finding) => println!("% {query}: {}", finding.sentence),
+                }
+            }
+        }
+    }
+    let mut status = DONE;
+    for reply in &replies {
+        match reply {
+            Reply::Answer(answer) => warn(answer),
+            Reply::Finding(_, finding) if !finding.right => status = WRONG,
+            Reply::Finding(..) => {}
+        }
+    }
+    Ok(status)
 }
 
-fn show(answer: &Answer, args: &DiffArgs) {
-    match args.format {
-        Format::Text => print!("{}", Page::for_stdout(args.ascii).answer(answer)),
-        Format::Json => println!("{:#}", answer.json()),
-        Format::Latex => println!("{}", answer.latex()),
+fn json(reply: &Reply) -> serde_json::Value {
+    match reply {
+        Reply::Answer(answer) => answer.json(),
+        Reply::Finding(query, finding) => {
+            let mut out = serde_json::Map::new();
+            out.insert("query".into(), query.as_str().into());
+            if let serde_json::Value::Object(rest) = finding.json() {
+                out.extend(rest);
+            }
+            out.into()
+        }
     }
+}
+
+/// Says loudly that an answer is wrong.
+fn warn(answer: &Answer) {
     if answer.is_refuted() {
         let color = style::color(&std::io::stderr());
         eprintln!("{}: {}", style::paint(color, style::ERROR, "CHECK FAILED"), answer.notes.join("; "));

@@ -1,8 +1,9 @@
 //! Answers for a person: a script in the language whose remarks are comments, so that what is shown can be run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use matgrad::{Answer, Layout, TextOptions, Verdict, Written};
+use matgrad::{Answer, Layout, Reply, TextOptions, Verdict, Written};
 
 use crate::style::{self, paint};
 
@@ -34,23 +35,52 @@ impl Page {
         paint(self.color, style::DIM, &format!("# {text}"))
     }
 
-    /// A derivative with its assumptions, shapes, conditions and check.
-    pub fn answer(self, answer: &Answer) -> String {
+    /// All replies, after the declarations that they share.
+    pub fn replies(self, replies: &[Reply]) -> String {
         let mut out = String::new();
-        self.declarations(answer, &mut out);
-        let layout = format!("{} layout", answer.layout.name());
-        let name = if answer.layout == Layout::Differential {
-            "differential"
-        } else if answer.order == 2 && answer.gradient.is_none() && answer.derivative.shape.len() == 2 {
-            "hessian"
-        } else {
-            "derivative"
+        let answers = || {
+            replies.iter().filter_map(|reply| match reply {
+                Reply::Answer(answer) => Some(answer.as_ref()),
+                Reply::Finding(..) => None,
+            })
         };
-        let mut formulas = vec![(name, &answer.derivative, layout)];
-        if let Some(gradient) = &answer.gradient {
-            formulas.push(("gradient", gradient, "shaped like the variable".into()));
+        if let Some(first) = answers().next() {
+            self.declarations(first, &mut out);
         }
-        self.formulas(&formulas, &mut out);
+        let mut names = Names::new(answers());
+        for (at, reply) in replies.iter().enumerate() {
+            if at > 0 {
+                out.push('\n');
+            }
+            match reply {
+                Reply::Answer(answer) => {
+                    self.answer(answer, &mut names, &mut out);
+                }
+                Reply::Finding(query, finding) => {
+                    let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
+                    let (style, word) = if finding.right { (style::GOOD, "right") } else { (style::ERROR, "wrong") };
+                    let _ = writeln!(out, "{}", paint(self.color, style, &format!("# {word}: {}", finding.sentence)));
+                }
+            }
+        }
+        out
+    }
+
+    /// A derivative with its shape, conditions and check.
+    fn answer(self, answer: &Answer, names: &mut Names, out: &mut String) {
+        if let Some(query) = &answer.query {
+            let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
+        }
+        let two_axes = answer.derivative.shape.len() == 2;
+        let what = match answer.title {
+            "derivative" if two_axes || answer.layout == Layout::Tensor => format!("{} layout", answer.layout.name()),
+            _ => String::new(),
+        };
+        let mut formulas = vec![(names.next(title(answer)), &answer.derivative, what)];
+        if let Some(gradient) = &answer.gradient {
+            formulas.push((names.next("gradient"), gradient, "shaped like the variable".into()));
+        }
+        self.formulas(&formulas, out);
         let mut remarks: Vec<String> = Vec::new();
         if !answer.domain.is_empty() {
             remarks.push(self.remark(&format!("holds where {}", answer.domain.join(", "))));
@@ -60,7 +90,6 @@ impl Page {
         if !remarks.is_empty() {
             let _ = writeln!(out, "\n{}", remarks.join("\n"));
         }
-        out
     }
 
     fn declarations(self, answer: &Answer, out: &mut String) {
@@ -83,17 +112,21 @@ impl Page {
         matgrad::respell(text, self.options())
     }
 
-    fn formulas(self, formulas: &[(&str, &Written, String)], out: &mut String) {
+    fn formulas(self, formulas: &[(String, &Written, String)], out: &mut String) {
         let mut lines: Vec<(String, String, String)> = Vec::new();
         for (name, written, what) in formulas {
-            let remark = format!("{}, {what}", self.shape(&written.shape));
+            let mut remark = self.shape(&written.shape);
+            if !what.is_empty() {
+                remark.push_str(&format!(", {what}"));
+            }
             let (before, (left, right)) = written.statements(name, self.options());
             for definition in before {
                 lines.push((definition, String::new(), String::new()));
             }
             lines.push((left, right, remark));
         }
-        let margin = lines.iter().filter(|(_, right, _)| !right.is_empty()).map(|l| l.0.chars().count()).max().unwrap_or(0);
+        let margin =
+            lines.iter().filter(|(_, right, _)| !right.is_empty()).map(|l| l.0.chars().count()).max().unwrap_or(0);
         let width = lines.iter().map(|(_, right, _)| right.chars().count()).max().unwrap_or(0);
         let beside = margin + 3 + width + 30 < WIDTH;
         for (left, right, remark) in &lines {
@@ -127,10 +160,11 @@ impl Page {
         }
         if verdict.is_right() {
             let places = if points == 1 { "1 random point".into() } else { format!("{points} random points") };
-            let text = format!(
-                "# checked at {places} against an independent derivative: relative error {:.1e}",
-                verdict.max_relative_error
-            );
+            let error = match verdict.max_relative_error {
+                0.0 => "0".to_owned(),
+                error => format!("{error:.1e}"),
+            };
+            let text = format!("# checked at {places} against an independent derivative: relative error {error}");
             return paint(self.color, style::GOOD, &text);
         }
         let reason = match &verdict.error {
@@ -138,5 +172,35 @@ impl Page {
             None => "the formula has no value at any point that was tried".into(),
         };
         paint(self.color, style::ERROR, &format!("# not checked: {reason}"))
+    }
+}
+
+/// What the derivative of an answer is called.
+fn title(answer: &Answer) -> &'static str {
+    if answer.title == "derivative" && answer.layout == Layout::Differential { "differential" } else { answer.title }
+}
+
+/// Names of definitions, with a number where several answers want the same.
+struct Names {
+    wanted: BTreeMap<&'static str, usize>,
+    used: BTreeMap<&'static str, usize>,
+}
+
+impl Names {
+    fn new<'a>(answers: impl Iterator<Item = &'a Answer>) -> Self {
+        let mut wanted = BTreeMap::new();
+        for answer in answers {
+            *wanted.entry(title(answer)).or_insert(0) += 1;
+            if answer.gradient.is_some() {
+                *wanted.entry("gradient").or_insert(0) += 1;
+            }
+        }
+        Self { wanted, used: BTreeMap::new() }
+    }
+
+    fn next(&mut self, title: &'static str) -> String {
+        let used = self.used.entry(title).or_insert(0);
+        *used += 1;
+        if self.wanted.get(title).is_some_and(|count| *count > 1) { format!("{title}{used}") } else { title.to_owned() }
     }
 }

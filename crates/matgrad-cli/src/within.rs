@@ -28,9 +28,9 @@ pub fn deadline<T: Send + 'static>(
     }
     match receive.recv_timeout(limit) {
         Ok(outcome) => outcome,
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Trouble::plain(format!(
-            "no answer within {seconds} seconds, the deadline (--deadline sets another)"
-        ))),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(Trouble::plain(format!("no answer within {seconds} seconds, the deadline (--deadline sets another)")))
+        }
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             Err(Trouble::plain("the computation failed; this is a defect of matgrad"))
         }

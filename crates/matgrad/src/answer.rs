@@ -55,7 +55,8 @@ impl Written {
     /// The formula in LaTeX.
     pub fn latex(&self) -> String {
         let ast = &self.formula.ast;
-        let kind = |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
+        let kind =
+            |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
         let definition = |name: &str, indices: &[Name], body: ExprId| {
             matgrad_render::latex_definition(ast, name, indices, body, &kind)
         };
@@ -91,6 +92,10 @@ pub struct Step {
 /// A derivative that was found.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// What it is: `derivative`, `gradient`, `hessian`, `directional`, and so on.
+    pub title: &'static str,
+    /// The query of a script that it answers.
+    pub query: Option<String>,
     /// The function as it was written.
     pub expression: String,
     /// The variable.

@@ -1,11 +1,11 @@
 //! Is a derivative that somebody claims right?
 
 use matgrad_check::{Answer as Claimed, ClaimReport, Options, check_claim};
-use matgrad_syntax::{Diagnostic, Parameters, Script, StatementKind, suggest};
+use matgrad_syntax::{Parameters, Script, StatementKind};
 use serde_json::{Value, json};
 
-use crate::derive::{Work, target};
 use crate::proof;
+use crate::work::Work;
 use crate::{Failure, Layout, Request};
 
 /// A derivative as somebody has it.
@@ -40,7 +40,10 @@ impl Finding {
             "max_relative_error": self.report.max_relative_error,
         });
         if let (Some(mismatch), Value::Object(out)) = (&self.report.mismatch, &mut out) {
-            out.insert("mismatch".into(), json!({"index": mismatch.index, "claim": mismatch.got, "truth": mismatch.want}));
+            out.insert(
+                "mismatch".into(),
+                json!({"index": mismatch.index, "claim": mismatch.got, "truth": mismatch.want}),
+            );
         }
         out
     }
@@ -53,7 +56,7 @@ impl Finding {
 /// let request = Request::new(Text::expression("a'*X*b"), "X");
 /// let finding = check(&request, &Claim { text: "a*b'".into(), any_layout: true })?;
 /// assert!(finding.right);
-/// assert_eq!(finding.sentence, "the claim is right in the denominator and gradient layouts");
+/// assert_eq!(finding.sentence, "the claim is right in the layouts denominator, gradient and tensor");
 /// # Ok::<(), matgrad::Failure>(())
 /// ```
 ///
@@ -79,10 +82,7 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
     };
     work.accepts(&claim_source, &full)?;
 
-    let Some(target) = target(&script, request.of.as_deref()) else {
-        return Err(Failure::whole(source, "nothing-to-do", "the script defines nothing"));
-    };
-    let problem = proof::problem(&script, target, &work.variable.name, &work.analysis);
+    let problem = proof::problem(&script, work.function.target, &work.variable.name, &work.analysis);
     let options = Options { convention: proof::convention(request.convention), ..Options::default() };
     let report = check_claim(&problem, &claimed, &options);
     if let Some(error) = &report.error {
@@ -121,21 +121,5 @@ impl Work<'_> {
     fn step_declaration(&self) -> String {
         let variable = &self.variable;
         format!("d{} in {}", variable.name, self.space(&variable.shape))
-    }
-
-    /// Whether the whole script with the claim type-checks and knows every name.
-    fn accepts(&self, source: &matgrad_syntax::Source, full: &Script) -> Result<(), Failure> {
-        let fail = |diagnostics| Failure { source: source.clone(), diagnostics };
-        let options = matgrad_calculus::infer::Options { wrt: &[], of: None };
-        let analysis = matgrad_calculus::infer::analyze(full, &options).map_err(fail)?;
-        let unknown = analysis.variables.iter().find(|variable| !variable.declared);
-        let Some(unknown) = unknown else { return Ok(()) };
-        let message = format!("the function has no variable `{}`", unknown.name);
-        let mut diagnostic = Diagnostic::error("unknown-variable", unknown.span, message);
-        let names = self.analysis.variables.iter().map(|variable| &*variable.name);
-        if let Some(meant) = suggest::nearest(&unknown.name, names) {
-            diagnostic = diagnostic.help(format!("did you mean `{meant}`?"));
-        }
-        Err(fail(vec![diagnostic]))
     }
 }

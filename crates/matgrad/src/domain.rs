@@ -12,7 +12,12 @@ use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Name, Rational, Span};
 const MAX_LENGTH: usize = 200;
 
 /// The conditions as text, each once.
-pub(crate) fn texts(g: &mut Graph, memory: &mut Memory, conditions: &[Condition], taken: &BTreeSet<Name>) -> Vec<String> {
+pub(crate) fn texts(
+    g: &mut Graph,
+    memory: &mut Memory,
+    conditions: &[Condition],
+    taken: &BTreeSet<Name>,
+) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for condition in conditions {
         let Some(formula) = write(g, memory, condition.node, Arrangement::Plain, taken) else { continue };

@@ -10,7 +10,7 @@ use matgrad_eval::{Array, Inputs, Program, Workspace, arrange, compile, infer_si
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
-use crate::derive::{Variable, constrained_derivative, shape};
+use crate::work::{Variable, derivative_under, shape};
 use crate::{Convention, Failure, Limits, Text};
 
 /// A product with a derivative instead of the derivative itself; each names an array of the data.
@@ -115,7 +115,11 @@ impl Plan {
     /// Data that is missing or has another shape than that of the plan.
     pub fn run(&self, data: &Inputs) -> Result<Vec<(String, Array)>, Failure> {
         let arrays = self.execute(data, &mut Workspace::default())?;
-        let named = self.outputs.iter().zip(arrays).map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
+        let named = self
+            .outputs
+            .iter()
+            .zip(arrays)
+            .map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
         named.collect()
     }
 
@@ -168,17 +172,11 @@ impl<'a> Planner<'a> {
         let names: Vec<Name> = request.wrt.iter().map(|name| matgrad_syntax::normalize_name(name)).collect();
         let wrt: Vec<&str> = names.iter().map(|name| &**name).collect();
         let options = infer::Options { wrt: &wrt, of: request.of.as_deref() };
-        let mut analysis = infer::analyze(script, &options)
-            .map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
+        let mut analysis =
+            infer::analyze(script, &options).map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
         analysis.graph.set_node_limit(Some(request.limits.nodes));
-        let mut variables = Vec::new();
-        for name in &names {
-            let Some(found) = analysis.variables.iter().find(|variable| variable.name == *name) else {
-                let message = format!("there is no variable `{name}`");
-                return Err(Failure::whole(source.clone(), "unknown-variable", message));
-            };
-            variables.push(Variable::of(found));
-        }
+        let variables = names.iter().map(|name| Variable::find(name, source, &analysis));
+        let variables = variables.collect::<Result<Vec<Variable>, Failure>>()?;
         Ok(Self { request, source, analysis, variables, roots: Vec::new(), outputs: Vec::new() })
     }
 
@@ -239,7 +237,7 @@ impl<'a> Planner<'a> {
         let mut at = function.rank();
         for order in 1..=highest {
             let g = &mut self.analysis.graph;
-            let next = constrained_derivative(g, node, at, variable, self.request.convention);
+            let next = derivative_under(g, node, at, variable, self.request.convention);
             node = next.map_err(|error| self.refuse("no-derivative", error.message))?;
             at += variable.shape.rank();
             if self.request.orders.contains(&order) {
@@ -278,7 +276,7 @@ impl<'a> Planner<'a> {
                 }
                 let step = self.like(step, variable.node, &variable.shape);
                 let g = &mut self.analysis.graph;
-                let gradient = constrained_derivative(g, target, 0, variable, Convention::Free);
+                let gradient = derivative_under(g, target, 0, variable, Convention::Free);
                 let gradient = gradient.map_err(|error| no(self, error))?;
                 let node = diff::pushforward(&mut self.analysis.graph, gradient, variable.node, step);
                 let node = node.map_err(|error| no(self, error))?;

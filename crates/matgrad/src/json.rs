@@ -11,6 +11,9 @@ impl Answer {
     pub fn json(&self) -> Value {
         let mut out = Map::new();
         let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        if let Some(query) = &self.query {
+            put("query", json!(query));
+        }
         put("expression", json!(self.expression));
         put("wrt", json!(self.wrt));
         put("order", json!(self.order));

@@ -22,8 +22,10 @@ mod evaluate;
 mod failure;
 mod json;
 mod proof;
+mod queries;
 mod request;
 mod text;
+mod work;
 
 pub use answer::{Answer, Step, Written};
 pub use claim::{Claim, Finding, check};
@@ -36,5 +38,6 @@ pub use matgrad_check::Verdict;
 pub use matgrad_eval::{Array, Inputs, Workspace, data};
 pub use matgrad_render::TextOptions;
 pub use matgrad_syntax::{Diagnostic, Source};
+pub use queries::{Reply, answer_queries};
 pub use request::{Convention, Limits, Request};
 pub use text::{Text, respell};

@@ -5,9 +5,7 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::Layout;
 use matgrad_calculus::notation::Formula;
 use matgrad_check::{Answer as Claimed, Extent, Options, Problem, Target, Variable, Verdict, verify};
-use matgrad_syntax::{
-    Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind,
-};
+use matgrad_syntax::{Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind};
 
 use crate::Convention;
 

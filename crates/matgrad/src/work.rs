@@ -1,0 +1,397 @@
+//! A problem on its way through the pipeline: a function in the graph, its variable, and how to write results.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use matgrad_calculus::diff::{self, DiffError};
+use matgrad_calculus::graph::{Dim, Dims, Graph, NodeId};
+use matgrad_calculus::infer::{self, Analysis};
+use matgrad_calculus::layout::{self, Arranged, Kind as Shape, Layout};
+use matgrad_calculus::notation::{self, Formula, Memory};
+use matgrad_calculus::simplify::simplify;
+use matgrad_calculus::structure;
+use matgrad_check::{Target, Verdict};
+use matgrad_render::{Kind, TextOptions};
+use matgrad_syntax::{Attribute, Diagnostic, Name, Script, Source, StatementKind, suggest};
+use rustc_hash::FxHashMap;
+
+use crate::answer::Written;
+use crate::{Convention, Failure, Limits, Request, domain, proof};
+
+/// The variable that is differentiated by.
+#[derive(Clone, Debug)]
+pub(crate) struct Variable {
+    pub name: Name,
+    pub attributes: Vec<Attribute>,
+    pub shape: Shape,
+    /// The input whose entries are free.
+    pub node: NodeId,
+    /// The input as it was declared.
+    pub structured: NodeId,
+}
+
+impl Variable {
+    pub fn of(variable: &infer::Variable) -> Self {
+        Self {
+            name: variable.name.clone(),
+            attributes: variable.attributes.clone(),
+            shape: shape(&variable.shape),
+            node: variable.node,
+            structured: variable.structured.unwrap_or(variable.node),
+        }
+    }
+
+    /// The variable of this name, or a diagnostic that says what the name is instead.
+    pub fn find(name: &str, source: &Source, analysis: &Analysis) -> Result<Self, Failure> {
+        if let Some(found) = analysis.variables.iter().find(|variable| &*variable.name == name) {
+            return Ok(Self::of(found));
+        }
+        let mut failure = Failure::whole(source.clone(), "unknown-variable", format!("there is no variable `{name}`"));
+        let defined = analysis.definitions.iter().any(|(own, _)| &**own == name);
+        let names = analysis.variables.iter().map(|variable| &*variable.name);
+        let help = if defined {
+            Some(format!("`{name}` is a definition; declare it as a variable to differentiate by it"))
+        } else {
+            suggest::nearest(name, names.clone()).map(|meant| format!("did you mean `{meant}`?")).or_else(|| {
+                let list: Vec<&str> = names.take(12).collect();
+                (!list.is_empty()).then(|| format!("the variables are {}", list.join(", ")))
+            })
+        };
+        if let (Some(help), Some(diagnostic)) = (help, failure.diagnostics.first_mut()) {
+            diagnostic.help.push(help);
+        }
+        Err(failure)
+    }
+}
+
+/// The shape of a value, as layouts know it.
+pub(crate) fn shape(shape: &infer::Shape) -> Shape {
+    match shape {
+        infer::Shape::Scalar => Shape::Scalar,
+        infer::Shape::Column(n) => Shape::Column(*n),
+        infer::Shape::Row(n) => Shape::Row(*n),
+        infer::Shape::Matrix(m, n) => Shape::Matrix(*m, *n),
+        infer::Shape::Tensor(dims) => Shape::Tensor(Dims::from_slice(dims)),
+    }
+}
+
+/// A function that is differentiated.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub node: NodeId,
+    pub shape: Shape,
+    /// Where it stands in the script.
+    pub target: Target,
+}
+
+pub(crate) struct Work<'a> {
+    pub source: &'a Source,
+    pub script: &'a Script,
+    pub request: &'a Request,
+    pub analysis: Analysis,
+    pub variable: Variable,
+    pub function: Function,
+    pub memory: Memory,
+    pub taken: BTreeSet<Name>,
+    /// Nodes below this one are the function as it was written.
+    pub keep: NodeId,
+}
+
+impl<'a> Work<'a> {
+    /// The function that the request means.
+    pub fn new(source: &'a Source, script: &'a Script, request: &'a Request) -> Result<Self, Failure> {
+        Self::build(source, script, request, None)
+    }
+
+    /// The function of a query of the script, which stands at this place among all queries.
+    pub fn of_query(
+        source: &'a Source,
+        script: &'a Script,
+        request: &'a Request,
+        query: usize,
+        target: Target,
+    ) -> Result<Self, Failure> {
+        Self::build(source, script, request, Some((query, target)))
+    }
+
+    fn build(
+        source: &'a Source,
+        script: &'a Script,
+        request: &'a Request,
+        query: Option<(usize, Target)>,
+    ) -> Result<Self, Failure> {
+        let fail = |diagnostics| Failure { source: source.clone(), diagnostics };
+        if !(1..=3).contains(&request.order) {
+            let message = format!("the order is 1, 2 or 3, not {}", request.order);
+            return Err(Failure::whole(source.clone(), "order", message));
+        }
+        let wrt = matgrad_syntax::normalize_name(&request.wrt);
+        let options = infer::Options { wrt: &[&wrt], of: request.of.as_deref() };
+        let mut analysis = infer::analyze(script, &options).map_err(fail)?;
+        analysis.graph.set_node_limit(Some(request.limits.nodes));
+        let variable = Variable::find(&wrt, source, &analysis)?;
+        let found = match query {
+            Some((query, target)) => analysis.queries.get(query).map(|query| (query.function.clone(), target)),
+            None => target(script, request.of.as_deref()).map(|target| (analysis.target.clone(), target)),
+        };
+        let Some((typed, target)) = found else {
+            return Err(Failure::whole(source.clone(), "nothing-to-do", "the script defines no function"));
+        };
+        // the function as it is shown: its own subexpressions are not to be rewritten
+        let node = matgrad_calculus::simplify::reroll(&mut analysis.graph, typed.node);
+        let function = Function { node, shape: shape(&typed.shape), target };
+        let taken = taken(script, &analysis);
+        let memory = Memory::default();
+        let keep = NodeId(0);
+        let mut work = Self { source, script, request, analysis, variable, function, memory, taken, keep };
+        work.with_structure(node);
+        work.keep = NodeId(work.analysis.graph.len() as u32);
+        work.within_limits()?;
+        Ok(work)
+    }
+
+    pub fn graph(&mut self) -> &mut Graph {
+        &mut self.analysis.graph
+    }
+
+    pub fn refuse(&self, code: &'static str, message: impl Into<String>) -> Failure {
+        Failure::whole(self.source.clone(), code, message)
+    }
+
+    pub fn within_limits(&self) -> Result<(), Failure> {
+        let Limits { nodes, deadline } = self.request.limits;
+        if self.analysis.graph.exhausted() {
+            return Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")));
+        }
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Err(self.refuse("limit", "the time for this request is over"));
+        }
+        Ok(())
+    }
+
+    /// The derivative, with the axes of the function followed by the variable's, `order` times.
+    pub fn derivative(&mut self, order: usize) -> Result<NodeId, Failure> {
+        let mut node = self.function.node;
+        let mut at = self.function.shape.rank();
+        for _ in 0..order {
+            let g = &mut self.analysis.graph;
+            let next = derivative_under(g, node, at, &self.variable, self.request.convention);
+            node = next.map_err(|error| self.no_derivative(&error))?;
+            at += self.variable.shape.rank();
+            self.within_limits()?;
+        }
+        Ok(node)
+    }
+
+    /// The derivative along a step of the variable.
+    pub fn along(&mut self, step: NodeId) -> Result<NodeId, Failure> {
+        let (function, variable) = (self.function.node, self.variable.node);
+        diff::pushforward(self.graph(), function, variable, step).map_err(|error| self.no_derivative(&error))
+    }
+
+    /// The step `dX` of the variable.
+    pub fn step(&mut self) -> NodeId {
+        let name = format!("d{}", self.variable.name);
+        let dims: Dims = self.analysis.graph.axes(self.variable.node).clone();
+        let row = matches!(self.variable.shape, Shape::Row(_));
+        self.graph().input(&name, &dims, row, &[])
+    }
+
+    pub fn no_derivative(&self, error: &DiffError) -> Failure {
+        self.refuse("no-derivative", error.message.clone())
+    }
+
+    /// The node in terms of the variable as it was declared.
+    pub fn with_structure(&mut self, node: NodeId) -> NodeId {
+        let Variable { node: free, structured, .. } = self.variable;
+        if free == structured { node } else { self.replaced(node, &[(free, structured)]) }
+    }
+
+    /// The node with others in place of some nodes.
+    pub fn replaced(&mut self, node: NodeId, pairs: &[(NodeId, NodeId)]) -> NodeId {
+        let map: FxHashMap<NodeId, NodeId> = pairs.iter().copied().collect();
+        self.graph().replace(node, &map)
+    }
+
+    /// A shorter form of a node.
+    pub fn simplified(&mut self, node: NodeId) -> Result<NodeId, Failure> {
+        let simple = simplify(&mut self.analysis.graph, &mut self.memory, node, self.keep);
+        self.within_limits()?;
+        Ok(simple)
+    }
+
+    /// A derivative in a layout.
+    pub fn arranged(&mut self, node: NodeId, at: Layout) -> Result<Arranged, Failure> {
+        let (function, variable, order) = (&self.function.shape, &self.variable.shape, self.request.order);
+        let arranged = layout::arrange(&mut self.analysis.graph, node, function, variable, order, at);
+        arranged.map_err(|error| self.refuse("layout", error.0))
+    }
+
+    /// A derivative in a layout, written in its shortest form.
+    pub fn write(&mut self, node: NodeId, at: Layout) -> Result<Written, Failure> {
+        let mut arranged = self.arranged(node, at)?;
+        if arranged.node != node {
+            arranged.node = self.simplified(arranged.node)?;
+        }
+        self.written(&arranged)
+    }
+
+    pub fn written(&mut self, arranged: &Arranged) -> Result<Written, Failure> {
+        let g = &mut self.analysis.graph;
+        let Some(formula) = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken)
+        else {
+            return Err(self.refuse("no-notation", "the derivative has no notation that could show it"));
+        };
+        let shape = arranged.shape.iter().map(|dim| self.analysis.graph.sizes.text(*dim)).collect();
+        Ok(Written { formula, shape, name: self.definition_name(), kinds: self.kinds() })
+    }
+
+    /// A name for an index definition that nothing else has.
+    fn definition_name(&self) -> Name {
+        let numbered = (1..).map(|k| format!("G{k}"));
+        let mut names = ["G", "H", "D"].into_iter().map(str::to_owned).chain(numbered).map(Name::from);
+        names.find(|name| !self.taken.contains(name)).unwrap_or_else(|| "G".into())
+    }
+
+    /// What the names of a formula stand for.
+    fn kinds(&self) -> BTreeMap<Name, Kind> {
+        let kind = |variable: &infer::Variable| match variable.shape {
+            infer::Shape::Scalar => Kind::Scalar,
+            infer::Shape::Column(_) | infer::Shape::Row(_) => Kind::Vector,
+            infer::Shape::Matrix(..) => Kind::Matrix,
+            infer::Shape::Tensor(_) => Kind::Tensor,
+        };
+        let mut kinds: BTreeMap<Name, Kind> =
+            self.analysis.variables.iter().map(|variable| (variable.name.clone(), kind(variable))).collect();
+        for name in self.taken.iter().filter(|name| self.analysis.graph.sizes.has_symbol(name)) {
+            kinds.entry(name.clone()).or_insert(Kind::Scalar);
+        }
+        kinds.entry(format!("d{}", self.variable.name).into()).or_insert(Kind::Step);
+        kinds
+    }
+
+    /// Compares a formula in a layout with an independent derivative of the function.
+    pub fn prove(&self, formula: &Formula, at: Layout) -> Verdict {
+        let problem = proof::problem(self.script, self.function.target, &self.variable.name, &self.analysis);
+        proof::prove(&problem, formula, at, self.request.order, self.request.convention)
+    }
+
+    /// `R^(m x n)`: the space of a shape.
+    pub fn space(&self, shape: &Shape) -> String {
+        let sizes = &self.analysis.graph.sizes;
+        let text = |dim: &Dim| sizes.text(*dim);
+        match shape {
+            Shape::Scalar => "R".into(),
+            Shape::Column(n) => format!("R^({})", text(n)),
+            Shape::Row(n) => format!("R^(1 x {})", text(n)),
+            Shape::Matrix(m, n) => format!("R^({} x {})", text(m), text(n)),
+            Shape::Tensor(dims) => format!("R^({})", dims.iter().map(text).collect::<Vec<_>>().join(" x ")),
+        }
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.analysis.notes.clone();
+        let structural = self.variable.attributes.iter().filter(|attribute| structure::is_structural(**attribute));
+        let attributes: Vec<&str> = structural.map(|attribute| attribute.name()).collect();
+        if !attributes.is_empty() {
+            let (name, list) = (&self.variable.name, attributes.join(" "));
+            notes.push(match self.request.convention {
+                Convention::Free => format!("{name} is {list}; the derivative treats its entries as free"),
+                Convention::Constrained => format!("the derivative respects that {name} is {list}"),
+            });
+        }
+        notes
+    }
+
+    /// Where the function and its derivative exist.
+    pub fn domain(&mut self, derivative: NodeId) -> Vec<String> {
+        let function = self.with_structure(self.function.node);
+        let g = &mut self.analysis.graph;
+        let conditions = diff::domain(g, &[function, derivative], Some(self.variable.structured));
+        domain::texts(g, &mut self.memory, &conditions, &self.taken)
+    }
+
+    /// The function as it was written.
+    pub fn expression(&self) -> String {
+        let root = match self.function.target {
+            Target::Expr(root) => Some(root),
+            Target::Statement(at) => match self.script.statements.get(at).map(|statement| &statement.kind) {
+                Some(StatementKind::Definition { body, .. } | StatementKind::Expression(body)) => Some(*body),
+                _ => None,
+            },
+        };
+        root.map_or_else(String::new, |root| matgrad_render::text(&self.script.ast, root, TextOptions::PLAIN))
+    }
+
+    /// The declarations of the script.
+    pub fn declared(&self) -> Vec<String> {
+        let declarations = self.script.statements.iter().filter(|statement| {
+            matches!(statement.kind, StatementKind::Declaration { .. } | StatementKind::Abstract { .. })
+        });
+        let text = |kind| matgrad_render::statement_text(&self.script.ast, kind, TextOptions::PLAIN);
+        declarations.map(|statement| text(&statement.kind)).collect()
+    }
+
+    /// Whether a whole script that goes on from this one type-checks and knows every name.
+    pub fn accepts(&self, source: &Source, script: &Script) -> Result<(), Failure> {
+        let fail = |diagnostics| Failure { source: source.clone(), diagnostics };
+        let analysis = infer::analyze(script, &infer::Options::default()).map_err(fail)?;
+        let Some(unknown) = analysis.variables.iter().find(|variable| !variable.declared) else { return Ok(()) };
+        let message = format!("the function has no variable `{}`", unknown.name);
+        let mut diagnostic = Diagnostic::error("unknown-variable", unknown.span, message);
+        let names = self.analysis.variables.iter().map(|variable| &*variable.name);
+        if let Some(meant) = suggest::nearest(&unknown.name, names) {
+            diagnostic = diagnostic.help(format!("did you mean `{meant}`?"));
+        }
+        Err(fail(vec![diagnostic]))
+    }
+}
+
+/// The derivative of a node whose first `at` axes are the function's and earlier variables', under a convention.
+pub(crate) fn derivative_under(
+    g: &mut Graph,
+    node: NodeId,
+    at: usize,
+    variable: &Variable,
+    convention: Convention,
+) -> Result<NodeId, DiffError> {
+    let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
+    let derivative = diff::derivative(g, node, variable.node, options)?;
+    Ok(match convention {
+        Convention::Free => derivative,
+        Convention::Constrained => structure::constrain(g, derivative, at, variable.node, &variable.attributes),
+    })
+}
+
+/// The statement that is the function: the definition of that name, or the last definition or expression.
+pub(crate) fn target(script: &Script, of: Option<&str>) -> Option<Target> {
+    let of = of.map(matgrad_syntax::normalize_name);
+    let at = script.statements.iter().rposition(|statement| match &statement.kind {
+        StatementKind::Definition { name, .. } => of.as_ref().is_none_or(|of| *of == name.name),
+        StatementKind::Expression(_) => of.is_none(),
+        _ => false,
+    })?;
+    Some(Target::Statement(at))
+}
+
+/// Names that indices and definitions of the answer must not have.
+fn taken(script: &Script, analysis: &Analysis) -> BTreeSet<Name> {
+    let mut taken: BTreeSet<Name> = analysis.variables.iter().map(|variable| variable.name.clone()).collect();
+    for statement in &script.statements {
+        match &statement.kind {
+            StatementKind::Definition { name, .. } | StatementKind::Abstract { name, .. } => {
+                taken.insert(name.name.clone());
+            }
+            _ => {}
+        }
+    }
+    let sizes = &analysis.graph.sizes;
+    for variable in &analysis.variables {
+        for dim in &variable.dims {
+            for (monomial, _) in &sizes.poly(*dim).0 {
+                taken.extend(monomial.iter().map(|(symbol, _)| sizes.name(*symbol).clone()));
+            }
+        }
+    }
+    taken
+}

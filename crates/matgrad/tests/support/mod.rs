@@ -1,0 +1,78 @@
+//! The corpora as requests.
+
+use std::path::Path;
+
+use matgrad::{Convention, Layout, Request, Text};
+use serde_json::Value;
+
+/// One case: a function, a variable, a layout, and the form a textbook gives.
+pub struct Case {
+    fields: Value,
+}
+
+impl Case {
+    fn text(&self, field: &str) -> &str {
+        self.fields[field].as_str().unwrap_or("")
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &str {
+        self.text("id")
+    }
+
+    /// The textbook's form, where there is one.
+    pub fn expected(&self) -> Option<&str> {
+        self.fields["expected"].as_str()
+    }
+
+    /// Whether the textbook's form does without indices.
+    pub fn is_closed(&self) -> bool {
+        let indexed = |text: &str| {
+            let left = text.split_once(" = ").map_or("", |(left, _)| left);
+            left.contains('[') || ["delta[", "eps[", "sum[", "prod[", "max["].iter().any(|word| text.contains(word))
+        };
+        self.expected().is_some_and(|text| !indexed(text))
+    }
+
+    /// The shape in its layout.
+    pub fn shape(&self) -> Vec<&str> {
+        self.fields["shape"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// The case as a request.
+    pub fn request(&self) -> Request {
+        let script = self.fields["script"].as_str();
+        let mut text = match script {
+            Some(script) => Text::script(self.id(), script),
+            None => Text::expression(self.text("expr")),
+        };
+        for declaration in self.fields["declare"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            text = text.declare(declaration);
+        }
+        let order = self.fields["order"].as_u64().unwrap_or(1) as usize;
+        let layout = Layout::parse(self.text("layout")).expect("a layout");
+        let convention = Convention::parse(self.text("convention")).unwrap_or_default();
+        Request::new(text, self.text("wrt")).order(order).layout(layout).convention(convention)
+    }
+}
+
+/// All cases of all corpora.
+pub fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the corpora").map(|e| e.expect("a file").path()).collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "jsonl")) {
+        let text = std::fs::read_to_string(file).expect("a corpus");
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            cases.push(Case { fields: serde_json::from_str(line).expect("a case") });
+        }
+    }
+    cases
+}
+
+/// The length of a text without white space.
+pub fn length(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}
