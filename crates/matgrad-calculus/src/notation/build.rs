@@ -9,6 +9,9 @@ use crate::graph::Dim;
 /// A transpose stays outside of expressions longer than this, which also bounds how deep it moves.
 const PUSH_LIMIT: u32 = 400;
 
+/// Products with more factors than this are not flattened into another.
+const LONG_PRODUCT: usize = 32;
+
 impl Arena {
     /// An exact number.
     pub fn number(&mut self, value: Rational) -> M {
@@ -194,6 +197,18 @@ impl Arena {
             match self.kind(m).clone() {
                 Kind::Number(value) if e.to_i64().is_some() => {
                     number = &number * &value.powi(e.to_i64().unwrap_or(1)).unwrap_or(Rational::ONE);
+                }
+                // a long product stays one factor, so that chains of them grow linearly; only its number comes out
+                Kind::Product { number: n, scalars: s, chain: c } if s.len() > LONG_PRODUCT => {
+                    match e.to_i64().and_then(|k| n.powi(k)).filter(|_| !n.is_one()) {
+                        Some(n) => {
+                            number = &number * &n;
+                            let form = self.form(m);
+                            let rest = self.raw(Kind::Product { number: Rational::ONE, scalars: s, chain: c }, form);
+                            flat.push((rest, e));
+                        }
+                        None => flat.push((m, e)),
+                    }
                 }
                 Kind::Product { number: n, scalars: s, chain: c }
                     if e.is_integer() && (c.is_empty() || !n.is_one() || !s.is_empty()) =>
@@ -629,7 +644,7 @@ impl Arena {
                     }
                 }
                 // long products stay nested, so that chains of them grow linearly
-                Kind::Hadamard(inner) if e.is_integer() && inner.len() <= 32 => {
+                Kind::Hadamard(inner) if e.is_integer() && inner.len() <= LONG_PRODUCT => {
                     todo.extend(inner.into_iter().rev().map(|(x, d)| (x, &d * &e)));
                 }
                 _ => rest.push((m, e)),

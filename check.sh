@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands: formatting, lints, all tests with the corpora, documentation.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+if ! command -v cargo >/dev/null; then
+    echo "matgrad is built with Rust 1.95 or later: install it from https://rustup.rs, then run this again" >&2
+    exit 1
+fi
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+export RUSTFLAGS="${RUSTFLAGS:-} -D warnings"
+export RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings"
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+step cargo test --workspace --locked
+step cargo doc --workspace --no-deps --locked --quiet
+echo
+echo "all checks passed"
