@@ -1,5 +1,11 @@
 //! The corpora as requests.
 
+// each test uses its own part
+#![allow(dead_code)]
+
+pub mod draw;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use matgrad::{Convention, Layout, Request, Text};
@@ -37,6 +43,23 @@ impl Case {
     /// The shape in its layout.
     pub fn shape(&self) -> Vec<&str> {
         self.fields["shape"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// The sizes of its dimension names.
+    pub fn dims(&self) -> BTreeMap<String, usize> {
+        let sizes = self.fields["dims"].as_object().into_iter().flatten();
+        sizes.map(|(name, size)| (name.clone(), size.as_u64().unwrap_or(1) as usize)).collect()
+    }
+
+    /// From which domain each variable is drawn, where it is not any number.
+    pub fn domains(&self) -> BTreeMap<String, String> {
+        let domains = self.fields["domain"].as_object().into_iter().flatten();
+        domains.map(|(name, domain)| (name.clone(), domain.as_str().unwrap_or("").to_owned())).collect()
+    }
+
+    /// Whether it has functions without a value.
+    pub fn has_abstract_functions(&self) -> bool {
+        self.fields["functions"].is_object()
     }
 
     /// The case as a request.

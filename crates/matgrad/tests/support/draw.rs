@@ -1,0 +1,74 @@
+//! Data for a case: random members of the domains it names, at the sizes it names.
+
+use std::collections::BTreeMap;
+
+use matgrad::{Array, Inputs, Text};
+use matgrad_calculus::infer;
+
+/// Uniform and normal numbers, the same in every run.
+pub struct Random(u64);
+
+impl Random {
+    /// A sequence of its own for each name.
+    pub fn new(seed: &str) -> Self {
+        Self(
+            seed.bytes()
+                .fold(0x9e37_79b9_7f4a_7c15, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        ((mixed ^ (mixed >> 29)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        let (u, v) = (1.0 - self.uniform(), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+}
+
+/// Data for all variables of a text.
+pub fn data(
+    text: &Text,
+    dims: &BTreeMap<String, usize>,
+    domains: &BTreeMap<String, String>,
+    random: &mut Random,
+) -> Inputs {
+    let (_, script) = text.read().expect("a text in the language");
+    let analysis = infer::analyze(&script, &infer::Options::default()).expect("a text with shapes");
+    let sizes = dims.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
+    let mut inputs = Inputs::new();
+    for variable in &analysis.variables {
+        let mut shape: Vec<usize> = Vec::new();
+        for dim in &variable.dims {
+            shape.push(analysis.graph.sizes.evaluate(*dim, &sizes).expect("a size"));
+        }
+        let domain = domains.get(&*variable.name).map_or("general", String::as_str);
+        inputs.insert(&variable.name, member(&shape, domain, random));
+    }
+    inputs
+}
+
+fn member(shape: &[usize], domain: &str, random: &mut Random) -> Array {
+    let n = shape.first().copied().unwrap_or(1);
+    let plain = Array::from_fn(shape, |_| random.normal());
+    let at = |i: usize, j: usize| plain.get(&[i, j]).unwrap_or(0.0);
+    match domain {
+        "small" => Array::from_fn(shape, |_| 0.3 * random.normal()),
+        "positive" => Array::from_fn(shape, |_| 0.5 + random.uniform()),
+        "unitinterval" => Array::from_fn(shape, |_| 0.1 + 0.8 * random.uniform()),
+        "invertible" => {
+            let largest: f64 = plain.data().iter().map(|x| x * x).sum::<f64>().sqrt();
+            Array::from_fn(shape, |i| at(i[0], i[1]) / largest + if i[0] == i[1] { 2.0 } else { 0.0 })
+        }
+        "sym" => Array::from_fn(shape, |i| (at(i[0], i[1]) + at(i[1], i[0])) / 2.0),
+        "spd" => Array::from_fn(shape, |i| {
+            let dot: f64 = (0..n).map(|k| at(i[0], k) * at(i[1], k)).sum();
+            dot / n as f64 + if i[0] == i[1] { 1.0 } else { 0.0 }
+        }),
+        "general" => plain,
+        other => panic!("unknown domain {other}"),
+    }
+}
