@@ -158,10 +158,15 @@ impl Emitter<'_> {
         if !reciprocal {
             above.extend(chain.iter().map(|m| self.at(*m)));
         }
-        if number.is_negative() {
+        // the sign goes to the first factor, unless that is a product of another kind
+        let kron = matches!(self.ast.kind(above[0]), ExprKind::Binary(..)) && above.len() > 1;
+        if number.is_negative() && !kron {
             above[0] = self.ast.add(ExprKind::Neg(above[0]));
         }
         let mut top = self.fold(BinaryOp::Mul, &above);
+        if number.is_negative() && kron {
+            top = self.ast.add(ExprKind::Neg(top));
+        }
         if reciprocal {
             let Kind::Hadamard(parts) = self.arena.kind(chain[0]).clone() else { return top };
             for (m, e) in parts {

@@ -140,7 +140,8 @@ pub(super) fn assemble(net: &mut Net, printer: &mut Printer) -> Option<M> {
 fn lone_axis(net: &mut Net, printer: &mut Printer, axis: Label) -> Option<Option<M>> {
     let load = std::mem::take(&mut net.loads[axis as usize]);
     let rows = legs(net, axis);
-    let plain = rows.iter().all(|l| net.loads[*l as usize].is_empty()) && net.edges.is_empty();
+    let distinct = rows.iter().enumerate().all(|(k, l)| !rows[..k].contains(l));
+    let plain = distinct && rows.iter().all(|l| net.loads[*l as usize].is_empty()) && net.edges.is_empty();
     let body = if plain || rows == [axis] { None } else { Some(between(net, printer, rows, Vec::new())?) };
     net.fuses.clear();
     let mut parts = load;
