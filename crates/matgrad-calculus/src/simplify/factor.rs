@@ -7,6 +7,9 @@ use super::improve;
 use crate::graph::{Dim, Dims, Factor, Graph, Label, Labels, Node, NodeId, Product, ProductBuilder};
 use crate::notation::{self, Memory};
 
+/// Sums with more factors than this in all are left as they are: nobody would see the difference.
+const FACTOR_LIMIT: usize = 120;
+
 /// Where an axis of a factor leads: to these axes of the result (a bit each), or into the rest of its product.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
@@ -51,6 +54,9 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
             return current;
         }
         let products: Vec<Product> = terms.iter().map(|(_, n)| as_product(g, *n)).collect();
+        if products.iter().map(|p| p.factors.len()).sum::<usize>() > FACTOR_LIMIT {
+            return current;
+        }
         let mut best = (notation::length(g, memory, current), current);
         for group in groups(g, &products) {
             for exponent in exponents(&products, &group) {
