@@ -44,9 +44,7 @@ impl Page {
                 Reply::Finding(..) => None,
             })
         };
-        if let Some(first) = answers().next() {
-            self.declarations(first, &mut out);
-        }
+        self.declarations(answers(), &mut out);
         let mut names = Names::new(answers());
         for (at, reply) in replies.iter().enumerate() {
             if at > 0 {
@@ -77,7 +75,7 @@ impl Page {
             _ => String::new(),
         };
         let mut formulas = vec![(names.next(title(answer)), &answer.derivative, what)];
-        if let Some(gradient) = &answer.gradient {
+        if let Some(gradient) = gradient(answer) {
             formulas.push((names.next("gradient"), gradient, "shaped like the variable".into()));
         }
         self.formulas(&formulas, out);
@@ -92,13 +90,24 @@ impl Page {
         }
     }
 
-    fn declarations(self, answer: &Answer, out: &mut String) {
-        for declaration in &answer.declared {
+    /// What the answers share: each declaration and each assumption once.
+    fn declarations<'a>(self, answers: impl Iterator<Item = &'a Answer>, out: &mut String) {
+        let (mut declared, mut assumed): (Vec<&str>, Vec<&str>) = Default::default();
+        for answer in answers {
+            for (list, lines) in [(&mut declared, &answer.declared), (&mut assumed, &answer.assumptions)] {
+                for line in lines {
+                    if !list.contains(&line.as_str()) {
+                        list.push(line);
+                    }
+                }
+            }
+        }
+        for declaration in &declared {
             let _ = writeln!(out, "{}", self.statement(declaration));
         }
-        if !answer.assumptions.is_empty() {
+        if !assumed.is_empty() {
             let _ = writeln!(out, "{}", self.remark("assumed, as nobody declared it"));
-            for assumption in &answer.assumptions {
+            for assumption in &assumed {
                 let _ = writeln!(out, "{}", self.statement(assumption));
             }
         }
@@ -116,7 +125,7 @@ impl Page {
         let mut lines: Vec<(String, String, String)> = Vec::new();
         for (name, written, what) in formulas {
             let mut remark = self.shape(&written.shape);
-            if !what.is_empty() {
+            if !what.is_empty() && !is_scalar(&written.shape) {
                 remark.push_str(&format!(", {what}"));
             }
             let (before, (left, right)) = written.statements(name, self.options());
@@ -145,11 +154,10 @@ impl Page {
     }
 
     fn shape(self, shape: &[String]) -> String {
-        match shape {
-            [] => "a scalar".into(),
-            [rows, cols] if rows == "1" && cols == "1" => "a scalar".into(),
-            _ => shape.join(if self.unicode { " × " } else { " x " }),
+        if is_scalar(shape) {
+            return "a scalar".into();
         }
+        shape.join(if self.unicode { " × " } else { " x " })
     }
 
     fn verdict(self, verdict: &Verdict) -> String {
@@ -180,6 +188,15 @@ fn title(answer: &Answer) -> &'static str {
     if answer.title == "derivative" && answer.layout == Layout::Differential { "differential" } else { answer.title }
 }
 
+/// The gradient where it says more than the derivative.
+fn gradient(answer: &Answer) -> Option<&Written> {
+    answer.gradient.as_ref().filter(|gradient| !is_scalar(&gradient.shape))
+}
+
+fn is_scalar(shape: &[String]) -> bool {
+    shape.iter().all(|n| n == "1")
+}
+
 /// Names of definitions, with a number where several answers want the same.
 struct Names {
     wanted: BTreeMap<&'static str, usize>,
@@ -191,7 +208,7 @@ impl Names {
         let mut wanted = BTreeMap::new();
         for answer in answers {
             *wanted.entry(title(answer)).or_insert(0) += 1;
-            if answer.gradient.is_some() {
+            if gradient(answer).is_some() {
                 *wanted.entry("gradient").or_insert(0) += 1;
             }
         }

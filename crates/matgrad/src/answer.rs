@@ -110,7 +110,7 @@ pub struct Answer {
     pub derivative: Written,
     /// Beside the numerator layout of a scalar function: its gradient, shaped like the variable.
     pub gradient: Option<Written>,
-    /// What was declared, as declarations.
+    /// What is declared of what the function needs.
     pub declared: Vec<String>,
     /// What was assumed of names that nobody declared, as declarations.
     pub assumptions: Vec<String>,

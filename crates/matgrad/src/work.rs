@@ -323,13 +323,29 @@ impl<'a> Work<'a> {
         root.map_or_else(String::new, |root| matgrad_render::text(&self.script.ast, root, TextOptions::PLAIN))
     }
 
-    /// The declarations of the script.
+    /// The declarations of the variables that the function needs, one a line, and of all abstract functions.
     pub fn declared(&self) -> Vec<String> {
-        let declarations = self.script.statements.iter().filter(|statement| {
-            matches!(statement.kind, StatementKind::Declaration { .. } | StatementKind::Abstract { .. })
-        });
-        let text = |kind| matgrad_render::statement_text(&self.script.ast, kind, TextOptions::PLAIN);
-        declarations.map(|statement| text(&statement.kind)).collect()
+        let g = &self.analysis.graph;
+        let mut used: BTreeSet<&str> = [&*self.variable.name].into();
+        used.extend(g.reachable(&[self.function.node]).into_iter().filter_map(|id| g.as_input(id)).map(|i| &*i.name));
+        let mut lines = Vec::new();
+        let ast = &self.script.ast;
+        for statement in &self.script.statements {
+            match &statement.kind {
+                StatementKind::Declaration { names, shape, attributes } => {
+                    let attributes: Vec<Attribute> = attributes.iter().map(|(attribute, _)| *attribute).collect();
+                    let wanted = names.iter().map(|ident| &*ident.name).filter(|name| used.contains(name));
+                    lines.extend(wanted.map(|name| {
+                        matgrad_render::declaration_text(ast, &[name], shape, &attributes, TextOptions::PLAIN)
+                    }));
+                }
+                StatementKind::Abstract { .. } => {
+                    lines.push(matgrad_render::statement_text(ast, &statement.kind, TextOptions::PLAIN));
+                }
+                _ => {}
+            }
+        }
+        lines
     }
 
     /// Whether a whole script that goes on from this one type-checks and knows every name.
