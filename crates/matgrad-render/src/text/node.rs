@@ -223,7 +223,7 @@ impl<'a> Printer<'a> {
     fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, strip: bool, rest: &mut Vec<Piece<'a>>) {
         let compact = self.compact;
         let sign = |spaced: &'static str, tight: &'static str| Piece::Text(if compact { tight } else { spaced });
-        let product = if self.is_other_product(op, left) { POWER } else { PRODUCT };
+        let product = if !strip && self.is_other_product(op, left) { POWER } else { PRODUCT };
         match op {
             BinaryOp::Add | BinaryOp::Sub => {
                 let chain = op == BinaryOp::Add && self.is_sum(right);
@@ -282,9 +282,21 @@ impl<'a> Printer<'a> {
             BinaryOp::Kron if self.kron_sign() => 3,
             _ => 0,
         };
+        let mut left = left;
+        while let ExprKind::Neg(inner) = self.ast.kind(left) {
+            left = *inner; // a sign is written with the first factor
+        }
         match self.ast.kind(left) {
-            ExprKind::Binary(inner, first, _) => {
-                let scalar = matches!(self.ast.kind(*first), ExprKind::Number(_)) && *inner == BinaryOp::ElemDiv;
+            ExprKind::Binary(inner, first, second) => {
+                let whole =
+                    |id: ExprId| matches!(self.ast.kind(id), ExprKind::Number(v) if v.is_integer() && !v.is_negative());
+                let number = |id: ExprId| match self.ast.kind(id) {
+                    ExprKind::Neg(inner) => whole(*inner),
+                    _ => whole(id),
+                };
+                // `1 ./ x` and the fraction `1/3` are read as one thing
+                let scalar =
+                    number(*first) && (*inner == BinaryOp::ElemDiv || *inner == BinaryOp::Div && whole(*second));
                 kind(op) != 0 && kind(*inner) != 0 && kind(op) != kind(*inner) && !scalar
             }
             _ => false,
