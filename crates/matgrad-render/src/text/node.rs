@@ -223,7 +223,9 @@ impl<'a> Printer<'a> {
     fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, strip: bool, rest: &mut Vec<Piece<'a>>) {
         let compact = self.compact;
         let sign = |spaced: &'static str, tight: &'static str| Piece::Text(if compact { tight } else { spaced });
-        let product = if !strip && self.is_other_product(op, left) { POWER } else { PRODUCT };
+        // a sign that is taken out of the left operand cannot be taken out of brackets
+        let product = self.is_other_product(op, left) && !(strip && self.leads_negative(left));
+        let product = if product { POWER } else { PRODUCT };
         match op {
             BinaryOp::Add | BinaryOp::Sub => {
                 let chain = op == BinaryOp::Add && self.is_sum(right);
