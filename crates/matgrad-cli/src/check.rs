@@ -3,7 +3,7 @@
 use matgrad::{Claim, Limits, Request};
 
 use crate::args::{CheckArgs, Format, layout};
-use crate::{DONE, Trouble, WRONG, source, style, within};
+use crate::{DONE, Trouble, WRONG, print, source, style, within};
 
 pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -18,7 +18,7 @@ pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
         Ok(matgrad::check(&request, &claim)?)
     })?;
     match args.format {
-        Format::Json => println!("{:#}", finding.json()),
+        Format::Json => print(&format!("{:#}\n", finding.json())),
         _ => {
             let color = style::color(&std::io::stdout());
             let verdict = if finding.right {
@@ -26,7 +26,7 @@ pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
             } else {
                 style::paint(color, style::ERROR, "wrong")
             };
-            println!("{verdict}: {}", finding.sentence);
+            print(&format!("{verdict}: {}\n", finding.sentence));
         }
     }
     Ok(if finding.right { DONE } else { WRONG })

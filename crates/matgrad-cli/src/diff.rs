@@ -4,7 +4,7 @@ use matgrad::{Answer, Limits, Reply, Request};
 
 use crate::args::{DiffArgs, Format, convention, layout};
 use crate::human::Page;
-use crate::{DONE, Trouble, WRONG, source, style, within};
+use crate::{DONE, Trouble, WRONG, print, source, style, within};
 
 pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -14,29 +14,26 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
         .convention(convention(&args.convention));
     request.of = args.function.of.clone();
     let queries = args.wrt.is_none();
-    let replies = within::deadline(args.function.deadline, move |deadline| {
+    let (page, format) = (Page::for_stdout(args.ascii), args.format);
+    let (replies, shown) = within::deadline(args.function.deadline, move |deadline| {
         let request = request.limits(Limits { deadline, ..Limits::default() });
-        if queries {
-            return Ok(matgrad::answer_queries(&request)?);
-        }
-        Ok(vec![Reply::Answer(Box::new(matgrad::derive(&request)?))])
-    })?;
-    match args.format {
-        Format::Text => print!("{}", Page::for_stdout(args.ascii).replies(&replies)),
-        Format::Json => {
-            let mut values: Vec<serde_json::Value> = replies.iter().map(json).collect();
-            let whole = if queries { values.into() } else { values.swap_remove(0) };
-            println!("{whole:#}");
-        }
-        Format::Latex => {
-            for reply in &replies {
-                match reply {
-                    Reply::Answer(answer) => println!("{}", answer.latex()),
-                    Reply::Finding(query, finding) => println!("% {query}: {}", finding.sentence),
-                }
+        let replies = if queries {
+            matgrad::answer_queries(&request)?
+        } else {
+            vec![Reply::Answer(Box::new(matgrad::derive(&request)?))]
+        };
+        let shown = match format {
+            Format::Text => page.replies(&replies),
+            Format::Json => {
+                let mut values: Vec<serde_json::Value> = replies.iter().map(json).collect();
+                let whole = if queries { values.into() } else { values.swap_remove(0) };
+                format!("{whole:#}\n")
             }
-        }
-    }
+            Format::Latex => replies.iter().map(latex).collect(),
+        };
+        Ok((replies, shown))
+    })?;
+    print(&shown);
     let mut status = DONE;
     for reply in &replies {
         match reply {
@@ -46,6 +43,13 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
         }
     }
     Ok(status)
+}
+
+fn latex(reply: &Reply) -> String {
+    match reply {
+        Reply::Answer(answer) => answer.latex() + "\n",
+        Reply::Finding(query, finding) => format!("% {query}: {}\n", finding.sentence),
+    }
 }
 
 fn json(reply: &Reply) -> serde_json::Value {

@@ -3,7 +3,7 @@
 use matgrad::{Array, Evaluation, Inputs, Limits, Product, data};
 
 use crate::args::{EvalArgs, convention, layout};
-use crate::{DONE, Trouble, arrays, source, style, within};
+use crate::{DONE, Trouble, arrays, print, source, style, within};
 
 pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -29,7 +29,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
         Ok(Outcome::Arrays(plan.run(&inputs)?))
     })?;
     match outcome {
-        Outcome::Listing(listing) => print!("{listing}"),
+        Outcome::Listing(listing) => print(&listing),
         Outcome::Arrays(results) => write(&results, &args)?,
     }
     Ok(DONE)
@@ -79,7 +79,7 @@ fn write(results: &[(String, Array)], args: &EvalArgs) -> Result<(), Trouble> {
         }
         None => {
             for (name, array) in results {
-                println!("{}", arrays::text(name, array));
+                print(&(arrays::text(name, array) + "\n"));
             }
             Ok(())
         }

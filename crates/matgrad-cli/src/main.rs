@@ -44,6 +44,13 @@ impl From<Failure> for Trouble {
     }
 }
 
+/// Writes to standard output. Nobody to read it is no failure of ours: `matgrad … | head` ends quietly.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
@@ -59,7 +66,8 @@ fn main() -> ExitCode {
                 Trouble::Failure(failure) => failure.render(color),
                 Trouble::Plain(message) => format!("{}: {message}\n", style::paint(color, style::ERROR, "error")),
             };
-            eprint!("{text}");
+            use std::io::Write;
+            let _ = std::io::stderr().write_all(text.as_bytes());
             REFUSED
         }
     })

@@ -8,5 +8,5 @@ mod latex;
 mod text;
 
 pub use diagnostic::diagnostic_text;
-pub use latex::{Kind, conventional_kind, latex, latex_definition};
+pub use latex::{Kind, conventional_kind, latex, latex_definition, latex_definitions};
 pub use text::{TextOptions, declaration_text, definition_text, statement_text, text};

@@ -57,15 +57,11 @@ impl Written {
         let ast = &self.formula.ast;
         let kind =
             |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
-        let definition = |name: &str, indices: &[Name], body: ExprId| {
-            matgrad_render::latex_definition(ast, name, indices, body, &kind)
-        };
-        let mut parts: Vec<String> =
-            self.formula.definitions.iter().map(|(name, body)| definition(name, &[], *body)).collect();
+        let mut parts = matgrad_render::latex_definitions(ast, &self.formula.definitions, &kind);
         parts.push(match &self.formula.axes {
             Some(axes) => {
                 let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();
-                definition(&self.name, &indices, self.formula.root)
+                matgrad_render::latex_definition(ast, &self.name, &indices, self.formula.root, &kind)
             }
             None => matgrad_render::latex(ast, self.formula.root, &kind),
         });

@@ -65,19 +65,19 @@ pub fn latex(ast: &Ast, root: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
 /// `G_{pqij} = …`: a definition by indices.
 pub fn latex_definition(ast: &Ast, name: &str, indices: &[Name], body: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
     let mut printer = Printer::new(ast, body, kind);
-    if indices.is_empty() {
-        printer.out.push_str(&name_latex(name, kind));
-    } else {
-        let parts = entry_parts(name);
-        let tight = indices.iter().all(|index| index.chars().count() == 1);
-        let mut under: Vec<String> = parts.subscript.into_iter().collect();
-        let list: Vec<String> = indices.iter().map(|index| name_latex(index, &|_| Kind::Scalar)).collect();
-        under.push(list.join(if tight { "" } else { "," }));
-        printer.out.push_str(&format!("{}_{{{}}}", parts.base, under.join(",")));
-    }
-    printer.out.push_str(" = ");
-    printer.expression(body);
+    printer.definition(name, indices, body);
     printer.out
+}
+
+/// Definitions of one tree, in time that grows with the tree and not with their number.
+pub fn latex_definitions(ast: &Ast, definitions: &[(Name, ExprId)], kind: &dyn Fn(&str) -> Kind) -> Vec<String> {
+    let Some(last) = definitions.iter().map(|(_, body)| *body).max() else { return Vec::new() };
+    let mut printer = Printer::new(ast, last, kind);
+    let written = definitions.iter().map(|(name, body)| {
+        printer.definition(name, &[], *body);
+        std::mem::take(&mut printer.out)
+    });
+    written.collect()
 }
 
 /// How tight an expression binds on the page.
@@ -119,6 +119,21 @@ impl<'a> Printer<'a> {
     fn new(ast: &'a Ast, root: ExprId, kind: &'a dyn Fn(&str) -> Kind) -> Self {
         let values = kinds::values(ast, root, kind);
         Self { ast, kind, values, negative: node::leading_signs(ast, root), out: String::new() }
+    }
+
+    fn definition(&mut self, name: &str, indices: &[Name], body: ExprId) {
+        if indices.is_empty() {
+            self.out.push_str(&name_latex(name, self.kind));
+        } else {
+            let parts = entry_parts(name);
+            let tight = indices.iter().all(|index| index.chars().count() == 1);
+            let mut under: Vec<String> = parts.subscript.into_iter().collect();
+            let list: Vec<String> = indices.iter().map(|index| name_latex(index, &|_| Kind::Scalar)).collect();
+            under.push(list.join(if tight { "" } else { "," }));
+            self.out.push_str(&format!("{}_{{{}}}", parts.base, under.join(",")));
+        }
+        self.out.push_str(" = ");
+        self.expression(body);
     }
 
     fn value(&self, id: ExprId) -> Value {
