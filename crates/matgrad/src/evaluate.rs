@@ -44,7 +44,7 @@ pub struct Evaluation {
     pub of: Option<String>,
     /// The variables to differentiate by.
     pub wrt: Vec<String>,
-    /// The orders wanted; 0 is the value. The value of a request without variables is always computed.
+    /// The orders of the derivatives; the value, order 0, is always computed.
     pub orders: Vec<usize>,
     /// How derivatives are arranged.
     pub layout: Layout,
@@ -187,9 +187,7 @@ impl<'a> Planner<'a> {
     fn plan(mut self, data: &Inputs) -> Result<Plan, Failure> {
         let function = shape(&self.analysis.target.shape);
         let target = self.analysis.target.node;
-        if self.request.wrt.is_empty() || self.request.orders.contains(&0) || self.request.product.is_none() {
-            self.output("value".into(), target, function.clone(), None);
-        }
+        self.output("value".into(), target, function.clone(), None);
         for variable in self.variables.clone() {
             match self.request.product.clone() {
                 Some(product) => self.product(target, &function, &variable, &product)?,

@@ -1,0 +1,216 @@
+//! The command line: what goes in, what comes out, exit statuses, errors.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn matgrad(args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_matgrad"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("matgrad starts");
+    // a command that does not read its input may have ended already
+    let _ = child.stdin.take().expect("standard input").write_all(input.as_bytes());
+    child.wait_with_output().expect("matgrad ends")
+}
+
+fn out(args: &[&str]) -> String {
+    let done = matgrad(args, "");
+    assert_eq!(done.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+/// The exit status and what standard error says.
+fn failure(args: &[&str]) -> (Option<i32>, String) {
+    let done = matgrad(args, "");
+    assert!(done.stdout.is_empty(), "{args:?} prints {}", String::from_utf8_lossy(&done.stdout));
+    (done.status.code(), String::from_utf8(done.stderr).expect("UTF-8"))
+}
+
+fn json(args: &[&str]) -> Value {
+    serde_json::from_str(&out(args)).expect("JSON")
+}
+
+/// A file that is gone when the test is over.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("matgrad-cli-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a file");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a path")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn the_first_minute() {
+    let shown = out(&["diff", "norm(y - Phi*theta)^2", "--wrt", "theta"]);
+    let (stable, error) = shown.split_once("relative error ").expect("a check");
+    assert_eq!(
+        stable,
+        "\
+# assumed, as nobody declared it
+y in R^N
+Phi in R^(N x D)
+theta in R^D
+
+derivative = -2*(y - Phi*theta)'*Phi   # 1 x D, numerator layout
+gradient   = -2*Phi'*(y - Phi*theta)   # D x 1, shaped like the variable
+
+# checked at 3 random points against an independent derivative: "
+    );
+    assert!(error.trim().parse::<f64>().expect("a number") < 1e-9);
+}
+
+#[test]
+fn what_is_shown_is_a_script() {
+    let shown = out(&["diff", "norm(y - Phi*theta)^2", "--wrt", "theta"]);
+    let data = File::new("script.json", r#"{"y": [1, 2], "Phi": [[1, 0, 2], [0, 1, 1]], "theta": [1, 0, -1]}"#);
+    let values = matgrad(&["eval", "-", "--of", "gradient", "--data", data.path()], &shown);
+    // y - Phi*theta = [2, 3]
+    assert_eq!(String::from_utf8_lossy(&values.stdout), "value = [-4, -6, -14]\n");
+}
+
+#[test]
+fn json_has_the_fields_of_the_reference() {
+    let answer = json(&["diff", "a'*X*b", "--wrt", "X", "--format", "json"]);
+    assert_eq!(answer["expression"], "a'*X*b");
+    assert_eq!(answer["text"], "b*a'");
+    assert_eq!(answer["latex"], r"\mathbf{b} \mathbf{a}^{\top}");
+    assert_eq!(answer["shape"], serde_json::json!(["n", "m"]));
+    assert_eq!(answer["gradient"]["text"], "a*b'");
+    assert_eq!(answer["gradient"]["shape"], serde_json::json!(["m", "n"]));
+    assert_eq!(answer["assumptions"], serde_json::json!(["a in R^m", "X in R^(m x n)", "b in R^n"]));
+    assert_eq!(answer["verified"]["points"], 3);
+    let strings = [("wrt", "X"), ("layout", "numerator"), ("convention", "free"), ("notation", "matrix")];
+    strings.iter().for_each(|(key, value)| assert_eq!(answer[*key], *value, "{key}"));
+    let keys: Vec<&String> = answer.as_object().expect("an object").keys().collect();
+    assert_eq!(keys[..3], ["expression", "wrt", "order"]);
+}
+
+#[test]
+fn declarations_layouts_and_conventions() {
+    let text = |args: &[&str]| json(&[&["diff"], args, &["--format", "json"]].concat())["text"].clone();
+    assert_eq!(text(&["x'*A*x", "--wrt", "x", "--declare", "A in R^(n x n) symmetric"]), "2*x'*A");
+    assert_eq!(text(&["A*X*B", "--wrt", "X", "--layout", "jacobian"]), "B' ⊗ A");
+    assert_eq!(text(&["-x'*x", "--wrt", "x", "--layout", "denominator"]), "-2*x");
+    assert_eq!(text(&["-x", "--wrt", "x"]), "-eye(n)");
+    assert_eq!(text(&["norm(x)^2", "--wrt", "x", "--order", "2"]), "2*eye(n)");
+    let symmetric = ["logdet(X)", "--wrt", "X", "--declare", "X in R^(n x n) pd"];
+    assert_eq!(text(&symmetric), "X^-1");
+    assert_eq!(text(&[&symmetric[..], &["--convention", "constrained"]].concat()), "2*X^-1 - X^-1 .* eye(n)");
+    assert_eq!(out(&["diff", "λ*x'*x", "--wrt", r"\lambda", "--format", "latex"]), "\\mathbf{x}^{\\top} \\mathbf{x}\n");
+}
+
+#[test]
+fn scripts_files_and_standard_input() {
+    let script = "y in R^N\nPhi in R^(N x D)\ntheta in R^D\ne = y - Phi*theta\nL = norm(e)^2\n";
+    let file = File::new("loss.mg", script);
+    let text = |args: &[&str], input: &str| {
+        let done = matgrad(args, input);
+        let value: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        value["text"].clone()
+    };
+    let options = ["--wrt", "theta", "--format", "json"];
+    assert_eq!(text(&[&["diff", file.path()], &options[..]].concat(), ""), "-2*(y - Phi*theta)'*Phi");
+    assert_eq!(text(&[&["diff", "-"], &options[..]].concat(), script), "-2*(y - Phi*theta)'*Phi");
+    assert_eq!(text(&[&["diff", file.path(), "--of", "e"], &options[..]].concat(), ""), "-Phi");
+    let queries = matgrad(&["diff", "-", "--format", "json"], &format!("{script}grad L wrt theta, Phi\n"));
+    let answers: Value = serde_json::from_slice(&queries.stdout).expect("JSON");
+    assert_eq!(answers[1]["text"], "-2*(y - Phi*theta)*theta'");
+    assert_eq!(answers[1]["query"], "grad L wrt theta, Phi");
+}
+
+#[test]
+fn claims() {
+    let check = |claim: &str, more: &[&str]| {
+        let done = matgrad(&[&["check", "a'*X*b", "--wrt", "X", "--claim", claim], more].concat(), "");
+        (done.status.code(), String::from_utf8(done.stdout).expect("UTF-8"))
+    };
+    assert_eq!(check("b*a'", &[]), (Some(0), "right: the claim is right in the numerator layout\n".into()));
+    assert_eq!(check("-b*a'", &[]).0, Some(1));
+    assert!(check("2*b*a'", &[]).1.starts_with("wrong: the claim is 2 times"));
+    assert_eq!(check("a*b'", &["--layout", "numerator"]).0, Some(1));
+    assert_eq!(check("a*b'", &["--layout", "gradient"]).0, Some(0));
+    assert_eq!(check("b*a", &[]).0, Some(2));
+    assert_eq!(check("b*c'", &[]).0, Some(2));
+}
+
+#[test]
+fn values_and_derivatives() {
+    let data = File::new("data.json", r#"{"x": [1, 2], "A": [[1, 2], [3, 4]], "v": [1, 0], "s": 2}"#);
+    let eval = |args: &[&str]| out(&[&["eval"], args, &["--data", data.path()]].concat());
+    assert_eq!(eval(&["x'*A*x"]), "value = 27\n");
+    assert_eq!(eval(&["x'*A*x", "--wrt", "x"]), "value = 27\nderivative = [12, 21]\n");
+    let hessian = "value = 27\nderivative = [2, 5;\n              5, 8]\n";
+    assert_eq!(eval(&["x'*A*x", "--wrt", "x", "--order", "2"]), hessian);
+    let both = "value = 27\nderivative = [12, 21]\nderivative2 = [2, 5;\n               5, 8]\n";
+    assert_eq!(eval(&["x'*A*x", "--wrt", "x", "--order", "0..2"]), both);
+    assert_eq!(eval(&["x'*A*x", "--wrt", "x", "--hvp", "v"]), "value = 27\nderivative = [2, 5]\n");
+    assert_eq!(eval(&["A*x", "--wrt", "x", "--jvp", "v"]), "value = [5, 11]\nderivative = [1, 3]\n");
+    assert_eq!(eval(&["A*x", "--wrt", "x", "--vjp", "v"]), "value = [5, 11]\nderivative = [1, 2]\n");
+    assert_eq!(
+        eval(&["s*x'*x", "--declare", "s in R", "--wrt", "x,s"]),
+        "value = 10\nderivative_x = [4, 8]\nderivative_s = [5]\n"
+    );
+    let (status, message) = failure(&["eval", "x'*y", "--data", data.path()]);
+    assert!(status == Some(2) && message.contains("`y`"), "{message}");
+    let (status, message) = failure(&["eval", "A*A", "--declare", "A in R^(3 x 3)", "--data", data.path()]);
+    assert!(status == Some(2) && message.contains("2×2") && message.contains("`A`"), "{message}");
+}
+
+#[test]
+fn errors_show_the_place() {
+    let (status, message) = failure(&["diff", "nrom(x)^2", "--wrt", "x"]);
+    assert_eq!(status, Some(2));
+    assert_eq!(
+        message,
+        "\
+error: unknown function `nrom`
+ --> expression:1:1
+  |
+1 | nrom(x)^2
+  | ^^^^
+  = help: did you mean `norm`?
+"
+    );
+    let (status, message) = failure(&["diff", "x'*x", "--wrt", "z"]);
+    assert!(status == Some(2) && message.contains("there is no variable `z`"), "{message}");
+    let (status, message) = failure(&["diff", "no-such-file.mg", "--wrt", "z"]);
+    assert!(status == Some(2) && message.contains("no-such-file.mg"), "{message}");
+    let (status, message) = failure(&["diff", "A*x", "--wrt", "x", "--layout", "rowvec"]);
+    assert!(status == Some(2) && message.contains("--layout jacobian"), "{message}");
+    assert_eq!(failure(&["diff", "A*x", "--wrt", "x", "--layout", "wrong"]).0, Some(2));
+    assert_eq!(failure(&["diff", "A*x"]).0, Some(2));
+    assert_eq!(failure(&["frobnicate"]).0, Some(2));
+}
+
+#[test]
+fn several_errors_in_one_run() {
+    let done = matgrad(&["diff", "-", "--wrt", "x"], "a = nrom(x)\nb = (1 + 2\nc = tr(x'*x)\n");
+    let message = String::from_utf8(done.stderr).expect("UTF-8");
+    assert_eq!(message.matches("error:").count(), 2, "{message}");
+}
+
+#[test]
+fn a_deadline_ends_the_work() {
+    let deep = format!("x in R\n{}x{}", "(".repeat(100_000), " + 1)*x".repeat(100_000));
+    let file = File::new("deep.mg", &deep);
+    let (status, message) = failure(&["diff", file.path(), "--wrt", "x", "--deadline", "0.3"]);
+    assert!(status == Some(2) && message.contains("deadline"), "{message}");
+}

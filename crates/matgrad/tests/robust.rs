@@ -1,0 +1,87 @@
+//! Nothing overflows, hangs or panics: deep and long inputs, texts that are no formulas, limits with their names.
+
+use std::time::{Duration, Instant};
+
+use matgrad::{Limits, Request, Text, derive};
+
+const DEEP: usize = 100_000;
+
+/// The derivative of a script by `x`, or the messages of the failure.
+fn answer(script: &str, wrt: &str) -> Result<String, Vec<String>> {
+    match derive(&Request::new(Text::script("test", script), wrt)) {
+        Ok(answer) => {
+            assert!(!answer.is_refuted(), "{:?}", answer.notes);
+            Ok(answer.text())
+        }
+        Err(failure) => Err(failure.diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect()),
+    }
+}
+
+fn check(script: &str, wrt: &str, expected: &str) {
+    assert_eq!(answer(script, wrt).as_deref(), Ok(expected), "{}", script.chars().take(80).collect::<String>());
+}
+
+fn nested(before: &str, inside: &str, after: &str, depth: usize) -> String {
+    format!("{}{inside}{}", before.repeat(depth), after.repeat(depth))
+}
+
+#[test]
+fn deep_nesting() {
+    check(&format!("x in R\n{}", nested("(", "x", ")", DEEP)), "x", "1");
+    check(&format!("x in R\n{}", nested("[", "x", "]", DEEP)), "x", "1");
+    check(&format!("x in R\n{}", nested("-", "x", "", DEEP)), "x", "1");
+    check(&format!("X in R^(n x n)\ntr({})", nested("", "X", "'", DEEP)), "X", "eye(n)");
+    check(&format!("X in R^(n x n)\ntr({})", nested("inv(", "X", ")", DEEP)), "X", "eye(n)");
+}
+
+#[test]
+fn deep_chains() {
+    let text = answer(&format!("x in R\n{}", nested("sin(", "x", ")", 20_000)), "x").expect("an answer");
+    assert!(text.starts_with("w1 = ") && text.len() < 40 * 20_000, "{} bytes", text.len());
+}
+
+#[test]
+fn long_sums_and_products() {
+    let sum = vec!["x"; DEEP].join(" + ");
+    check(&format!("x in R^n\nsum({sum})"), "x", &format!("{DEEP}*ones(n)'"));
+    check(&format!("x in R\n{}", vec!["x"; DEEP].join("*")), "x", &format!("{DEEP}*x^{}", DEEP - 1));
+}
+
+#[test]
+fn limits_are_named() {
+    let text = || Text::expression("tr((A*X)^12)");
+    let nodes = Request::new(text(), "X").limits(Limits { nodes: 4, deadline: None });
+    let failure = derive(&nodes).expect_err("a limit");
+    assert_eq!(failure.diagnostics[0].code, "limit", "{failure}");
+    let deadline = Some(Instant::now() - Duration::from_millis(1));
+    let over = Request::new(text(), "X").limits(Limits { deadline, ..Limits::default() });
+    assert_eq!(derive(&over).expect_err("a deadline").diagnostics[0].code, "limit");
+}
+
+#[test]
+fn wrong_requests_say_what_is_wrong() {
+    let messages = |script: &str, wrt: &str| answer(script, wrt).expect_err("a failure").join("; ");
+    assert_eq!(messages("x in R^n\nL = x'*x", "y"), "there is no variable `y`");
+    assert_eq!(messages("x in R^n", "x"), "the script defines nothing");
+    assert_eq!(messages("x in R^n\nL = norm(x)^2 +", "x"), "expected an expression after `+`, found the end");
+    let order = Request::new(Text::expression("x'*x"), "x").order(4);
+    assert_eq!(derive(&order).expect_err("an order").diagnostics[0].message, "the order is 1, 2 or 3, not 4");
+}
+
+#[test]
+fn any_text_gets_an_answer_or_an_error() {
+    let words = [
+        "x", "A", "'", "*", "+", "-", "(", ")", "[", "]", ",", ";", "^", ".*", "./", "\\", "norm(", "sum[i](", "inv(",
+        "tr(", "2", "0", "1e9", " ", "\n", "=", ":", "in R^n", "delta[", "x[1]", "log(", "⊗", "wrt", "diff ", "eye(n)",
+    ];
+    let mut state = 1u64;
+    for _ in 0..3000 {
+        let mut text = String::new();
+        for _ in 0..1 + state % 12 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(words[(state >> 33) as usize % words.len()]);
+        }
+        // whatever comes back, it comes back
+        let _ = answer(&text, "x");
+    }
+}
