@@ -81,7 +81,7 @@ impl Page {
         self.formulas(&formulas, out);
         let mut remarks: Vec<String> = Vec::new();
         if !answer.domain.is_empty() {
-            remarks.push(self.remark(&format!("holds where {}", answer.domain.join(", "))));
+            remarks.push(self.remark(&format!("holds where {}", answer.domain.join("; "))));
         }
         remarks.extend(answer.notes.iter().map(|note| self.remark(note)));
         remarks.extend(answer.verified.as_ref().map(|verdict| self.verdict(verdict)));
