@@ -15,6 +15,6 @@ export RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings"
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo test --workspace --locked
-step cargo doc --workspace --no-deps --locked --quiet
+step cargo doc --workspace --lib --no-deps --locked --quiet
 echo
 echo "all checks passed"

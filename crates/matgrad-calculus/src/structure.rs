@@ -1,7 +1,7 @@
 //! Derivatives that respect the structure of their variable: entries that the structure ties together move together.
 //!
-//! For a symmetric X, with G the derivative whose entries are free, entry (k,l) becomes G[k,l] + G[l,k] off the diagonal
-//! and G[k,k] on it (Petersen & Pedersen, *The Matrix Cookbook*, §2.8; Magnus & Neudecker, ch. 15, by duplication
+//! For a symmetric X, with G the derivative whose entries are free, entry (k,l) becomes `G[k,l] + G[l,k]` off the diagonal
+//! and `G[k,k]` on it (Petersen & Pedersen, *The Matrix Cookbook*, §2.8; Magnus & Neudecker, ch. 15, by duplication
 //! matrices). For an orthogonal X it is the projection on the tangent space, (G - X G' X)/2.
 
 use matgrad_syntax::{Attribute, Rational};

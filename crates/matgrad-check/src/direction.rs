@@ -10,7 +10,7 @@ pub enum Convention {
     /// Every entry moves by itself.
     #[default]
     Free,
-    /// An entry moves with those that the structure ties to it: X[i,j] together with X[j,i] of a symmetric X.
+    /// An entry moves with those that the structure ties to it: `X[i,j]` together with `X[j,i]` of a symmetric X.
     Entries,
     /// The answer lies in the structure's tangent space and gives df for every step in it.
     Tangent,

@@ -18,7 +18,7 @@ pub enum Layout {
     Gradient,
     /// The Jacobian row of a scalar function.
     Rowvec,
-    /// T[i,j,k,l], axes of size 1 dropped.
+    /// `T[i,j,k,l]`, axes of size 1 dropped.
     Tensor,
     /// dF in terms of dX.
     Differential,

@@ -10,7 +10,7 @@
 //! # Ok::<(), matgrad::Failure>(())
 //! ```
 //!
-//! The pipeline behind [`derive`] is in the crates that this one re-exports: text to tree (`matgrad-syntax`), tree to
+//! The pipeline behind [`derive()`] is in the crates that this one re-exports: text to tree (`matgrad-syntax`), tree to
 //! graph, derivative, simplification and notation (`matgrad-calculus`), tree to text (`matgrad-render`), graph to numbers
 //! (`matgrad-eval`), and the independent check (`matgrad-check`).
 

@@ -12,7 +12,7 @@ pub enum Convention {
     /// Every entry moves by itself.
     #[default]
     Free,
-    /// Entries move as the structure ties them together: X[i,j] with X[j,i] of a symmetric X.
+    /// Entries move as the structure ties them together: `X[i,j]` with `X[j,i]` of a symmetric X.
     Constrained,
 }
 
