@@ -1,11 +1,9 @@
 //! Functions of a matrix: what follows from the form of their argument.
 
 use matgrad_syntax::{Attribute, Rational};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
-use super::{
-    Dims, Factor, Graph, Label, Labels, MapOp, MatrixOp, Node, NodeId, Part, Product, ProductBuilder, ReduceOp,
-};
+use super::{Dims, Factor, Graph, Label, MapOp, MatrixOp, Node, NodeId, Part, Product, ProductBuilder, ReduceOp};
 
 /// A link of a chain of matrices.
 struct Link {
@@ -433,8 +431,6 @@ impl Graph {
             links.push(Link { node: f.node, transposed });
             at = if transposed { f.labels[0] } else { f.labels[1] };
         }
-        let labels_ok: Labels = smallvec![];
-        let _ = labels_ok;
         used.iter().all(|u| *u).then_some(Chain { scalars, links })
     }
 }

@@ -3,7 +3,7 @@
 use matgrad_syntax::{Name, Rational};
 
 use super::Printer;
-use super::atoms::{form_of, map_name, matrix_name};
+use super::atoms::{form_of, map_name};
 use super::expr::{Comparison, Form, Kind, M, Sub};
 use crate::graph::{Dim, Factor, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder};
 
@@ -107,10 +107,6 @@ impl Printer<'_> {
                 let subs = at.iter().map(|m| Sub::At(*m)).collect();
                 return Some(self.arena.raw(Kind::Index(m, subs), Form::Scalar));
             }
-            Node::Matrix(op, args) if self.expr(id).is_none() => {
-                let _ = (matrix_name(op), args);
-                return None;
-            }
             _ => {}
         }
         let m = self.expr(id)?;
@@ -150,7 +146,7 @@ impl Printer<'_> {
             m = *inner;
             at.reverse();
         }
-        if let (Kind::Product { number, scalars, chain }, true) = (self.arena.kind(m).clone(), true)
+        if let Kind::Product { number, scalars, chain } = self.arena.kind(m).clone()
             && (!number.is_one() || !scalars.is_empty())
         {
             let body = self.arena.product(Rational::ONE, Vec::new(), chain);

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::FxHashMap;
 
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, NodeId};
 use emit::Emitter;
 use expr::{Arena, Form, Kind, M};
 
@@ -277,9 +277,4 @@ fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
         }
     }
     fixed
-}
-
-/// Whether the node is an input, for callers that print names only.
-pub fn is_input(g: &Graph, node: NodeId) -> bool {
-    matches!(g.node(node), Node::Input(_))
 }

@@ -499,10 +499,7 @@ impl Printer<'_> {
         let mut length = self.arena.length(best[0].0);
         if let Some((a, b)) = pair {
             let left = self.arena.transpose(a);
-            let chain = match self.arena.product(Rational::ONE, Vec::new(), vec![left, b]) {
-                m if matches!(self.arena.kind(m), Kind::Product { .. }) => m,
-                m => m,
-            };
+            let chain = self.arena.product(Rational::ONE, Vec::new(), vec![left, b]);
             let trace = self.trace(chain);
             if self.arena.length(trace) <= length {
                 length = self.arena.length(trace);
