@@ -82,6 +82,9 @@ pub struct CheckArgs {
     /// The layout the claim is meant in; without it, every layout is tried
     #[arg(long, value_name = "LAYOUT", value_parser = layout_parser())]
     pub layout: Option<String>,
+    /// What the structure of a variable (symmetric, say) means
+    #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
+    pub convention: String,
     /// How the finding is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -2,12 +2,12 @@
 
 use matgrad::{Claim, Limits, Request};
 
-use crate::args::{CheckArgs, Format, layout};
+use crate::args::{CheckArgs, Format, convention, layout};
 use crate::{DONE, Trouble, WRONG, print, source, style, within};
 
 pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
-    let mut request = Request::new(text, args.wrt.clone()).order(args.order);
+    let mut request = Request::new(text, args.wrt.clone()).order(args.order).convention(convention(&args.convention));
     request.of = args.function.of.clone();
     if let Some(name) = &args.layout {
         request = request.layout(layout(name));
