@@ -95,6 +95,17 @@ impl Printer<'_> {
                 let sum = self.arena.sum(vec![(Rational::ONE, at[0]), (Rational::ONE, offset)], Form::Scalar);
                 return Some(self.delta(at[1], sum));
             }
+            Node::Fuse { fast, .. } => {
+                // position a of the fused axis is i + |fast|·(j - 1)
+                let one = Rational::ONE;
+                let minus_one = self.arena.int(-1);
+                let before = self.arena.sum(vec![(one.clone(), at[2]), (one.clone(), minus_one)], Form::Scalar);
+                let length = self.arena.size_or_number(self.g, fast);
+                let skipped =
+                    self.arena.product(one.clone(), vec![(length, one.clone()), (before, one.clone())], vec![]);
+                let position = self.arena.sum(vec![(one.clone(), at[1]), (one, skipped)], Form::Scalar);
+                return Some(self.arena.raw(Kind::Compare(Comparison::Equal, at[0], position), Form::Scalar));
+            }
             Node::LeviCivita(_) => {
                 let eps = self.arena.name(&Name::from("eps"), Form::Matrix);
                 let subs = at.iter().map(|m| Sub::At(*m)).collect();
