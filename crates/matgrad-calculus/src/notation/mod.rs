@@ -183,7 +183,9 @@ impl Printer<'_> {
     }
 
     fn finish(&mut self, root: M, axes: Option<(NodeId, Vec<Name>)>, notation: Notation) -> Formula {
-        let shared = if self.arena.length(root) > SHARE_ABOVE { self.shared_parts(root) } else { Vec::new() };
+        // a definition of its own could not see the indices
+        let share = notation != Notation::Index && self.arena.length(root) > SHARE_ABOVE;
+        let shared = if share { self.shared_parts(root) } else { Vec::new() };
         let dims = axes.as_ref().map(|(node, _)| self.g.axes(*node).clone());
         let mut emitter =
             Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
