@@ -148,10 +148,10 @@ impl Compiler<'_> {
         let wrong = || CompileError::Shapes { what: "the derivative of a function of a matrix" };
         let e = self.batch(*args.get(1).ok_or_else(wrong)?)?;
         let n = x.rows;
-        if x.cols != n || (e.rows, e.cols) != (n, n) || !e.shape.starts_with(&x.shape) {
+        if x.cols != n || (e.rows, e.cols) != (n, n) || !e.shape.ends_with(&x.shape) {
             return Err(wrong());
         }
-        let per = count(&e.shape[x.shape.len()..]).unwrap_or(0);
+        let per = count(&e.shape[..e.shape.len() - x.shape.len()]).unwrap_or(0);
         let out = dense_view(self.allocate(&e.view.shape)?, &e.view.shape);
         let op = Linalg::Frechet { f, n, per };
         let op = Op::Linalg { op, start: [x.view.offset, e.view.offset], batch: x.count };

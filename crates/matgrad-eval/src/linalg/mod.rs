@@ -33,7 +33,7 @@ pub(crate) enum Linalg {
     Adjugate { n: usize },
     /// A → f(A)
     Function { f: Function, n: usize },
-    /// A and `per` directions → derivatives along them
+    /// A and `per` directions → derivatives along them; the directions of a batch come round by round, one a matrix
     Frechet { f: Function, n: usize, per: usize },
 }
 
@@ -94,6 +94,11 @@ impl Linalg {
     pub fn run(self, batch: usize, a: &[f64], b: &[f64], out: &mut [f64]) {
         let (one, two, to) = self.lengths();
         for k in 0..batch {
+            if let Self::Frechet { f, n, .. } = self {
+                let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
+                functions::frechet(f, a, b, n, (k, batch), out);
+                continue;
+            }
             let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
             let b = b.get(k * two..(k + 1) * two).unwrap_or(&[]);
             let Some(out) = out.get_mut(k * to..(k + 1) * to) else { return };
@@ -115,7 +120,7 @@ impl Linalg {
                 Self::Pinv { m, n } => svd::pinv(a, m, n, out),
                 Self::Adjugate { n } => svd::adjugate(a, n, out),
                 Self::Function { f, n } => functions::apply(f, a, n, out),
-                Self::Frechet { f, n, .. } => functions::frechet(f, a, b, n, out),
+                Self::Frechet { .. } => {}
             }
         }
     }
