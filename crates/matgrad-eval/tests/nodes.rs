@@ -316,6 +316,34 @@ fn batches() {
     }
 }
 
+/// Directions of a batch of matrices have the matrices' batch last among their own.
+#[test]
+fn frechet_derivatives_of_a_batch() {
+    let mut g = Graph::new();
+    let (j, k, n) = (g.sizes.constant(2), g.sizes.constant(3), g.sizes.constant(3));
+    let xs = g.input("T", &[k, n, n], false, &[]);
+    let es = g.input("S", &[j, k, n, n], false, &[]);
+    let (x, e) = (g.input("X", &[n, n], false, &[]), g.input("E", &[n, n], false, &[]));
+    let entry = |i: &[usize]| i.iter().fold(0.3, |a: f64, k| (7.0 * a + *k as f64).sin());
+    let batch = Array::from_fn(&[3, 3, 3], |i| entry(i) + if i[1] == i[2] { 4.0 } else { 0.0 });
+    let steps = Array::from_fn(&[2, 3, 3, 3], entry);
+    let none = sizes(&[]);
+    for op in [MatrixOp::ExpmFrechet, MatrixOp::LogmFrechet, MatrixOp::SqrtmFrechet] {
+        let (all, one) = (g.matrix(op, &[xs, es]), g.matrix(op, &[x, e]));
+        let mut inputs = Inputs::new();
+        inputs.insert("T", batch.clone());
+        inputs.insert("S", steps.clone());
+        let all = run(&g, all, &none, &inputs);
+        let mut pieces = Vec::new();
+        for (a, b) in (0..2).flat_map(|a| (0..3).map(move |b| (a, b))) {
+            inputs.insert("X", Array::from_fn(&[3, 3], |i| batch.get(&[b, i[0], i[1]]).unwrap()));
+            inputs.insert("E", Array::from_fn(&[3, 3], |i| steps.get(&[a, b, i[0], i[1]]).unwrap()));
+            pieces.extend(run(&g, one, &none, &inputs).into_data());
+        }
+        assert!(close(&all, &Array::new(vec![2, 3, 3, 3], pieces).unwrap(), 1e-13), "{op:?}");
+    }
+}
+
 #[test]
 fn nan_and_infinity_pass_through() {
     let mut g = Graph::new();

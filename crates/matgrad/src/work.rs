@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use matgrad_calculus::diff::{self, DiffError};
-use matgrad_calculus::graph::{Dim, Dims, Graph, MatrixOp, Node, NodeId};
+use matgrad_calculus::graph::{Dim, Dims, Graph, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{self, Arranged, Kind as Shape, Layout};
 use matgrad_calculus::notation::{self, Formula, Memory};
@@ -233,17 +233,32 @@ impl<'a> Work<'a> {
         if arranged.node != node {
             arranged.node = self.simplified(arranged.node)?;
         }
-        self.written(&arranged)
+        let g = &mut self.analysis.graph;
+        let formula = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
+        match formula {
+            Some(formula) => Ok(self.shown(formula, &arranged)),
+            None => {
+                let formula = self.along_units(at)?;
+                let formula = formula.ok_or_else(|| self.no_notation())?;
+                Ok(self.shown(formula, &arranged))
+            }
+        }
     }
 
     pub fn written(&mut self, arranged: &Arranged) -> Result<Written, Failure> {
         let g = &mut self.analysis.graph;
-        let Some(formula) = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken)
-        else {
-            return Err(self.refuse("no-notation", "the derivative has no notation that could show it"));
-        };
+        let formula = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
+        let formula = formula.ok_or_else(|| self.no_notation())?;
+        Ok(self.shown(formula, arranged))
+    }
+
+    fn no_notation(&self) -> Failure {
+        self.refuse("no-notation", "the derivative has no notation that could show it")
+    }
+
+    fn shown(&self, formula: Formula, arranged: &Arranged) -> Written {
         let shape = arranged.shape.iter().map(|dim| self.analysis.graph.sizes.text(*dim)).collect();
-        Ok(Written { formula, shape, name: self.definition_name(), kinds: self.kinds() })
+        Written { formula, shape, name: self.definition_name(), kinds: self.kinds() }
     }
 
     /// A name for an index definition that nothing else has.
@@ -371,20 +386,6 @@ pub(crate) fn derivative_under(
     variable: &Variable,
     convention: Convention,
 ) -> Result<NodeId, DiffError> {
-    // found wrong against differences, `expm(X)` by X twice: refused until its rule is mended
-    let frechet = |id: &NodeId| match g.node(*id) {
-        Node::Matrix(MatrixOp::ExpmFrechet | MatrixOp::LogmFrechet | MatrixOp::SqrtmFrechet, args) => {
-            g.rank(args[1]) > 2
-        }
-        _ => false,
-    };
-    if at > 2
-        && let Some(&found) = g.reachable(&[node]).iter().find(|id| frechet(id))
-    {
-        let message = "higher derivatives of a matrix-valued matrix function are not supported; contract it to a scalar \
-                       first, such as `tr(expm(X))`";
-        return Err(DiffError { message: message.into(), node: found });
-    }
     let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
     let derivative = diff::derivative(g, node, variable.node, options)?;
     Ok(match convention {

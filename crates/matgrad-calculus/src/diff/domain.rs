@@ -1,6 +1,6 @@
 //! Under which conditions a value and its derivative exist.
 
-use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
+use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, Part, ReduceOp};
 
 use super::sign::Knowledge;
 
@@ -198,8 +198,14 @@ impl Found {
         {
             node = f.node; // X'*X has the rank of X
         }
-        if matches!(kind, Invertible | DetPositive | PositiveSpectrum | ConstantRank) {
+        if matches!(kind, Invertible | DetPositive | PositiveDefinite | PositiveSpectrum | ConstantRank) {
             let turned = g.transpose(node);
+            if matches!(kind, Invertible | PositiveSpectrum)
+                && let Some(blocks) = triangular_blocks(g, node).or_else(|| triangular_blocks(g, turned))
+            {
+                blocks.into_iter().for_each(|block| self.add(g, kind, block));
+                return;
+            }
             node = node.min(turned);
         }
         let sign = self.known.sign(node);
@@ -246,6 +252,17 @@ impl Found {
             |c: &Condition| all.iter().any(|other| other.node == c.node && stronger(c.kind).contains(&other.kind));
         all.iter().filter(|c| !implied(c)).copied().collect()
     }
+}
+
+/// The square blocks on the diagonal of `[A, B; 0, D]` or `[A, 0; C, D]`, which have all its eigenvalues.
+fn triangular_blocks(g: &Graph, node: NodeId) -> Option<[NodeId; 2]> {
+    let Node::Stack(0, rows) = g.node(node) else { return None };
+    let [top, bottom] = rows.as_slice() else { return None };
+    let (Node::Stack(1, top), Node::Stack(1, bottom)) = (g.node(top.node), g.node(bottom.node)) else { return None };
+    let ([a, b], [c, d]) = (top.as_slice(), bottom.as_slice()) else { return None };
+    let square = |part: &Part| g.rank(part.node) == 2 && g.axes(part.node)[0] == g.axes(part.node)[1];
+    let triangular = g.is_zero(b.node) || g.is_zero(c.node);
+    (triangular && square(a) && square(d)).then_some([a.node, d.node])
 }
 
 /// The eigenvalues or singular values of which the node holds differences or powers, along with the identity.

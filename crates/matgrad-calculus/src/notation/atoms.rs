@@ -93,7 +93,7 @@ impl Arena {
 
     /// An entry or slice; of a literal its entry, of a transposed expression the mirrored slice.
     pub(super) fn entry(&mut self, m: M, subs: Vec<Sub>, form: Form) -> M {
-        if let (Kind::Column(items), [Sub::At(at)]) = (self.kind(m), subs.as_slice())
+        if let (Kind::Column(items), [Sub::At(at)], Form::Column) = (self.kind(m), subs.as_slice(), self.form(m))
             && let Kind::Number(value) = self.kind(*at)
         {
             let found = value.to_i64().and_then(|k| items.get(usize::try_from(k - 1).ok()?)).copied();
@@ -101,19 +101,45 @@ impl Arena {
                 return item;
             }
         }
-        if let (Kind::Transpose(inner), [a, b]) = (self.kind(m), subs.as_slice()) {
-            let (inner, flipped) = (*inner, vec![b.clone(), a.clone()]);
-            if matches!(self.kind(inner), Kind::Name(_)) {
+        if let Kind::Transpose(inner) = *self.kind(m) {
+            let row = self.form(inner) == Form::Row;
+            if let ([a, b], false) = (subs.as_slice(), row) {
                 let form = match form {
                     Form::Row => Form::Column,
                     Form::Column => Form::Row,
                     other => other,
                 };
-                let mirrored = self.raw(Kind::Index(inner, flipped), form);
+                let mirrored = self.entry(inner, vec![b.clone(), a.clone()], form);
                 return self.transpose(mirrored);
             }
+            if row && let Some(entry) = self.entry_of_slice(inner, &subs, form) {
+                return if self.form(entry) == Form::Row { self.transpose(entry) } else { entry };
+            }
+        }
+        if let Some(entry) = self.entry_of_slice(m, &subs, form) {
+            return entry;
         }
         self.raw(Kind::Index(m, subs), form)
+    }
+
+    /// An entry or slice of what is a slice already, where one pair of brackets says both.
+    fn entry_of_slice(&mut self, m: M, subs: &[Sub], form: Form) -> Option<M> {
+        let Kind::Index(base, outer) = self.kind(m).clone() else { return None };
+        let mut more = subs.iter();
+        let mut both = Vec::new();
+        for sub in outer {
+            let free = matches!(sub, Sub::All | Sub::Range(..)) || subs.len() > 1;
+            match (free.then(|| more.next()).flatten(), sub) {
+                (None, sub) | (Some(Sub::All), sub) => both.push(sub),
+                (Some(inner), Sub::All) => both.push(inner.clone()),
+                _ => return None,
+            }
+        }
+        if more.next().is_some() {
+            return None;
+        }
+        let form = if both.iter().all(|sub| matches!(sub, Sub::At(_))) { Form::Scalar } else { form };
+        Some(self.raw(Kind::Index(base, both), form))
     }
 
     /// `vec` of a matrix expression; of an outer product the Kronecker product.
@@ -482,6 +508,38 @@ impl Printer<'_> {
             }
             return Some(self.arena.raw(Kind::Rows(items.into_iter().map(|m| vec![m]).collect()), form));
         }
+        let m = self.stacked_rows(axis, parts)?;
+        // side by side, where that is no longer
+        Some(match self.blocks(axis, parts) {
+            Some(blocks) if self.arena.length(blocks) <= self.arena.length(m) => blocks,
+            _ => m,
+        })
+    }
+
+    /// `[A, B]` or `[A, B; C, D]` of pieces that are matrices, the columns of `[u, v]`.
+    fn blocks(&mut self, axis: u8, parts: &[Part]) -> Option<M> {
+        let mut rows = Vec::new();
+        if axis == 1 {
+            rows.push(parts.to_vec());
+        } else {
+            for part in parts {
+                part.extent?;
+                let Node::Stack(1, row) = self.g.node(part.node).clone() else { return None };
+                rows.push(row);
+            }
+        }
+        let width = rows.first()?.len();
+        if width < 2 || rows.iter().any(|row| row.len() != width) {
+            return None;
+        }
+        let row =
+            |this: &mut Self, row: &[Part]| row.iter().map(|part| this.expr(part.node)).collect::<Option<Vec<M>>>();
+        let mut rows = rows.iter().map(|parts| row(self, parts)).collect::<Option<Vec<_>>>()?;
+        let whole = if rows.len() == 1 { Kind::Column(rows.remove(0)) } else { Kind::Rows(rows) };
+        Some(self.arena.raw(whole, Form::Matrix))
+    }
+
+    fn stacked_rows(&mut self, axis: u8, parts: &[Part]) -> Option<M> {
         let mut rows = Vec::new();
         for part in parts {
             let m = self.known(part.node)?;

@@ -464,7 +464,7 @@ impl Arena {
             let subs =
                 if self.form(b) == Form::Column { vec![subs[0].clone()] } else { vec![subs[0].clone(), Sub::All] };
             let form = self.form(b);
-            return Some(self.raw(Kind::Index(b, subs), form));
+            return Some(self.entry(b, subs, form));
         }
         if let Kind::Transpose(inner) = self.kind(b)
             && let Kind::Index(base, subs) = self.kind(*inner).clone()
@@ -473,7 +473,7 @@ impl Arena {
             && subs[1] == Sub::All
             && self.form(a) == Form::Matrix
         {
-            return Some(self.raw(Kind::Index(a, vec![Sub::All, subs[0].clone()]), Form::Matrix));
+            return Some(self.entry(a, vec![Sub::All, subs[0].clone()], Form::Matrix));
         }
         None
     }

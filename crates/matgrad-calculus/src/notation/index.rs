@@ -147,7 +147,7 @@ impl Printer<'_> {
     }
 
     /// `m[at…]`, with the transpose undone.
-    fn subscript(&mut self, m: M, at: &[M]) -> M {
+    pub(super) fn subscript(&mut self, m: M, at: &[M]) -> M {
         let mut at = at.to_vec();
         let mut m = m;
         if at.is_empty() || self.arena.form(m) == Form::Scalar {
@@ -165,7 +165,7 @@ impl Printer<'_> {
             return self.arena.product(number, [scalars, vec![(entry, Rational::ONE)]].concat(), Vec::new());
         }
         let subs = at.iter().map(|m| Sub::At(*m)).collect();
-        self.arena.raw(Kind::Index(m, subs), Form::Scalar)
+        self.arena.entry(m, subs, Form::Scalar)
     }
 
     fn delta(&mut self, a: M, b: M) -> M {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::FxHashMap;
 
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Dim, Graph, NodeId};
 use emit::Emitter;
 use expr::{Arena, Form, Kind, M};
 
@@ -136,6 +136,31 @@ pub fn write(
     formula
 }
 
+/// Names for the axes of a result, none of them taken; the first `split` axes are the function's.
+pub fn index_names(g: &mut Graph, taken: &BTreeSet<Name>, count: usize, split: usize) -> Vec<Name> {
+    Printer::new(g, Memory::default(), taken.clone()).index_names(count, split)
+}
+
+/// Writes an index definition with these axes as the entry of `node` at some of them, in their order: the other names are
+/// in the node itself, as positions of unit vectors. `None` where no notation can show it.
+pub fn write_entry(
+    g: &mut Graph,
+    memory: &mut Memory,
+    node: NodeId,
+    at: &[Name],
+    axes: &[(Name, Dim)],
+    taken: &BTreeSet<Name>,
+) -> Option<Formula> {
+    let mut printer = Printer::new(g, std::mem::take(memory), taken.clone());
+    printer.bound = axes.iter().map(|(name, _)| name.clone()).collect();
+    let at: Vec<M> = at.iter().map(|n| printer.arena.name(n, Form::Scalar)).collect();
+    let whole = printer.expr(node).map(|m| printer.subscript(m, &at));
+    let entry = whole.or_else(|| printer.entry_at(node, &at, 0));
+    let formula = entry.map(|m| printer.finish(m, Some(axes), Notation::Index));
+    *memory = printer.into_memory();
+    formula
+}
+
 impl Printer<'_> {
     fn formula(&mut self, node: NodeId, arrangement: Arrangement) -> Option<Formula> {
         let indexed = match arrangement {
@@ -158,7 +183,9 @@ impl Printer<'_> {
             Some(m) => m,
             None => self.entry_by_units(node, &names, &at)?,
         };
-        Some(self.finish(m, Some((node, names)), Notation::Index))
+        let dims = self.g.axes(node).clone();
+        let axes: Vec<(Name, Dim)> = names.into_iter().zip(dims).collect();
+        Some(self.finish(m, Some(&axes), Notation::Index))
     }
 
     fn notation(&self, root: M) -> Notation {
@@ -182,11 +209,10 @@ impl Printer<'_> {
         notation
     }
 
-    fn finish(&mut self, root: M, axes: Option<(NodeId, Vec<Name>)>, notation: Notation) -> Formula {
+    fn finish(&mut self, root: M, axes: Option<&[(Name, Dim)]>, notation: Notation) -> Formula {
         // a definition of its own could not see the indices
         let share = notation != Notation::Index && self.arena.length(root) > SHARE_ABOVE;
         let shared = if share { self.shared_parts(root) } else { Vec::new() };
-        let dims = axes.as_ref().map(|(node, _)| self.g.axes(*node).clone());
         let mut emitter =
             Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
         let mut definitions = Vec::new();
@@ -201,17 +227,13 @@ impl Printer<'_> {
             definitions.push((name, body));
         }
         let root = emitter.emit(root);
-        let axes = axes.map(|(_, names)| {
+        let axes = axes.map(|axes| {
             let fixed = fixed_by_use(&emitter.ast);
-            let dims = dims.unwrap_or_default();
-            names
-                .into_iter()
-                .zip(dims)
-                .map(|(name, dim)| {
-                    let range = (!fixed.contains(&name)).then(|| emitter.dim(dim));
-                    (name, range)
-                })
-                .collect()
+            let range = |(name, dim): &(Name, Dim)| {
+                let range = (!fixed.contains(name)).then(|| emitter.dim(*dim));
+                (name.clone(), range)
+            };
+            axes.iter().map(range).collect()
         });
         Formula { ast: emitter.ast, root, axes, definitions, notation }
     }
