@@ -157,7 +157,14 @@ fn gather<T: Lift>(
         let mut found = false;
         'families: for (tried, attempts) in std::iter::once((family, 3)).chain(Family::TRIED) {
             for _ in 0..attempts {
-                let point = Point { inputs: draw_inputs(model, tried, &mut rng, budget)? };
+                let mut point = Point { inputs: draw_inputs(model, tried, &mut rng, budget)? };
+                if let Err(error) = truth.settle(&mut point.inputs) {
+                    if !error.depends_on_numbers() {
+                        return Err(error);
+                    }
+                    last = error;
+                    continue;
+                }
                 match sample(model, &mut truth, &mut plain, &point, root, claim) {
                     Ok(sample) => {
                         samples.push(sample);

@@ -146,6 +146,20 @@ impl<'a> Compiler<'a> {
         result
     }
 
+    /// The node of an expression in which a name stands for a node.
+    pub(crate) fn root_with(&mut self, ast: u8, name: &Name, value: Id, body: ExprId) -> Result<Id> {
+        self.tasks.clear();
+        self.done.clear();
+        self.call_depth = 0;
+        let mut names = SmallVec::new();
+        names.push((name.clone(), value));
+        self.scopes.push(Scope { parent: OUTSIDE, depth: 0, names });
+        self.visit(ast, body, self.scopes.len() as u32 - 1, false);
+        let result = self.run();
+        self.program.finish();
+        result
+    }
+
     fn tabulate(&mut self, ast: u8, indices: &[IndexBinder], body: ExprId) -> Result<Id> {
         let mut ranges: SmallVec<[Option<Id>; 4]> = SmallVec::new();
         for index in indices {

@@ -3,6 +3,7 @@
 use crate::abstracts::Body;
 use crate::budget::Budget;
 use crate::error::{EvalError, Result};
+use crate::implicit::{Follower, Solver};
 use crate::machine::Machine;
 use crate::problem::Model;
 use crate::program::Id;
@@ -45,6 +46,7 @@ pub(crate) struct Directional<'m, T> {
     model: &'m Model,
     machine: Machine<'m, T>,
     plain: Machine<'m, f64>,
+    follower: Option<Follower<'m, T>>,
 }
 
 impl<'m, T: Lift> Directional<'m, T> {
@@ -53,6 +55,15 @@ impl<'m, T: Lift> Directional<'m, T> {
             model,
             machine: Machine::new(&model.program, bodies, budget),
             plain: Machine::new(&model.program, bodies, budget),
+            follower: Follower::new(model, bodies, budget),
+        }
+    }
+
+    /// Moves implicitly defined inputs to a solution near where they are.
+    pub(crate) fn settle(&mut self, inputs: &mut [Array]) -> Result<()> {
+        match &mut self.follower {
+            Some(follower) => follower.solver.solve(inputs),
+            None => Ok(()),
         }
     }
 
@@ -70,7 +81,11 @@ impl<'m, T: Lift> Directional<'m, T> {
                 T::lift(x, &|k| steps.get(k).and_then(|step| step.get(entry)).copied().unwrap_or(0.0))
             })
         });
-        self.machine.set_inputs(lifted.collect());
+        let mut lifted: Vec<Array<T>> = lifted.collect();
+        if let Some(follower) = &mut self.follower {
+            follower.follow(inputs, &mut lifted)?;
+        }
+        self.machine.set_inputs(lifted);
         let value = dense(self.machine.eval(self.model.target)?)?;
         if !value.is_finite() {
             return Err(EvalError::domain("the function or its derivative is not finite there"));
@@ -80,13 +95,15 @@ impl<'m, T: Lift> Directional<'m, T> {
 
     /// The same by central differences with extrapolation.
     pub(crate) fn by_differences(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
-        differences(&mut self.plain, self.model.wrt, self.model.target, inputs, steps)
+        let solver = self.follower.as_mut().map(|follower| &mut follower.solver);
+        differences(&mut self.plain, solver, self.model.wrt, self.model.target, inputs, steps)
     }
 }
 
 /// Central differences in every direction at step widths h, h/2, h/4, extrapolated to 0.
 fn differences(
     machine: &mut Machine<'_, f64>,
+    mut solver: Option<&mut Solver<'_>>,
     wrt: usize,
     target: Id,
     inputs: &[Array],
@@ -107,6 +124,9 @@ fn differences(
                 for (x, d) in moved[wrt].data_mut().iter_mut().zip(*step) {
                     *x += direction * h * d;
                 }
+            }
+            if let Some(solver) = &mut solver {
+                solver.solve(&mut moved)?;
             }
             machine.set_inputs(moved);
             let term = dense(machine.eval(target)?)?.scale(sign);

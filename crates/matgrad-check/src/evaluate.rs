@@ -2,29 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::Name;
+use matgrad_syntax::{Name, StatementKind};
 
 use crate::budget::Budget;
 use crate::derivative::{Directional, Lift};
 use crate::error::{ErrorKind, EvalError, Result};
+use crate::implicit::Solver;
 use crate::machine::Machine;
 use crate::point::bodies;
 use crate::problem::{Answer, Model, Problem};
 use crate::scalar::Dual;
-use crate::value::Array;
+use crate::value::{Array, two_axes};
 
 /// The problem at the sizes of the data, and the data in the order of its inputs.
 fn at_data(problem: &Problem, data: &BTreeMap<Name, Array>, answers: &[Answer]) -> Result<(Model, Vec<Array>)> {
     let dims = problem.dims_of(data)?;
     let mut problem = problem.clone();
     // a variable without data is an error only where it is used
-    problem.variables.retain(|variable| data.contains_key(&variable.name));
+    let unknown = |name: &Name| {
+        let statements = problem.script.statements.iter();
+        statements.clone().any(|s| matches!(&s.kind, StatementKind::Implicit { name: own, .. } if own.name == *name))
+    };
+    problem.variables.retain(|variable| data.contains_key(&variable.name) || unknown(&variable.name));
     let model = Model::new(&problem, &dims, answers)?;
-    let inputs = model
-        .inputs
-        .iter()
-        .map(|input| data.get(&input.name).cloned().unwrap_or_else(|| Array::filled(&input.shape, f64::NAN)))
-        .collect();
+    let inputs = model.inputs.iter().map(|input| {
+        let start = if unknown(&input.name) { 1.0 } else { f64::NAN };
+        data.get(&input.name).cloned().unwrap_or_else(|| Array::filled(&two_axes(&input.shape), start))
+    });
+    let mut inputs: Vec<Array> = inputs.collect();
+    let (bodies, budget) = (bodies(&model, 0.5, 1), Budget::new());
+    if let Some(mut solver) = Solver::new(&model, &bodies, &budget) {
+        solver.solve(&mut inputs)?;
+    }
     Ok((model, inputs))
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod extent;
 mod functions;
+mod implicit;
 mod layout;
 mod linalg;
 mod machine;

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::{Ast, Attribute, ExprId, IndexBinder, Name, Parameters, Script, Statement, StatementKind};
+use matgrad_syntax::{
+    Ast, Attribute, BinaryOp, ExprId, ImplicitRule, IndexBinder, Name, Parameters, Script, Statement, StatementKind,
+};
 
 use crate::compile::Compiler;
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::extent::{Extent, assignments};
+use crate::implicit::{Rule, Unknown};
 use crate::layout::Layout;
-use crate::program::{Id, Program};
+use crate::program::{Id, Op, Program};
 use crate::value::{Array, checked, show, two_axes};
 
 /// A variable, declared or inferred.
@@ -90,7 +93,10 @@ impl<'a> Problem<'a> {
     /// The last definition or expression of a script as target; `None` where it has none.
     pub fn of_script(script: &'a Script, wrt: Name) -> Option<Self> {
         let last = script.statements.iter().rposition(|statement| {
-            matches!(statement.kind, StatementKind::Definition { .. } | StatementKind::Expression(_))
+            matches!(
+                statement.kind,
+                StatementKind::Definition { .. } | StatementKind::Expression(_) | StatementKind::Implicit { .. }
+            )
         })?;
         Some(Self::new(script, Target::Statement(last), wrt))
     }
@@ -205,6 +211,8 @@ pub(crate) struct Model {
     /// The input `dX`.
     pub step: usize,
     pub target: Id,
+    /// The inputs that are defined implicitly, as far as target and answers need them.
+    pub unknowns: Vec<Unknown>,
     /// The answers, in the order they were given.
     pub answers: Vec<Result<Id>>,
 }
@@ -246,6 +254,8 @@ impl Model {
         };
         let before = problem.script.statements.get(..end).unwrap_or(&[]);
         define_all(&mut compiler, script, before, &hidden);
+        let mut implicit = Vec::new();
+        take_implicit(&mut compiler, script, before, &inputs, &mut implicit)?;
         let target = match problem.target {
             Target::Expr(root) => compiler.root(script, None, root)?,
             Target::Statement(at) => match problem.script.statements.get(at).map(|statement| &statement.kind) {
@@ -262,10 +272,17 @@ impl Model {
                         compiler.root(script, indices, *body)?
                     }
                 }
+                Some(StatementKind::Implicit { name, .. }) => compiler.global(&name.name)?,
                 _ => return Err(EvalError::new(ErrorKind::Unknown, "the script has no such function")),
             },
         };
-        let answers = answers
+        // an unknown may be used before the statement that defines it
+        let after = problem.script.statements.get(end..).unwrap_or(&[]);
+        if after.iter().any(|statement| matches!(statement.kind, StatementKind::Implicit { .. })) {
+            define_all(&mut compiler, script, after, &hidden);
+            take_implicit(&mut compiler, script, after, &inputs, &mut implicit)?;
+        }
+        let answers: Vec<Result<Id>> = answers
             .iter()
             .map(|answer| {
                 let ast = compiler.add_ast(answer.ast);
@@ -273,12 +290,66 @@ impl Model {
                 compiler.root(ast, answer.axes, answer.root)
             })
             .collect();
-        Ok(Self { program: compiler.program, inputs, functions, wrt, step, target, answers })
+        let roots = std::iter::once(target).chain(answers.iter().filter_map(|answer| answer.as_ref().ok().copied()));
+        let unknowns = needed(&compiler, implicit, roots.collect())?;
+        Ok(Self { program: compiler.program, inputs, functions, wrt, step, target, unknowns, answers })
     }
 
     pub(crate) fn wrt_shape(&self) -> Vec<usize> {
         two_axes(&self.inputs[self.wrt].shape).to_vec()
     }
+}
+
+/// An implicit definition, or why it could not be understood.
+type Taken = (usize, Result<Rule>);
+
+fn take_implicit<'a>(
+    compiler: &mut Compiler<'a>,
+    ast: u8,
+    statements: &'a [Statement],
+    inputs: &[Input],
+    taken: &mut Vec<Taken>,
+) -> Result<()> {
+    for statement in statements {
+        let StatementKind::Implicit { name, rule } = &statement.kind else { continue };
+        let Some(input) = inputs.iter().position(|input| input.name == name.name) else {
+            return Err(EvalError::new(ErrorKind::Unknown, format!("the shape of {} is not known", name.name)));
+        };
+        let rule = match rule {
+            ImplicitRule::Equation { left, right } => {
+                let sides = compiler.root(ast, None, *left).and_then(|l| Ok((l, compiler.root(ast, None, *right)?)));
+                sides.and_then(|(l, r)| compiler.program.add(Op::Binary(BinaryOp::Sub), &[l, r])).map(Rule::Vanishes)
+            }
+            ImplicitRule::Extremum { bound, objective, .. } => {
+                let unknown = compiler.global(&name.name)?;
+                compiler.root_with(ast, &bound.name, unknown, *objective).map(Rule::Extremum)
+            }
+        };
+        taken.push((input, rule));
+    }
+    Ok(())
+}
+
+/// The implicit definitions that the roots need, directly or through others.
+fn needed(compiler: &Compiler, taken: Vec<Taken>, mut roots: Vec<Id>) -> Result<Vec<Unknown>> {
+    let mut used = vec![false; taken.len()];
+    while !taken.is_empty() {
+        let inputs = compiler.program.inputs_of(roots.iter().copied());
+        let before = roots.len();
+        for (used, (input, rule)) in used.iter_mut().zip(&taken) {
+            if !*used && inputs.contains(&(*input as u32)) {
+                *used = true;
+                roots.push(match rule.clone()? {
+                    Rule::Vanishes(id) | Rule::Extremum(id) => id,
+                });
+            }
+        }
+        if roots.len() == before {
+            break;
+        }
+    }
+    let all = taken.into_iter().zip(used).filter(|(_, used)| *used);
+    all.map(|((input, rule), _)| Ok(Unknown { input, rule: rule? })).collect()
 }
 
 fn define_all<'a>(compiler: &mut Compiler<'a>, ast: u8, statements: &'a [Statement], hidden: &dyn Fn(&Name) -> bool) {

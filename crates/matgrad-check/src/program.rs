@@ -420,6 +420,32 @@ impl Program {
         false
     }
 
+    /// The inputs that nodes need.
+    pub(crate) fn inputs_of(&self, roots: impl IntoIterator<Item = Id>) -> FxHashSet<u32> {
+        let mut stack: Vec<Id> = roots.into_iter().collect();
+        let mut seen = FxHashSet::default();
+        let mut inputs = FxHashSet::default();
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            stack.extend_from_slice(self.args(id));
+            match self.node(id).op {
+                Op::Input(input) => {
+                    inputs.insert(input);
+                }
+                Op::Loop(index) => {
+                    let item = &self.loops[index as usize];
+                    stack.push(item.body);
+                    stack.extend(item.condition);
+                    stack.extend(item.binders.iter().filter_map(|binder| self.binders[*binder as usize].range));
+                }
+                _ => {}
+            }
+        }
+        inputs
+    }
+
     /// Settles where the ranges of the new indices come from; called when a root is complete.
     pub(crate) fn finish(&mut self) {
         for b in self.finished.max(1)..self.binders.len() {

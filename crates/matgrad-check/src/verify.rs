@@ -281,6 +281,7 @@ impl<'m, T: Lift> Check<'m, T> {
     }
 
     fn try_compare(&mut self, mut point: Point) -> Result<Outcome> {
+        self.truth.settle(&mut point.inputs)?;
         let order = self.answer.order;
         let mut most: f64 = 0.0;
         let mut value = None;

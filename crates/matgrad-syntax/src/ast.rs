@@ -358,6 +358,46 @@ impl QueryKind {
     }
 }
 
+/// What an implicit definition says of its unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImplicitRule {
+    /// `define z by LEFT = RIGHT`
+    Equation {
+        /// The left side.
+        left: ExprId,
+        /// The right side.
+        right: ExprId,
+    },
+    /// `z = argmin[w] f(w, x)`
+    Extremum {
+        /// Whether it is a minimum, not a maximum.
+        minimum: bool,
+        /// The name that the unknown has in the objective.
+        bound: Ident,
+        /// The objective.
+        objective: ExprId,
+    },
+}
+
+/// An equation to be solved.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Equation {
+    /// `grad F wrt X = RIGHT`, by all unknowns
+    Gradient {
+        /// F
+        function: ExprId,
+        /// The right side.
+        right: ExprId,
+    },
+    /// `LEFT = RIGHT`
+    Equal {
+        /// The left side.
+        left: ExprId,
+        /// The right side.
+        right: ExprId,
+    },
+}
+
 /// One statement of a script.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatementKind {
@@ -398,6 +438,20 @@ pub enum StatementKind {
         wrt: Vec<Ident>,
         /// `along U`, `at X0`, `is CLAIM`.
         argument: Option<ExprId>,
+    },
+    /// `define z by G(z, x) = 0`, `z = argmin[z] f(z, x)`: a function of everything else that stands there.
+    Implicit {
+        /// The unknown.
+        name: Ident,
+        /// What it is defined by.
+        rule: ImplicitRule,
+    },
+    /// `solve grad L wrt theta = 0`, `solve A*X + X*B = C for X`
+    Solve {
+        /// The equations, all of which hold.
+        equations: Vec<Equation>,
+        /// The unknowns.
+        unknowns: Vec<Ident>,
     },
     /// A bare expression: a one-liner, or the last line of a script; stands for a definition without a name.
     Expression(ExprId),

@@ -10,7 +10,7 @@ use matgrad_eval::{Array, Inputs, Program, Workspace, arrange, compile, infer_si
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
-use crate::work::{Variable, derivative_under, shape};
+use crate::work::{Variable, define_implicits, derivative_under, shape};
 use crate::{Convention, Failure, Limits, Text};
 
 /// A product with a derivative instead of the derivative itself; each names an array of the data.
@@ -175,6 +175,7 @@ impl<'a> Planner<'a> {
         let mut analysis =
             infer::analyze(script, &options).map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
         analysis.graph.set_node_limit(Some(request.limits.nodes));
+        define_implicits(source, &mut analysis)?;
         let variables = names.iter().map(|name| Variable::find(name, source, &analysis));
         let variables = variables.collect::<Result<Vec<Variable>, Failure>>()?;
         Ok(Self { request, source, analysis, variables, roots: Vec::new(), outputs: Vec::new() })

@@ -43,6 +43,12 @@ impl Variable {
 
     /// The variable of this name, or a diagnostic that says what the name is instead.
     pub fn find(name: &str, source: &Source, analysis: &Analysis) -> Result<Self, Failure> {
+        if let Some(implicit) = analysis.implicits.iter().find(|implicit| &*implicit.name == name) {
+            let message = format!("`{name}` is defined implicitly, as a function of other variables");
+            let diagnostic = Diagnostic::error("unknown-variable", implicit.span, message);
+            let help = "differentiate by one of the variables that it depends on";
+            return Err(Failure { source: source.clone(), diagnostics: vec![diagnostic.help(help)] });
+        }
         if let Some(found) = analysis.variables.iter().find(|variable| &*variable.name == name) {
             return Ok(Self::of(found));
         }
@@ -129,6 +135,7 @@ impl<'a> Work<'a> {
         let options = infer::Options { wrt: &[&wrt], of: request.of.as_deref() };
         let mut analysis = infer::analyze(script, &options).map_err(fail)?;
         analysis.graph.set_node_limit(Some(request.limits.nodes));
+        define_implicits(source, &mut analysis)?;
         let variable = Variable::find(&wrt, source, &analysis)?;
         let found = match query {
             Some((query, target)) => analysis.queries.get(query).map(|query| (query.function.clone(), target)),
@@ -306,6 +313,13 @@ impl<'a> Work<'a> {
 
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.analysis.notes.clone();
+        let g = &self.analysis.graph;
+        for (unknown, _) in g.implicits_of(&[self.function.node]) {
+            if let Some(input) = g.as_input(unknown) {
+                let name = &input.name;
+                notes.push(format!("{name} is a solution that is assumed to exist; the formula is about the one near which {name} is taken"));
+            }
+        }
         let structural = self.variable.attributes.iter().filter(|attribute| structure::is_structural(**attribute));
         let attributes: Vec<&str> = structural.map(|attribute| attribute.name()).collect();
         if !attributes.is_empty() {
@@ -332,6 +346,7 @@ impl<'a> Work<'a> {
             Target::Expr(root) => Some(root),
             Target::Statement(at) => match self.script.statements.get(at).map(|statement| &statement.kind) {
                 Some(StatementKind::Definition { body, .. } | StatementKind::Expression(body)) => Some(*body),
+                Some(StatementKind::Implicit { name, .. }) => return name.name.to_string(),
                 _ => None,
             },
         };
@@ -342,7 +357,11 @@ impl<'a> Work<'a> {
     pub fn declared(&self) -> Vec<String> {
         let g = &self.analysis.graph;
         let mut used: BTreeSet<&str> = [&*self.variable.name].into();
-        used.extend(g.reachable(&[self.function.node]).into_iter().filter_map(|id| g.as_input(id)).map(|i| &*i.name));
+        let mut roots = vec![self.function.node];
+        for (unknown, residual) in g.implicits_of(&roots) {
+            roots.extend([unknown, residual]);
+        }
+        used.extend(g.reachable(&roots).into_iter().filter_map(|id| g.as_input(id)).map(|i| &*i.name));
         let mut lines = Vec::new();
         let ast = &self.script.ast;
         for statement in &self.script.statements {
@@ -353,6 +372,9 @@ impl<'a> Work<'a> {
                     lines.extend(wanted.map(|name| {
                         matgrad_render::declaration_text(ast, &[name], shape, &attributes, TextOptions::PLAIN)
                     }));
+                }
+                StatementKind::Implicit { name, .. } if used.contains(&*name.name) => {
+                    lines.push(matgrad_render::statement_text(ast, &statement.kind, TextOptions::PLAIN));
                 }
                 StatementKind::Abstract { .. } => {
                     lines.push(matgrad_render::statement_text(ast, &statement.kind, TextOptions::PLAIN));
@@ -378,6 +400,15 @@ impl<'a> Work<'a> {
     }
 }
 
+/// Makes the implicit definitions of the script known to the graph.
+pub(crate) fn define_implicits(source: &Source, analysis: &mut Analysis) -> Result<(), Failure> {
+    diff::define_implicits(&mut analysis.graph, &analysis.implicits).map_err(|error| {
+        let of = analysis.implicits.iter().find(|implicit| implicit.unknown.node == error.node);
+        let span = of.map(|implicit| implicit.span).unwrap_or_default();
+        Failure { source: source.clone(), diagnostics: vec![Diagnostic::error("implicit", span, error.message)] }
+    })
+}
+
 /// The derivative of a node whose first `at` axes are the function's and earlier variables', under a convention.
 pub(crate) fn derivative_under(
     g: &mut Graph,
@@ -399,6 +430,7 @@ pub(crate) fn target(script: &Script, of: Option<&str>) -> Option<Target> {
     let of = of.map(matgrad_syntax::normalize_name);
     let at = script.statements.iter().rposition(|statement| match &statement.kind {
         StatementKind::Definition { name, .. } => of.as_ref().is_none_or(|of| *of == name.name),
+        StatementKind::Implicit { name, .. } => of.as_ref().is_none_or(|of| *of == name.name),
         StatementKind::Expression(_) => of.is_none(),
         _ => false,
     })?;
@@ -410,7 +442,9 @@ fn taken(script: &Script, analysis: &Analysis) -> BTreeSet<Name> {
     let mut taken: BTreeSet<Name> = analysis.variables.iter().map(|variable| variable.name.clone()).collect();
     for statement in &script.statements {
         match &statement.kind {
-            StatementKind::Definition { name, .. } | StatementKind::Abstract { name, .. } => {
+            StatementKind::Definition { name, .. }
+            | StatementKind::Abstract { name, .. }
+            | StatementKind::Implicit { name, .. } => {
                 taken.insert(name.name.clone());
             }
             _ => {}

@@ -9,6 +9,7 @@
 mod domain;
 mod elementwise;
 mod frechet;
+mod implicit;
 mod linear;
 mod matrix;
 mod partial;
@@ -21,6 +22,7 @@ mod spectral;
 mod tests;
 
 pub use domain::{Condition, ConditionKind, domain};
+pub use implicit::define_implicits;
 pub use rules::{Rule, rule_of_map, rule_of_matrix, rule_of_node, rule_of_reduce, rules, rules_used};
 
 use std::fmt;
@@ -113,6 +115,21 @@ pub fn pushforward_with(
     direction: NodeId,
     options: Options,
 ) -> Result<NodeId, DiffError> {
+    let implicits = implicit::between(g, root, wrt)?;
+    if implicits.is_empty() {
+        return explicit_pushforward(g, root, wrt, direction, options);
+    }
+    implicit::pushforward(g, root, &[(wrt, direction)], &implicits, options)
+}
+
+/// The derivative along a step with all other inputs fixed.
+fn explicit_pushforward(
+    g: &mut Graph,
+    root: NodeId,
+    wrt: NodeId,
+    direction: NodeId,
+    options: Options,
+) -> Result<NodeId, DiffError> {
     let path = Path::new(g, root, wrt)?;
     let extra: Dims = g.axes(direction)[g.rank(wrt)..].iter().copied().collect();
     let mut tangents: FxHashMap<NodeId, NodeId> = FxHashMap::default();
@@ -155,6 +172,21 @@ pub fn pushforward_with(
 
 /// [`pullback`] with options (the mode does not matter).
 pub fn pullback_with(
+    g: &mut Graph,
+    root: NodeId,
+    wrt: NodeId,
+    cotangent: NodeId,
+    options: Options,
+) -> Result<NodeId, DiffError> {
+    let implicits = implicit::between(g, root, wrt)?;
+    if implicits.is_empty() {
+        return explicit_pullback(g, root, wrt, cotangent, options);
+    }
+    implicit::pullback(g, &[(root, cotangent)], wrt, &implicits, options)
+}
+
+/// The transposed derivative with all other inputs fixed.
+fn explicit_pullback(
     g: &mut Graph,
     root: NodeId,
     wrt: NodeId,

@@ -36,6 +36,8 @@ pub struct Graph {
     inputs: Vec<Input>,
     functions: Vec<AbstractFunction>,
     symmetric: FxHashMap<NodeId, bool>,
+    /// Inputs that are functions of others: each with what vanishes, in its own shape.
+    implicits: Vec<(NodeId, NodeId)>,
     /// How many nodes there may be: a guard against inputs that grow without end.
     pub(crate) node_limit: Option<usize>,
     /// The dimensions.
@@ -127,6 +129,37 @@ impl Graph {
             Node::Input(input) => Some(self.input_info(*input)),
             _ => None,
         }
+    }
+
+    /// Defines an input as a function of all others in `residual`, which has its shape and vanishes.
+    pub fn define_implicit(&mut self, unknown: NodeId, residual: NodeId) {
+        self.implicits.retain(|(known, _)| *known != unknown);
+        self.implicits.push((unknown, residual));
+    }
+
+    /// The inputs that are defined implicitly, with their residuals, in the order of their definitions.
+    pub fn implicits(&self) -> &[(NodeId, NodeId)] {
+        &self.implicits
+    }
+
+    /// Those of the implicit definitions that a node needs, directly or through others.
+    pub fn implicits_of(&self, roots: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+        if self.implicits.is_empty() {
+            return Vec::new();
+        }
+        let mut needed = vec![false; self.implicits.len()];
+        let mut todo = roots.to_vec();
+        while !todo.is_empty() {
+            let found = self.reachable(&todo);
+            todo.clear();
+            for (k, (unknown, residual)) in self.implicits.iter().enumerate() {
+                if !needed[k] && found.binary_search(unknown).is_ok() {
+                    needed[k] = true;
+                    todo.push(*residual);
+                }
+            }
+        }
+        self.implicits.iter().zip(needed).filter(|(_, needed)| *needed).map(|(implicit, _)| *implicit).collect()
     }
 
     /// Declares an abstract function.

@@ -15,6 +15,7 @@ mod elaborate;
 mod errors;
 mod fresh;
 mod functions;
+mod implicit;
 mod indexing;
 mod lower;
 mod lower_arithmetic;
@@ -128,6 +129,63 @@ pub struct Query {
     pub span: Span,
 }
 
+/// An implicit definition of the script.
+#[derive(Clone, Debug)]
+pub struct Implicit {
+    /// The unknown's name.
+    pub name: Name,
+    /// The unknown, an input of the graph.
+    pub unknown: Typed,
+    /// What it is defined by.
+    pub rule: Rule,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What an unknown is defined by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// This is 0, in the shape of the unknown.
+    Vanishes(NodeId),
+    /// This scalar is extreme.
+    Extremum {
+        /// Whether it is a minimum, not a maximum.
+        minimum: bool,
+        /// The scalar.
+        objective: NodeId,
+    },
+}
+
+/// Equations of the script that are to be solved.
+#[derive(Clone, Debug)]
+pub struct Solve {
+    /// The equations.
+    pub equations: Vec<Equation>,
+    /// The unknowns.
+    pub unknowns: Vec<Ident>,
+    /// Where they stand.
+    pub span: Span,
+}
+
+/// An equation to be solved.
+#[derive(Clone, Debug)]
+pub enum Equation {
+    /// The gradient of the function by all unknowns is the right side.
+    Gradient {
+        /// The function.
+        function: Typed,
+        /// The right side.
+        right: Typed,
+    },
+    /// Both sides are equal.
+    Equal {
+        /// The left side.
+        left: Typed,
+        /// The right side.
+        right: Typed,
+    },
+}
+
 /// What inference finds out.
 #[derive(Clone)]
 pub struct Analysis {
@@ -147,6 +205,10 @@ pub struct Analysis {
     pub at_least: Vec<(Dim, Dim)>,
     /// Queries in their order.
     pub queries: Vec<Query>,
+    /// Implicit definitions in their order.
+    pub implicits: Vec<Implicit>,
+    /// Equations to be solved, in their order.
+    pub solves: Vec<Solve>,
     /// Abstract functions that are called.
     pub functions: Vec<FunctionId>,
     /// Remarks for the reader.
@@ -165,21 +227,24 @@ pub struct Analysis {
 pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagnostic>> {
     let first = readings::attempt(script, &[], options.of);
     let scalars;
-    let Reading { mut elaborator, values, queries, function } = if first.elaborator.failed() {
+    let Reading { mut elaborator, values, queries, implicits, solves, function } = if first.elaborator.failed() {
         scalars = readings::search(script, first.elaborator, options.of)?;
         readings::attempt(script, &scalars, options.of)
     } else {
         first
     };
     elaborator.name_dimensions();
-    let target = choose(&mut elaborator, options, &values, &queries, function)?;
+    let target = choose(&mut elaborator, options, &values, &queries, &solves, function)?;
     if elaborator.failed() {
         return Err(elaborator.diagnostics);
     }
     let (assumptions, mut notes) = (elaborator.assumptions(), std::mem::take(&mut elaborator.notes));
     notes.extend(elaborator.doubtful_names());
     let at_least = std::mem::take(&mut elaborator.at_least);
-    let mut lower = Lower::new(&mut elaborator, options.wrt);
+    // an unknown has all its entries free, as a variable that is differentiated by
+    let mut free: Vec<&str> = options.wrt.to_vec();
+    free.extend(implicits.iter().map(|implicit| &*implicit.name));
+    let mut lower = Lower::new(&mut elaborator, &free);
     lower.run();
     let target_typed = lower.typed(target.1);
     let definitions = values
@@ -197,6 +262,8 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
             span: q.span,
         })
         .collect();
+    let implicits = implicits.iter().map(|raw| implicit::lowered(&mut lower, raw)).collect();
+    let solves = solves.iter().map(|raw| implicit::lowered_solve(&mut lower, raw)).collect();
     let mut variables = Vec::new();
     for k in 0..lower.e.variables.len() {
         let id = VariableId(k as u32);
@@ -230,6 +297,8 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
         assumptions,
         at_least: bounds,
         queries,
+        implicits,
+        solves,
         functions,
         notes,
     })
@@ -241,6 +310,7 @@ fn choose(
     options: &Options,
     values: &[(Option<Name>, TermId)],
     queries: &[readings::RawQuery],
+    solves: &[implicit::RawSolve],
     function: Option<(Name, TermId)>,
 ) -> Result<(Option<Name>, TermId), Vec<Diagnostic>> {
     if let Some(name) = options.of {
@@ -266,6 +336,9 @@ fn choose(
     }
     if let Some(query) = queries.first() {
         return Ok((None, query.function));
+    }
+    if let Some(equation) = solves.first().and_then(|solve| solve.equations.first()) {
+        return Ok((None, equation.left()));
     }
     if e.failed() {
         return Err(std::mem::take(&mut e.diagnostics));

@@ -8,6 +8,7 @@ use smallvec::smallvec;
 
 use super::dims::Origin;
 use super::elaborate::{Elaborator, FunctionInfo, Global};
+use super::implicit::{RawImplicit, RawSolve};
 use super::term::{AbstractId, AbstractInfo, TermId, TermKind, Type, VariableId, VariableInfo};
 use crate::graph::Dims;
 
@@ -166,6 +167,10 @@ impl Elaborator<'_> {
                 }
                 Outcome::Value(Some(name.name.clone()), term)
             }
+            StatementKind::Implicit { name, rule } => Outcome::Implicit(self.implicit(name, rule, statement.span)),
+            StatementKind::Solve { equations, unknowns } => {
+                Outcome::Solve(self.equations(equations, unknowns, statement.span))
+            }
             StatementKind::Expression(body) => match self.function_body(*body) {
                 Some(term) => Outcome::Value(None, term),
                 None => Outcome::Value(None, self.expression(*body)),
@@ -182,7 +187,7 @@ impl Elaborator<'_> {
     }
 
     /// The value of a bare function name: its body, with its parameters as variables.
-    fn function_body(&mut self, at: ExprId) -> Option<TermId> {
+    pub fn function_body(&mut self, at: ExprId) -> Option<TermId> {
         let ExprKind::Name(name) = self.ast.kind(at) else { return None };
         match self.globals.get(name) {
             Some(Global::Function(function)) => {
@@ -248,7 +253,12 @@ impl Elaborator<'_> {
     }
 
     fn undeclared(&mut self, name: &Name, at: ExprId) -> TermId {
-        let span = self.span(at);
+        self.undeclared_at(name, self.span(at))
+    }
+
+    /// A variable by the convention.
+    pub fn undeclared_at(&mut self, name: &Name, span: Span) -> TermId {
+        let at = ExprId(0);
         let ty = match self.step_of(name) {
             Some(ty) => ty,
             None => {
@@ -300,4 +310,6 @@ pub(super) enum Outcome {
     Function(Name),
     Value(Option<Name>, TermId),
     Query(matgrad_syntax::QueryKind, TermId, Vec<Ident>, Option<TermId>),
+    Implicit(RawImplicit),
+    Solve(RawSolve),
 }

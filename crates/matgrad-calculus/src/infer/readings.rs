@@ -6,6 +6,7 @@ use matgrad_syntax::{Diagnostic, Ident, Name, QueryKind, Script, Span, Statement
 use super::dims::Origin;
 use super::elaborate::{Elaborator, Global};
 use super::errors::NOT_DECLARED;
+use super::implicit::{RawImplicit, RawSolve};
 use super::names::{Kind, Outcome, convention};
 use super::term::{IndexId, TermId};
 
@@ -29,6 +30,8 @@ pub(super) struct Reading<'a> {
     /// Definitions and expressions.
     pub values: Vec<(Option<Name>, TermId)>,
     pub queries: Vec<RawQuery>,
+    pub implicits: Vec<RawImplicit>,
+    pub solves: Vec<RawSolve>,
     /// The body of the function that is meant, where it is one.
     pub function: Option<(Name, TermId)>,
 }
@@ -38,6 +41,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
     let mut e = Elaborator::new(script, scalars);
     e.declare(script);
     let (mut values, mut queries, mut function) = (Vec::new(), Vec::new(), None);
+    let (mut implicits, mut solves) = (Vec::new(), Vec::new());
     for statement in &script.statements {
         match e.statement(statement) {
             Outcome::Nothing => {}
@@ -46,6 +50,12 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
                 function = None;
                 values.push((name, term));
             }
+            Outcome::Implicit(implicit) => {
+                function = None;
+                values.push((Some(implicit.name.clone()), implicit.unknown));
+                implicits.push(implicit);
+            }
+            Outcome::Solve(solve) => solves.push(solve),
             Outcome::Query(kind, value, wrt, argument) => {
                 queries.push(RawQuery { kind, function: value, wrt, argument, span: statement.span });
             }
@@ -54,7 +64,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
     // a script that ends with `f(x) = …` is about f, its parameters being variables
     let function = match of {
         Some(of) => Some(Name::from(of)).filter(|n| matches!(e.globals.get(n), Some(Global::Function(_)))),
-        None => function.filter(|_| queries.is_empty()),
+        None => function.filter(|_| queries.is_empty() && solves.is_empty()),
     };
     let function = function.and_then(|name: Name| match e.globals.get(&name) {
         Some(Global::Function(k)) => {
@@ -64,7 +74,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
         _ => None,
     });
     e.finish();
-    Reading { elaborator: e, values, queries, function }
+    Reading { elaborator: e, values, queries, implicits, solves, function }
 }
 
 /// The names that have to be scalars against the convention, which failed.

@@ -1,7 +1,8 @@
 //! Declarations, definitions and queries as text.
 
 use matgrad_syntax::{
-    Ast, Attribute, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Parameters, QueryKind, Span, StatementKind,
+    Ast, Attribute, BinaryOp, Equation, ExprId, ExprKind, Ident, ImplicitRule, IndexBinder, Name, Parameters,
+    QueryKind, Span, StatementKind,
 };
 
 use super::{COMPARISON, Printer, SUM, TextOptions};
@@ -67,6 +68,8 @@ pub fn statement_text(ast: &Ast, statement: &StatementKind, options: TextOptions
                 printer.expression(*argument, COMPARISON);
             }
         }
+        StatementKind::Implicit { name, rule } => printer.implicit(&name.name, rule),
+        StatementKind::Solve { equations, unknowns } => printer.solve(equations, unknowns),
         StatementKind::Expression(id) => {
             // a comparison with a name on its left would read as a slip for a definition
             let equality = matches!(ast.kind(*id), ExprKind::Binary(BinaryOp::Equal, ..));
@@ -125,6 +128,59 @@ impl Printer<'_> {
             self.out.push(')');
         }
         self.compact = false;
+    }
+
+    /// `define z by G = 0`, `z = argmin[w](f)`
+    fn implicit(&mut self, name: &str, rule: &ImplicitRule) {
+        match rule {
+            ImplicitRule::Equation { left, right } => {
+                self.out.push_str("define ");
+                self.name(name);
+                self.out.push_str(" by ");
+                self.equation(*left, *right);
+            }
+            ImplicitRule::Extremum { minimum, bound, objective } => {
+                self.name(name);
+                self.out.push_str(if *minimum { " = argmin[" } else { " = argmax[" });
+                self.name(&bound.name);
+                self.out.push_str("](");
+                self.expression(*objective, COMPARISON);
+                self.out.push(')');
+            }
+        }
+    }
+
+    fn solve(&mut self, equations: &[Equation], unknowns: &[Ident]) {
+        self.out.push_str("solve ");
+        let names = || unknowns.iter().map(|ident| &*ident.name);
+        let mut all = false;
+        for (at, equation) in equations.iter().enumerate() {
+            if at > 0 {
+                self.out.push_str(", ");
+            }
+            match equation {
+                Equation::Gradient { function, right } => {
+                    self.out.push_str("grad ");
+                    self.expression(*function, COMPARISON);
+                    self.out.push_str(" wrt ");
+                    self.names(names(), ", ");
+                    self.out.push_str(" = ");
+                    self.expression(*right, SUM);
+                    all = true;
+                }
+                Equation::Equal { left, right } => self.equation(*left, *right),
+            }
+        }
+        if !all {
+            self.out.push_str(" for ");
+            self.names(names(), ", ");
+        }
+    }
+
+    fn equation(&mut self, left: ExprId, right: ExprId) {
+        self.expression(left, SUM);
+        self.out.push_str(" = ");
+        self.expression(right, SUM);
     }
 
     fn definition(&mut self, name: &str, parameters: &Parameters, body: ExprId) {

@@ -4,6 +4,7 @@ mod atom;
 mod close;
 mod declaration;
 mod expression;
+mod implicit;
 mod query;
 mod statement;
 mod symbols;

@@ -17,7 +17,7 @@ impl Parser<'_> {
     }
 
     /// The first place of a word outside brackets.
-    fn find_word(&self, start: usize, end: usize, word: &str) -> Option<usize> {
+    pub(super) fn find_word(&self, start: usize, end: usize, word: &str) -> Option<usize> {
         let mut at = start;
         while at < end {
             if self.kind(at) == Name && self.text(at) == word {
@@ -58,7 +58,7 @@ impl Parser<'_> {
     }
 
     /// `X` or `X, Y`; `word` may follow where it was not found.
-    fn variables(&mut self, start: usize, end: usize, word: Option<&str>) -> Outcome<Vec<Ident>> {
+    pub(super) fn variables(&mut self, start: usize, end: usize, word: Option<&str>) -> Outcome<Vec<Ident>> {
         let mut names = Vec::new();
         let mut at = start;
         loop {

@@ -11,6 +11,16 @@ use crate::{Diagnostic, Ident, IndexBinder, Parameters, Span, Statement, Stateme
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     Query,
+    /// `solve …`
+    Solve,
+    /// `define z by …`
+    Implicit {
+        by: usize,
+    },
+    /// `z = argmin …`
+    Extremum {
+        equals: usize,
+    },
     Abstract {
         colon: usize,
     },
@@ -47,6 +57,9 @@ impl Parser<'_> {
         if self.is_query(start, end) {
             return Form::Query;
         }
+        if let Some(form) = self.implicit_form(start, end) {
+            return form;
+        }
         let names_end = self.names_end(start, end);
         if names_end > start && names_end < end && self.is_in(names_end) {
             return Form::Declaration { in_at: names_end };
@@ -58,6 +71,7 @@ impl Parser<'_> {
                 Arrow if names_end > start && self.kind(names_end) == Colon => {
                     return Form::Abstract { colon: names_end };
                 }
+                Eq if self.is_extremum(at + 1, end) => return Form::Extremum { equals: at },
                 Eq => return Form::Definition { equals: at },
                 EqEq if equality.is_none() => equality = Some(at),
                 _ => {}
@@ -107,6 +121,9 @@ impl Parser<'_> {
     pub(super) fn statement(&mut self, (start, end): (usize, usize), form: Form) -> Outcome<()> {
         let kind = match form {
             Form::Query => self.query(start, end)?,
+            Form::Solve => self.solve(start, end)?,
+            Form::Implicit { by } => self.implicit(start, by, end)?,
+            Form::Extremum { equals } => self.extremum(start, equals, end)?,
             Form::Abstract { colon } => return self.abstract_functions(start, colon, end),
             Form::Declaration { in_at } => return self.declarations(start, in_at, end),
             Form::Definition { equals } => self.definition(start, equals, end)?,
@@ -150,7 +167,7 @@ impl Parser<'_> {
         let diagnostic = Diagnostic::error("syntax", span, "expected a name before `=`")
             .help("a definition is `L = …`, `g(t) = …` or `K[i,j] = …`; a comparison is written `==`");
         match self.text(start) {
-            "let" | "const" | "var" | "def" => {
+            "let" | "const" | "var" | "def" | "define" => {
                 diagnostic.label(self.token(start).span, "no keyword is needed for a definition")
             }
             _ => diagnostic,

@@ -75,8 +75,9 @@ impl Parser<'_> {
                         }
                     }
                 }
-                Form::Definition { equals } => self.collect_defined(start, equals),
-                Form::Query | Form::Equality { .. } | Form::Expression => {}
+                Form::Definition { equals } | Form::Extremum { equals } => self.collect_defined(start, equals),
+                Form::Implicit { by } => self.collect_defined(start + 1, by),
+                Form::Query | Form::Solve | Form::Equality { .. } | Form::Expression => {}
             }
         }
     }

@@ -1,0 +1,175 @@
+//! Implicit definitions and equations to be solved: their unknowns, and what has to vanish.
+
+use matgrad_syntax::{Diagnostic, Equation, Ident, ImplicitRule, Name, Span};
+
+use super::elaborate::{Binding, Elaborator, Global};
+use super::lower::Lower;
+use super::term::{TermId, TermKind, Type, VariableInfo};
+use super::{Implicit, Rule, Solve};
+
+/// An implicit definition before lowering.
+pub(super) struct RawImplicit {
+    pub name: Name,
+    pub span: Span,
+    /// The unknown as a variable.
+    pub unknown: TermId,
+    pub rule: RawRule,
+}
+
+/// What an unknown is defined by.
+#[derive(Clone, Copy)]
+pub(super) enum RawRule {
+    /// The difference of both sides.
+    Vanishes(TermId),
+    Extremum {
+        minimum: bool,
+        objective: TermId,
+    },
+}
+
+/// Equations to be solved, before lowering.
+pub(super) struct RawSolve {
+    pub equations: Vec<RawEquation>,
+    pub unknowns: Vec<Ident>,
+    pub span: Span,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+pub(super) enum RawEquation {
+    Gradient { function: TermId, right: TermId },
+    Equal { left: TermId, right: TermId },
+}
+
+impl Elaborator<'_> {
+    /// Takes `define z by …` and `z = argmin[w] …`; the value is the unknown.
+    pub fn implicit(&mut self, name: &Ident, rule: &ImplicitRule, span: Span) -> RawImplicit {
+        let bound = match rule {
+            ImplicitRule::Extremum { bound, .. } => bound,
+            ImplicitRule::Equation { .. } => name,
+        };
+        let unknown = self.unknown(name, bound);
+        let raw = match rule {
+            ImplicitRule::Equation { left, right } => {
+                let terms = [self.expression(*left), self.expression(*right)];
+                let residual = self.sum(&[(false, *left), (true, *right)], &terms, *left);
+                let (ty, wanted) = (self.term(residual).ty.clone(), self.term(unknown).ty.clone());
+                if !matches!(ty, Type::Poison)
+                    && !matches!(wanted, Type::Poison)
+                    && !self.same_shape(&wanted, &ty, *left)
+                {
+                    let (found, needed) = (self.shape_text(&ty), self.shape_text(&wanted));
+                    let message = format!("the equation is in {found}, but the unknown `{}` is in {needed}", name.name);
+                    let operands = [(self.span(*left), &ty, Some(residual)), (name.span, &wanted, Some(unknown))];
+                    let diagnostic = self.mismatch(span, message, &operands);
+                    self.report(diagnostic.help("there have to be as many equations as unknowns, in the same shape"));
+                }
+                RawRule::Vanishes(residual)
+            }
+            ImplicitRule::Extremum { minimum, bound, objective } => {
+                if bound.name != name.name {
+                    self.bind(bound.name.clone(), Binding::Value(unknown), bound.span);
+                }
+                let at = *objective;
+                let objective = self.expression(at);
+                let ty = self.term(objective).ty.clone();
+                if !matches!(ty, Type::Poison) && !self.is_scalar(&ty) {
+                    let scalar = self.scalar();
+                    if !self.same_shape(&ty, &scalar, at) {
+                        let message = format!("the objective is in {}, not a scalar", self.shape_text(&ty));
+                        let operands = [(self.span(at), &ty, Some(objective))];
+                        let diagnostic = self.mismatch(self.span(at), message, &operands);
+                        self.report(diagnostic);
+                    }
+                }
+                RawRule::Extremum { minimum: *minimum, objective }
+            }
+        };
+        RawImplicit { name: name.name.clone(), span, unknown, rule: raw }
+    }
+
+    /// The variable that is defined: declared, or shaped like the declared variable of the extremum, or by the convention.
+    fn unknown(&mut self, name: &Ident, bound: &Ident) -> TermId {
+        let at = matgrad_syntax::ExprId(0);
+        match self.globals.get(&name.name) {
+            Some(Global::Value(term)) if matches!(self.term(*term).kind, TermKind::Variable(_)) => *term,
+            Some(_) => {
+                let message = format!("`{}` is defined already", name.name);
+                self.poison(Diagnostic::error("duplicate-name", name.span, message), at)
+            }
+            None => {
+                if self.defined.contains_key(&name.name) {
+                    let message = format!("`{}` is defined twice", name.name);
+                    return self.poison(Diagnostic::error("duplicate-name", name.span, message), at);
+                }
+                let like = match self.globals.get(&bound.name) {
+                    Some(Global::Value(term)) => match self.term(*term).kind {
+                        TermKind::Variable(v) => Some(self.variables[v.0 as usize].clone()),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                match like {
+                    Some(info) => {
+                        self.add_variable(VariableInfo { name: name.name.clone(), span: name.span, ..info }, at)
+                    }
+                    None => self.undeclared_at(&name.name, name.span),
+                }
+            }
+        }
+    }
+
+    /// Takes `solve …`.
+    pub fn equations(&mut self, equations: &[Equation], unknowns: &[Ident], span: Span) -> RawSolve {
+        let equations = equations
+            .iter()
+            .map(|equation| match equation {
+                Equation::Gradient { function, right } => {
+                    let value = match self.function_body(*function) {
+                        Some(term) => term,
+                        None => self.expression(*function),
+                    };
+                    RawEquation::Gradient { function: value, right: self.expression(*right) }
+                }
+                Equation::Equal { left, right } => {
+                    let (l, r) = (self.expression(*left), self.expression(*right));
+                    // both sides have to fit each other
+                    self.sum(&[(false, *left), (true, *right)], &[l, r], *left);
+                    RawEquation::Equal { left: l, right: r }
+                }
+            })
+            .collect();
+        RawSolve { equations, unknowns: unknowns.to_vec(), span }
+    }
+}
+
+impl RawEquation {
+    /// The function, or the left side.
+    pub fn left(self) -> TermId {
+        match self {
+            RawEquation::Gradient { function, .. } => function,
+            RawEquation::Equal { left, .. } => left,
+        }
+    }
+}
+
+pub(super) fn lowered(lower: &mut Lower, raw: &RawImplicit) -> Implicit {
+    let rule = match raw.rule {
+        RawRule::Vanishes(residual) => Rule::Vanishes(lower.typed(residual).node),
+        RawRule::Extremum { minimum, objective } => Rule::Extremum { minimum, objective: lower.typed(objective).node },
+    };
+    Implicit { name: raw.name.clone(), unknown: lower.typed(raw.unknown), rule, span: raw.span }
+}
+
+pub(super) fn lowered_solve(lower: &mut Lower, raw: &RawSolve) -> Solve {
+    let equations = raw.equations.iter().map(|equation| match *equation {
+        RawEquation::Gradient { function, right } => {
+            super::Equation::Gradient { function: lower.typed(function), right: lower.typed(right) }
+        }
+        RawEquation::Equal { left, right } => {
+            super::Equation::Equal { left: lower.typed(left), right: lower.typed(right) }
+        }
+    });
+    let equations = equations.collect();
+    Solve { equations, unknowns: raw.unknowns.clone(), span: raw.span }
+}
