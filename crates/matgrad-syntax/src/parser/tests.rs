@@ -1,7 +1,7 @@
 //! The grammar by example: input and tree, input and message.
 
 use super::*;
-use crate::{ExprId, ExprKind, Parameters, StatementKind, Subscript};
+use crate::{Equation, ExprId, ExprKind, ImplicitRule, Parameters, StatementKind, Subscript};
 
 /// The tree in prefix form.
 fn show(ast: &Ast, id: ExprId) -> String {
@@ -77,6 +77,24 @@ fn show_statement(script: &Script, statement: &Statement) -> String {
             let wrt: Vec<&str> = wrt.iter().map(|ident| &*ident.name).collect();
             let argument = argument.map_or(String::new(), |argument| format!(" with {}", show(ast, argument)));
             format!("{} {} wrt {}{argument}", kind.name(), show(ast, *function), wrt.join(","))
+        }
+        StatementKind::Implicit { name, rule } => match rule {
+            ImplicitRule::Equation { left, right } => {
+                format!("{} by {} = {}", name.name, show(ast, *left), show(ast, *right))
+            }
+            ImplicitRule::Extremum { minimum, bound, objective } => {
+                format!("{} extremum({minimum}) by {} of {}", name.name, bound.name, show(ast, *objective))
+            }
+        },
+        StatementKind::Solve { equations, unknowns } => {
+            let equations = equations.iter().map(|equation| match equation {
+                Equation::Gradient { function, right } => {
+                    format!("grad {} = {}", show(ast, *function), show(ast, *right))
+                }
+                Equation::Equal { left, right } => format!("{} = {}", show(ast, *left), show(ast, *right)),
+            });
+            let unknowns: Vec<&str> = unknowns.iter().map(|ident| &*ident.name).collect();
+            format!("solve {} for {}", equations.collect::<Vec<_>>().join(" and "), unknowns.join(","))
         }
         StatementKind::Expression(id) => show(ast, *id),
     }
@@ -378,4 +396,27 @@ fn nothing_panics() {
             assert!(source.get(diagnostic.span.start as usize..diagnostic.span.end as usize).is_some(), "{source:?}");
         }
     }
+}
+
+#[test]
+fn implicit_definitions() {
+    check("define z by z^2 + x = 0", "z by (Add (Pow z 2) x) = 0");
+    check("define z by z == x", "z by z = x");
+    for source in [
+        "z = argmin[z] z^2",
+        "z = argmin[z](z^2)",
+        "z = argmin_z z^2",
+        "z = argmin(z^2, z)",
+        "z = argmin z^2 wrt z",
+        "z = argmin(z^2)",
+    ] {
+        check(source, "z extremum(true) by z of (Pow z 2)");
+    }
+    check("z = argmax[w] -w", "z extremum(false) by w of (neg w)");
+    check("solve grad L wrt theta = 0", "solve grad L = 0 for theta");
+    check("solve A*X = B for X", "solve (Mul A X) = B for X");
+    check("solve x + y = 1, x = y for x, y", "solve (Add x y) = 1 and x = y for x,y");
+    // names like any others
+    check("solve = 1", "solve = 1");
+    check("define = argmin + 1", "define = (Add argmin 1)");
 }
