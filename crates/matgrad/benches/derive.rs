@@ -95,7 +95,7 @@ fn main() {
             one(&format!("chain of {count} elementwise operations"), &chain(count));
         }
     }
-    for layers in [25, 50, 100] {
+    for layers in [25, 50, 100, 200, 400] {
         if runs("network") {
             one(&format!("gradient of a network with {layers} layers"), &network(layers));
         }
