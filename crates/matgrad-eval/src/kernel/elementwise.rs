@@ -3,8 +3,11 @@
 use matgrad_calculus::graph::MapOp;
 
 use super::reduce::{larger, smaller};
-use super::{Loop, walk};
+use super::{Loop, vector, walk};
 use crate::special;
+
+/// Rows shorter than this are left to functions of one number.
+const VECTOR: usize = 4;
 
 /// An operand: its memory and where it starts.
 #[derive(Clone, Copy)]
@@ -19,6 +22,17 @@ pub struct Operand<'a> {
 pub fn unary(op: MapOp, scale: f64, x: Operand, loops: &[Loop<2>], out: &mut [f64]) {
     if let MapOp::Polygamma(order) = op {
         return each(x, loops, out, |v| special::polygamma(order, scale * v));
+    }
+    let (inner, outer) = split(loops);
+    if inner.strides == [1, 1] && inner.extent >= VECTOR {
+        let mut found = true;
+        walk(outer, [x.start, 0], |[from, to]| {
+            found =
+                found && vector::apply(op, scale, &x.data[from..from + inner.extent], &mut out[to..to + inner.extent]);
+        });
+        if found {
+            return;
+        }
     }
     let f = function(op);
     if scale == 1.0 { each(x, loops, out, f) } else { each(x, loops, out, |v| f(scale * v)) }
