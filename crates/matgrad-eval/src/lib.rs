@@ -8,6 +8,7 @@ mod kernel;
 mod layout;
 mod linalg;
 mod program;
+mod recurrence;
 mod sizes;
 pub mod special;
 

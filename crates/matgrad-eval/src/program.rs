@@ -15,6 +15,7 @@ use crate::kernel::power::Power;
 use crate::kernel::reduce::reduce;
 use crate::kernel::{Loop, turns};
 use crate::linalg::Linalg;
+use crate::recurrence::{LoopMemory, LoopProgram};
 use crate::sizes::fits;
 
 /// A piece of memory that steps read and write.
@@ -108,6 +109,8 @@ pub(crate) enum Op {
         start: [usize; 2],
         batch: usize,
     },
+    /// A loop, whose arguments are whole slots.
+    Recurrence(Box<LoopProgram>),
 }
 
 /// One step: an operation, the slot it writes, the slots it reads.
@@ -136,6 +139,7 @@ impl Step {
             Op::Power { .. } => len(self.out),
             Op::Reduce { outer, inner, .. } => turns(outer) as f64 * turns(inner) as f64,
             Op::Linalg { op, batch, .. } => op.flops() * *batch as f64,
+            Op::Recurrence(work) => work.flops(),
         }
     }
 
@@ -161,6 +165,10 @@ impl Step {
             Op::Reduce { op, .. } => format!("reduce {op:?}"),
             Op::Linalg { op, batch, .. } if *batch == 1 => op.text(),
             Op::Linalg { op, batch, .. } => format!("{} ×{batch}", op.text()),
+            Op::Recurrence(work) => {
+                let way = if work.backward { "from the last to the first of" } else { "over" };
+                format!("recurrence {way} {} steps", work.steps)
+            }
         }
     }
 }
@@ -186,12 +194,26 @@ pub struct Program {
     pub(crate) roots: Vec<View>,
     /// Lengths of the buffers.
     pub(crate) buffers: Vec<usize>,
+    /// How many loops there are.
+    pub(crate) loops: usize,
 }
 
 /// Memory of a run, kept for the next one.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
     buffers: Vec<Vec<f64>>,
+    loops: Vec<LoopMemory>,
+}
+
+impl Workspace {
+    /// Makes room for a program.
+    pub(crate) fn prepare(&mut self, program: &Program) {
+        self.buffers.resize_with(program.buffers.len(), Vec::new);
+        for (buffer, len) in self.buffers.iter_mut().zip(&program.buffers) {
+            buffer.resize(*len, 0.0);
+        }
+        self.loops.resize_with(program.loops, LoopMemory::default);
+    }
 }
 
 impl Program {
@@ -208,15 +230,21 @@ impl Program {
     /// The values of the roots, in memory that may be used again.
     pub fn run_in(&self, inputs: &Inputs, workspace: &mut Workspace) -> Result<Vec<Array>, RunError> {
         let data = self.bind(inputs)?;
-        let buffers = &mut workspace.buffers;
-        buffers.resize_with(self.buffers.len(), Vec::new);
-        for (buffer, len) in buffers.iter_mut().zip(&self.buffers) {
-            buffer.resize(*len, 0.0);
-        }
+        workspace.prepare(self);
+        self.execute_all(&data, workspace);
+        Ok(self.roots.iter().map(|view| self.collect(view, &data, &workspace.buffers)).collect())
+    }
+
+    /// Runs all steps in memory that is prepared.
+    pub(crate) fn execute_all(&self, data: &[&[f64]], workspace: &mut Workspace) {
         for step in &self.steps {
-            self.execute(step, &data, buffers);
+            self.execute(step, data, workspace);
         }
-        Ok(self.roots.iter().map(|view| self.collect(view, &data, buffers)).collect())
+    }
+
+    /// The memory of a slot after a run.
+    pub(crate) fn memory_in<'a>(&'a self, slot: Slot, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
+        self.memory(slot, data, &workspace.buffers)
     }
 
     /// The arrays of the inputs, or everything that is wrong with them.
@@ -249,7 +277,8 @@ impl Program {
         found.unwrap_or(&[])
     }
 
-    fn execute(&self, step: &Step, data: &[&[f64]], buffers: &mut [Vec<f64>]) {
+    fn execute(&self, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
+        let Workspace { buffers, loops } = workspace;
         let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
         let Some(buffer) = buffers.get_mut(*k) else { return };
         let mut taken = std::mem::take(buffer);
@@ -279,6 +308,12 @@ impl Program {
                 Op::Linalg { op, start, batch } => {
                     let from = |k: usize| arg(k).get(start[k]..).unwrap_or(&[]);
                     op.run(*batch, from(0), from(1), out);
+                }
+                Op::Recurrence(work) => {
+                    let args: SmallVec<[&[f64]; 16]> = (0..step.args.len()).map(arg).collect();
+                    if let Some(memory) = loops.get_mut(work.workspace) {
+                        work.run(&args, out, memory);
+                    }
                 }
             }
         }
@@ -310,6 +345,14 @@ impl Program {
         self.steps.iter().map(|s| self.step_bytes(s)).fold(0.0, |a, b| a + b)
     }
 
+    /// Bytes that the loops read and write inside.
+    fn loop_bytes(step: &Step) -> f64 {
+        match &step.op {
+            Op::Recurrence(work) => work.traffic(),
+            _ => 0.0,
+        }
+    }
+
     /// Bytes of memory for intermediate results.
     pub fn memory_bytes(&self) -> u64 {
         self.buffers.iter().map(|n| 8 * *n as u64).sum()
@@ -317,7 +360,7 @@ impl Program {
 
     fn step_bytes(&self, step: &Step) -> f64 {
         let len = |slot: &Slot| self.slots.get(slot.0 as usize).map_or(0.0, |s| s.len as f64);
-        8.0 * (len(&step.out) + step.args.iter().map(len).sum::<f64>())
+        8.0 * (len(&step.out) + step.args.iter().map(len).sum::<f64>()) + Self::loop_bytes(step)
     }
 
     /// The steps as text, one a line, with their costs.
@@ -341,6 +384,11 @@ impl Program {
             let (flops, bytes) = (step.flops(&self.slots), self.step_bytes(step));
             let left = format!("{} [{shape}] = {what} ({})", name(&step.out), args.join(", "));
             let _ = writeln!(out, "{left:<60} # {flops} flops, {bytes} bytes");
+            if let Op::Recurrence(work) = &step.op {
+                work.body.listing().lines().for_each(|line| {
+                    let _ = writeln!(out, "    {line}");
+                });
+            }
         }
         let roots: Vec<String> =
             self.roots.iter().map(|v| format!("{} [{}]", name(&v.slot), shape_text(&v.shape))).collect();

@@ -13,6 +13,7 @@ mod implicit;
 mod linear;
 mod matrix;
 mod partial;
+mod recurrence;
 mod reduce;
 mod rules;
 mod sign;
@@ -28,9 +29,9 @@ pub use rules::{Rule, rule_of_map, rule_of_matrix, rule_of_node, rule_of_reduce,
 use std::fmt;
 
 use matgrad_syntax::{Attribute, Rational};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::graph::{Dims, Graph, Label, MatrixOp, Node, NodeId, Part, ProductBuilder};
+use crate::graph::{Dim, Dims, Graph, Label, MatrixOp, Node, NodeId, Part, ProductBuilder};
 
 /// In which direction to accumulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,40 +135,65 @@ fn explicit_pushforward(
     let extra: Dims = g.axes(direction)[g.rank(wrt)..].iter().copied().collect();
     let mut tangents: FxHashMap<NodeId, NodeId> = FxHashMap::default();
     tangents.insert(wrt, direction);
-    for &id in &path.order {
-        if id == wrt {
+    push_through(g, &Scope { options, wrt }, &path.order, &mut tangents, &extra)?;
+    Ok(tangents.get(&path.root).copied().unwrap_or_else(|| {
+        let dims: Dims = g.axes(root).iter().chain(&extra).copied().collect();
+        g.zeros(&dims)
+    }))
+}
+
+/// What a derivative is taken by.
+#[derive(Clone, Copy)]
+struct Scope {
+    options: Options,
+    wrt: NodeId,
+}
+
+/// The steps of the nodes in `order`, in which those given are known.
+fn push_through(
+    g: &mut Graph,
+    scope: &Scope,
+    order: &[NodeId],
+    tangents: &mut FxHashMap<NodeId, NodeId>,
+    extra: &[Dim],
+) -> Result<(), DiffError> {
+    for &id in order {
+        if tangents.contains_key(&id) {
             continue;
         }
-        let dims: Dims = g.axes(id).iter().chain(&extra).copied().collect();
+        let dims: Dims = g.axes(id).iter().chain(extra).copied().collect();
         let tangent = if let Node::Stack(axis, parts) = g.node(id) {
             let (axis, parts) = (*axis, parts.clone());
             let pieces = parts.iter().map(|part| {
                 let node = tangents.get(&part.node).copied().unwrap_or_else(|| {
-                    let dims: Dims = g.axes(part.node).iter().chain(&extra).copied().collect();
+                    let dims: Dims = g.axes(part.node).iter().chain(extra).copied().collect();
                     g.zeros(&dims)
                 });
                 Part { node, extent: part.extent }
             });
             let pieces = pieces.collect();
             g.stack(axis, pieces)
+        } else if let Node::Loop(r, reading) = g.node(id) {
+            let (r, reading) = (r.clone(), *reading);
+            match recurrence::push(g, scope, (&r, reading), tangents, extra)? {
+                Some(tangent) => tangent,
+                None => continue,
+            }
         } else {
             let mut terms = Vec::new();
             for (slot, child) in partial::slots(g, id).into_iter().enumerate() {
                 if let Some(&tangent) = tangents.get(&child) {
-                    partial::partial(g, id, slot, &options, wrt)?.push(g, tangent, &mut terms);
+                    partial::partial(g, id, slot, &scope.options, scope.wrt)?.push(g, tangent, &mut terms);
                 }
             }
             g.sum(&terms, &dims)
         };
-        path.check(g, id)?;
+        check(g, id)?;
         if !g.is_zero(tangent) {
             tangents.insert(id, tangent);
         }
     }
-    Ok(tangents.get(&path.root).copied().unwrap_or_else(|| {
-        let dims: Dims = g.axes(root).iter().chain(&extra).copied().collect();
-        g.zeros(&dims)
-    }))
+    Ok(())
 }
 
 /// [`pullback`] with options (the mode does not matter).
@@ -200,29 +226,85 @@ fn explicit_pullback(
     };
     let mut found: FxHashMap<NodeId, Vec<(Rational, NodeId)>> = FxHashMap::default();
     found.insert(path.root, vec![(Rational::ONE, cotangent)]);
-    let dims_of = |g: &Graph, id: NodeId| -> Dims { lead.iter().chain(g.axes(id)).copied().collect() };
-    for &id in path.order.iter().rev() {
-        if id == wrt {
-            continue;
-        }
+    let order: Vec<NodeId> = path.order.iter().copied().filter(|id| *id != wrt).collect();
+    pull_through(g, &Scope { options, wrt }, &order, &mut found, &lead, &|id| path.depends(id))?;
+    let dims: Dims = lead.iter().chain(g.axes(wrt)).copied().collect();
+    let terms = found.remove(&wrt).unwrap_or_default();
+    let total = g.sum(&terms, &dims);
+    Ok(symmetrised(g, total, wrt, lead.len()))
+}
+
+/// Hands the adjoints of the nodes in `order` on to their children, as far as these vary.
+fn pull_through(
+    g: &mut Graph,
+    scope: &Scope,
+    order: &[NodeId],
+    found: &mut FxHashMap<NodeId, Vec<(Rational, NodeId)>>,
+    lead: &Dims,
+    varies: &dyn Fn(NodeId) -> bool,
+) -> Result<(), DiffError> {
+    for &id in order.iter().rev() {
         let Some(terms) = found.remove(&id) else { continue };
-        let dims = dims_of(g, id);
+        let dims: Dims = lead.iter().chain(g.axes(id)).copied().collect();
         let adjoint = g.sum(&terms, &dims);
         if g.is_zero(adjoint) {
             continue;
         }
-        for (slot, child) in partial::slots(g, id).into_iter().enumerate() {
-            if path.depends(child) {
-                let into = found.entry(child).or_default();
-                partial::partial(g, id, slot, &options, wrt)?.pull(g, adjoint, into);
+        if let Node::Loop(r, reading) = g.node(id) {
+            let (r, reading) = (r.clone(), *reading);
+            recurrence::pull(g, scope, (&r, reading), adjoint, varies, found, id)?;
+        } else {
+            for (slot, child) in partial::slots(g, id).into_iter().enumerate() {
+                if varies(child) {
+                    let into = found.entry(child).or_default();
+                    partial::partial(g, id, slot, &scope.options, scope.wrt)?.pull(g, adjoint, into);
+                }
             }
         }
-        path.check(g, id)?;
+        check(g, id)?;
     }
-    let dims = dims_of(g, wrt);
-    let terms = found.remove(&wrt).unwrap_or_default();
-    let total = g.sum(&terms, &dims);
-    Ok(symmetrised(g, total, wrt, lead.len()))
+    Ok(())
+}
+
+/// The nodes of a step from the seeds to the roots, seeds among them, children first; without those inside the steps of
+/// further loops. What does not depend on the placeholders of the step is looked at from outside only.
+fn between(g: &Graph, roots: &[NodeId], level: u8, is_seed: &dyn Fn(NodeId) -> bool) -> Vec<NodeId> {
+    let open = g.open_order(roots, level);
+    let mut closed: Vec<NodeId> = roots.iter().copied().filter(|id| !g.is_open(*id, level)).collect();
+    let mut loops = 0u64;
+    for &id in &open {
+        if let Node::Loop(r, _) = g.node(id) {
+            loops |= 1 << r.level;
+        }
+        g.for_each_child(id, |child| {
+            if !g.is_open(child, level) {
+                closed.push(child);
+            }
+        });
+    }
+    closed.retain(|id| is_seed(*id));
+    closed.sort_unstable();
+    closed.dedup();
+    let mut dependent: FxHashSet<NodeId> = closed.iter().copied().collect();
+    let mut order = closed;
+    for id in open {
+        let mut depends = is_seed(id);
+        g.for_each_child(id, |child| depends |= dependent.contains(&child));
+        if depends {
+            dependent.insert(id);
+            if g.open_in(id) & loops == 0 {
+                order.push(id);
+            }
+        }
+    }
+    order
+}
+
+fn check(g: &Graph, id: NodeId) -> Result<(), DiffError> {
+    if g.exhausted() {
+        return Err(DiffError { message: format!("the derivative grows beyond {} nodes", g.len() - 1), node: id });
+    }
+    Ok(())
 }
 
 /// The nodes between the variable and the function, children first.
@@ -249,20 +331,14 @@ impl Path {
             let mut depends = id == wrt;
             g.for_each_child(id, |child| depends |= dependent[child.0 as usize]);
             dependent[id.0 as usize] = depends;
-            depends
+            // what depends on placeholders lies inside the step of a loop, which sees to it
+            depends && g.open_in(id) == 0
         });
         Self { root, order, dependent }
     }
 
     fn depends(&self, id: NodeId) -> bool {
         self.dependent.get(id.0 as usize).copied().unwrap_or(false)
-    }
-
-    fn check(&self, g: &Graph, id: NodeId) -> Result<(), DiffError> {
-        if g.exhausted() {
-            return Err(DiffError { message: format!("the derivative grows beyond {} nodes", g.len() - 1), node: id });
-        }
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
 
-use super::{elementwise, matrix, partial, reduce};
+use super::{elementwise, matrix, partial, recurrence, reduce};
 
 /// A rule of differentiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub fn rule_of_node(g: &Graph, id: NodeId) -> &'static Rule {
         Node::Matrix(op, _) => rule_of_matrix(*op),
         Node::Stack(..) => &partial::STACK,
         Node::Call(..) => &partial::CALL,
+        Node::Loop(..) => &recurrence::LOOP,
         Node::Input(_) => &partial::VARIABLE,
         _ => &partial::CONSTANT,
     }
@@ -60,7 +61,7 @@ pub fn rules_used(g: &Graph, root: NodeId, wrt: NodeId) -> Vec<&'static Rule> {
 /// All rules.
 pub fn rules() -> Vec<&'static Rule> {
     use partial::{CALL, CONSTANT, PRODUCT, STACK, SUM, VARIABLE};
-    let mut all: Vec<&'static Rule> = vec![&VARIABLE, &CONSTANT, &PRODUCT, &SUM, &STACK, &CALL];
+    let mut all: Vec<&'static Rule> = vec![&VARIABLE, &CONSTANT, &PRODUCT, &SUM, &STACK, &CALL, &recurrence::LOOP];
     all.extend(elementwise::RULES);
     all.extend(ALL_REDUCTIONS.iter().map(|op| rule_of_reduce(*op)));
     all.extend(ALL_MATRIX_FUNCTIONS.iter().map(|op| rule_of_matrix(*op)));
@@ -105,6 +106,6 @@ mod tests {
             assert!(all[..k].iter().all(|r| r.name != rule.name), "{} twice", rule.name);
         }
         // the match over the operators is exhaustive, so every operator has a rule; each must also be listed
-        assert_eq!(all.len(), 6 + 33 + 4 + 19);
+        assert_eq!(all.len(), 7 + 33 + 4 + 19);
     }
 }

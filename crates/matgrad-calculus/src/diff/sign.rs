@@ -91,7 +91,7 @@ impl Knowledge {
             }
             Node::Size(_) | Node::Pi | Node::Iota(_) => Positive,
             Node::OneHot { .. } | Node::Shift { .. } | Node::Fuse { .. } | Node::Structural(..) => NonNegative,
-            Node::LeviCivita(_) | Node::Call(..) => Any,
+            Node::LeviCivita(_) | Node::Call(..) | Node::Placeholder { .. } | Node::Loop(..) => Any,
             Node::Product(p) => {
                 let summed = p.factors.iter().flat_map(|f| &f.labels).any(|l| !p.out.contains(l));
                 let diagonal = p.out.iter().enumerate().any(|(k, l)| p.out[..k].contains(l));

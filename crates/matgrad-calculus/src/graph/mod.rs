@@ -9,6 +9,7 @@ mod map;
 mod matrix;
 mod node;
 mod product;
+mod recurrence;
 mod rewrite;
 mod stack;
 mod sum;
@@ -20,6 +21,8 @@ pub use node::{
 };
 pub use product::ProductBuilder;
 pub(crate) use product::components;
+pub(crate) use recurrence::NESTING_LIMIT;
+pub use recurrence::{Reading, Recurrence, Slot};
 
 use hashbrown::HashTable;
 use matgrad_syntax::{Attribute, Name, Rational};
@@ -38,6 +41,10 @@ pub struct Graph {
     symmetric: FxHashMap<NodeId, bool>,
     /// Inputs that are functions of others: each with what vanishes, in its own shape.
     implicits: Vec<(NodeId, NodeId)>,
+    /// For each node the levels of the placeholders it depends on.
+    open: Vec<u64>,
+    /// How many loops are being made.
+    open_levels: usize,
     /// How many nodes there may be: a guard against inputs that grow without end.
     pub(crate) node_limit: Option<usize>,
     /// The dimensions.
@@ -93,6 +100,8 @@ impl Graph {
             return id;
         }
         let id = NodeId(self.nodes.len() as u32);
+        let open = self.find_open(&node);
+        self.open.push(open);
         self.nodes.push(node);
         self.dims.push(dims);
         let nodes = &self.nodes;
@@ -351,6 +360,10 @@ impl Graph {
             Node::Reduce(_, arg, _) => visit(*arg),
             Node::Stack(_, parts) => parts.iter().for_each(|p| visit(p.node)),
             Node::Call(_, _, args) => args.iter().copied().for_each(visit),
+            Node::Loop(r, reading) => {
+                r.init.iter().chain(&r.items).chain(&r.next).copied().for_each(&mut visit);
+                reading.expression().into_iter().for_each(visit);
+            }
             _ => {}
         }
     }

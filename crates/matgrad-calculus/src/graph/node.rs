@@ -1,9 +1,11 @@
 //! The nodes of the one graph: tensors in Einstein form, by ordered axes.
 
+use std::sync::Arc;
+
 use matgrad_syntax::{Attribute, Name, Rational};
 use smallvec::SmallVec;
 
-use super::Dim;
+use super::{Dim, Reading, Recurrence, Slot};
 
 /// A node of a [`super::Graph`]; children have smaller ids than their parents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -236,6 +238,17 @@ pub enum Node {
     Matrix(MatrixOp, SmallVec<[NodeId; 2]>),
     /// Pieces side by side along one axis.
     Stack(u8, Vec<Part>),
+    /// A state or an item of a sequence, inside the step of a loop.
+    Placeholder {
+        /// Which loop, from the inside out.
+        level: u8,
+        /// Which of its placeholders.
+        slot: Slot,
+        /// The axes.
+        dims: Dims,
+    },
+    /// What is read off a loop.
+    Loop(Arc<Recurrence>, Reading),
     /// A derivative by arguments (counted from 0), or the value, of an abstract function; axes: those of the arguments, then the codomain's.
     Call(FunctionId, SmallVec<[u8; 4]>, Vec<NodeId>),
 }

@@ -381,6 +381,7 @@ impl Graph {
                 let args: Vec<NodeId> = args.into_iter().map(child).collect();
                 self.call(function, &derivative, &args)
             }
+            Node::Loop(r, reading) => self.rebuild_loop(&r, reading, child),
             _ => id,
         }
     }

@@ -1,4 +1,4 @@
-//! Calls: of defined functions, put in place; of functions of the language; and the recurrences `map`, `fold`, `scan`.
+//! Calls: of defined functions, put in place; of functions of the language; and `map`.
 
 use matgrad_syntax::functions::{self, Function, Group};
 use matgrad_syntax::{Diagnostic, ExprId, ExprKind, Name, Span};
@@ -6,18 +6,6 @@ use smallvec::{SmallVec, smallvec};
 
 use super::elaborate::{Binding, CallSite, Elaborator, Global, Work};
 use super::term::{Affine, Index, IndexId, Operation, Sub, TermId, TermKind, Type};
-
-/// A recurrence that is being unrolled.
-pub(super) struct FoldState {
-    at: ExprId,
-    function: usize,
-    next: i64,
-    length: i64,
-    xs: TermId,
-    states: Vec<TermId>,
-    scan: bool,
-    started: bool,
-}
 
 impl Elaborator<'_> {
     pub fn visit_call(
@@ -185,78 +173,6 @@ impl Elaborator<'_> {
                 }
             },
         }
-        None
-    }
-
-    /// The start of `fold` and `scan`: how many steps, of which function.
-    pub fn start_fold(&mut self, scan: bool, init: TermId, xs: TermId, at: ExprId) -> TermId {
-        let ExprKind::Call { args, .. } = self.ast.kind(at) else { return init };
-        let (step, ty) = (args[0], self.term(xs).ty.clone());
-        let function = match self.ast.kind(step) {
-            ExprKind::Name(name) => match self.globals.get(name) {
-                Some(Global::Function(function)) => Some(*function),
-                _ => None,
-            },
-            _ => None,
-        };
-        let Some(function) = function else {
-            let diagnostic = Diagnostic::error("arguments", self.span(step), "expected the name of a defined function");
-            return self.poison(diagnostic.help("define the step first: `step(state, x) = …`"), at);
-        };
-        let length = match &ty {
-            Type::Grid(r, c) => {
-                let along = if self.dims.is_one(*r) { *c } else { *r };
-                self.dims.value(along)
-            }
-            _ => None,
-        };
-        if matches!(ty, Type::Poison) {
-            return self.push(TermKind::Poison, Type::Poison, at);
-        }
-        let Some(length) = length else {
-            let shape = self.shape_text(&ty);
-            let message = format!("a recurrence over {shape} is not unrolled: its length is no number");
-            let diagnostic = Diagnostic::error("recurrence-length", self.span(args[2]), message);
-            return self.poison(
-                diagnostic.help("loops of symbolic length are not supported yet; declare the length as a number"),
-                at,
-            );
-        };
-        let state = FoldState { at, function, next: 1, length, xs, states: vec![init], scan, started: false };
-        self.work.push(Work::Fold(Box::new(state)));
-        init
-    }
-
-    pub fn fold(&mut self, mut state: Box<FoldState>) -> Option<TermId> {
-        let last = self.pop();
-        if state.started {
-            state.states.push(last);
-        }
-        state.started = true;
-        if state.next > state.length {
-            if !state.scan {
-                return Some(last);
-            }
-            let at = state.at;
-            let rows: Vec<Vec<ExprId>> = vec![vec![at]; state.states.len() - 1];
-            let rows_terms: Vec<TermId> = state.states[1..].to_vec();
-            let terms: Vec<TermId> =
-                rows_terms.into_iter().map(|t| self.apply(Operation::Transpose, smallvec![t], at)).collect();
-            return Some(self.blocks(&rows, &terms, false, at));
-        }
-        let (at, xs, k) = (state.at, state.xs, self.dims.number(state.next));
-        let here = Sub::At(Affine { indices: SmallVec::new(), constant: k });
-        let x = match self.term(xs).ty.clone() {
-            Type::Grid(r, c) if !self.dims.is_one(r) && !self.dims.is_one(c) => {
-                let row = self.subscript(xs, smallvec![here, Sub::All], at);
-                self.apply(Operation::Transpose, smallvec![row], at)
-            }
-            _ => self.subscript(xs, smallvec![here], at),
-        };
-        state.next += 1;
-        let function = state.function;
-        self.operands.extend([last, x]);
-        self.work.extend([Work::Fold(state), Work::Enter { function, at, count: 2 }]);
         None
     }
 }

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::affine::{Place, Whole};
-use super::calls::FoldState;
 use super::dims::{Dimensions, Origin};
+use super::recurrence::{FoldState, OpenLoop};
 use super::term::{
     AbstractId, AbstractInfo, Affine, Constant, Index, IndexId, Operation, Sub, Term, TermId, TermKind, Type,
     VariableId, VariableInfo,
@@ -76,6 +76,9 @@ pub(super) struct Elaborator<'a> {
     /// Where the bindings of the function that is put in place start.
     pub frame: usize,
     pub memo: FxHashMap<(usize, SmallVec<[TermId; 2]>), TermId>,
+    /// How many loops there are, and how many are being read.
+    pub loops: u32,
+    pub open_loops: usize,
     pub work: Vec<Work>,
     pub operands: Vec<TermId>,
 }
@@ -100,6 +103,7 @@ pub(super) enum Work {
     MapRows { at: ExprId, function: Name },
     CollectRows { at: ExprId, index: IndexId },
     Fold(Box<FoldState>),
+    EndLoop(Box<OpenLoop>),
 }
 
 impl<'a> Elaborator<'a> {
@@ -122,6 +126,8 @@ impl<'a> Elaborator<'a> {
             bindings: Vec::new(),
             frame: 0,
             memo: FxHashMap::default(),
+            loops: 0,
+            open_loops: 0,
             work: Vec::new(),
             operands: Vec::new(),
         }
@@ -326,6 +332,10 @@ impl<'a> Elaborator<'a> {
             Work::CollectRows { at, index } => {
                 let body = self.pop();
                 self.collect_rows(index, body, at)
+            }
+            Work::EndLoop(open) => {
+                let body = self.pop();
+                self.end_loop(&open, body)
             }
             Work::Fold(state) => match self.fold(state) {
                 Some(term) => term,

@@ -42,6 +42,8 @@ pub(super) struct Lower<'e, 'a> {
     inputs: Vec<Option<NodeId>>,
     functions: Vec<Option<FunctionId>>,
     wrt: &'e [&'e str],
+    /// The levels of the loops that are being made.
+    pub levels: FxHashMap<super::term::LoopId, u8>,
 }
 
 impl<'e, 'a> Lower<'e, 'a> {
@@ -55,6 +57,7 @@ impl<'e, 'a> Lower<'e, 'a> {
             inputs: vec![None; variables],
             functions: vec![None; abstracts],
             wrt,
+            levels: FxHashMap::default(),
         };
         // dimension names in the order of the declarations, so that products of them read as declared
         for k in 0..variables {
@@ -208,6 +211,8 @@ impl<'e, 'a> Lower<'e, 'a> {
             TermKind::Tabulate(indices, body) => self.lower_tabulate(indices, *body, shape),
             TermKind::Rows(index, body) => self.lower_rows(*index, *body),
             TermKind::Call(id, derivative, args) => self.lower_call(*id, derivative, args),
+            TermKind::Placeholder { loop_id, item, init, xs } => self.lower_placeholder(*loop_id, *item, *init, *xs),
+            TermKind::Loop { loop_id, init, xs, body, scan } => self.lower_loop(*loop_id, *init, *xs, *body, *scan),
             TermKind::Poison => self.constant(Rational::ZERO),
         }
     }

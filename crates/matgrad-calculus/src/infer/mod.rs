@@ -25,6 +25,7 @@ mod lower_index;
 mod names;
 mod ranges;
 mod readings;
+mod recurrence;
 mod term;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,10 @@ pub(super) struct VariableId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct AbstractId(pub u32);
 
+/// A loop, one for each time `fold` or `scan` is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct LoopId(pub u32);
+
 /// The shape of a term while dimensions may be unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Type {
@@ -155,6 +159,21 @@ pub(super) enum TermKind {
     /// The values for each index, as rows.
     Rows(IndexId, TermId),
     Call(AbstractId, SmallVec<[u8; 2]>, SmallVec<[TermId; 2]>),
+    /// The state before a step of a loop, or the item of this step, in place of the parameter.
+    Placeholder {
+        loop_id: LoopId,
+        item: bool,
+        init: TermId,
+        xs: TermId,
+    },
+    /// The last state of a loop, or all states as rows; the body is the state after a step.
+    Loop {
+        loop_id: LoopId,
+        init: TermId,
+        xs: TermId,
+        body: TermId,
+        scan: bool,
+    },
     Poison,
 }
 

@@ -218,7 +218,13 @@ fn definitions_and_functions() {
     declared("step(s, k) = s*a + k; fold(step, 0, w)", "1 x 1");
     declared("step(s, k) = s*a + k; scan(step, 0, w)", "5 x 1");
     declared("step(s, k) = Q*s + k; fold(step, [0, 0], [1, 2; 3, 4; 5, 6])", "2 x 1");
-    declared("step(s, k) = s*a + k; fold(step, 0, x)", "recurrence-length");
+    declared("step(s, k) = s*a + k; fold(step, 0, x)", "1 x 1");
+    declared("step(s, k) = s*a + k; scan(step, 0, x)", "n x 1");
+    declared("step(s, k) = Q*s + k*[1, 2]; scan(step, [0, 0], x)", "n x 2");
+    declared("step(s, k) = s*a + k; fold(step, 0, A)", "shape-mismatch");
+    declared("step(s, k) = s*a + k; fold(step, zeros(2), x)", "2 x 1");
+    declared("step(s, k) = k*A; scan(step, A, x)", "shape-mismatch");
+    declared("step(s) = s; fold(step, 0, x)", "arguments");
     declared("f : R^2 -> R\nf(u[1], u[2]) + f([a, c])", "1 x 1");
     declared("q : R -> R^3\nq'(t) + q(t)", "3 x 1");
     declared("f : R^2 -> R\nf_12'(a, c)", "1 x 1");

@@ -250,6 +250,7 @@ impl Printer<'_> {
                 self.arena.call(matrix_name(op), &args, form)
             }
             Node::Stack(axis, parts) => self.stack_expr(axis, &parts, form)?,
+            Node::Placeholder { .. } | Node::Loop(..) => return None,
             Node::Call(function, derivative, args) => {
                 let args: Vec<M> = args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?;
                 if args.iter().any(|a| self.arena.form(*a) != Form::Scalar) {

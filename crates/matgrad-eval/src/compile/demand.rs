@@ -43,7 +43,20 @@ pub(super) struct Demand {
 
 impl Demand {
     pub fn new(graph: &Graph, roots: &[NodeId]) -> Self {
-        let reachable = graph.reachable(roots);
+        Self::find(graph, roots, graph.reachable(roots), &|id| graph.open_in(id) == 0)
+    }
+
+    /// What the step of a loop needs itself.
+    pub fn of_step(graph: &Graph, roots: &[NodeId], level: u8) -> Self {
+        let order = graph.open_order(roots, level);
+        let inner = order.iter().fold(0u64, |levels, id| match graph.node(*id) {
+            Node::Loop(r, _) => levels | 1 << r.level,
+            _ => levels,
+        });
+        Self::find(graph, roots, order, &|id| graph.is_open(id, level) && graph.open_in(id) & inner == 0)
+    }
+
+    fn find(graph: &Graph, roots: &[NodeId], reachable: Vec<NodeId>, own: &dyn Fn(NodeId) -> bool) -> Self {
         let last = reachable.last().map_or(0, |id| id.0 as usize + 1);
         let (mut uses, mut in_place) = (vec![0u32; last], vec![0u32; last]);
         let count = |id: NodeId, by: &mut [u32]| {
@@ -63,7 +76,7 @@ impl Demand {
         let mut inline = FxHashSet::default();
         for &id in &reachable {
             let once = uses[id.0 as usize] == 1 && in_place[id.0 as usize] == 1;
-            if once && matches!(graph.node(id), Node::Product(_)) && graph.constant(id).is_none() {
+            if once && own(id) && matches!(graph.node(id), Node::Product(_)) && graph.constant(id).is_none() {
                 inline.insert(id);
             }
         }
@@ -91,7 +104,8 @@ impl Demand {
                 _ => graph.for_each_child(id, |child| want(child, &mut needed)),
             }
         }
-        let order = reachable.into_iter().filter(|id| needed[id.0 as usize] && !inline.contains(id)).collect();
+        let order =
+            reachable.into_iter().filter(|id| needed[id.0 as usize] && own(*id) && !inline.contains(id)).collect();
         Self { order, inline }
     }
 

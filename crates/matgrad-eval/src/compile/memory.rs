@@ -66,6 +66,7 @@ impl Compiler<'_> {
             steps: self.steps,
             roots,
             buffers,
+            loops: self.loops,
         })
     }
 }

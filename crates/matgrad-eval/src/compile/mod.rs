@@ -10,6 +10,7 @@ mod matrix;
 mod memory;
 mod order;
 mod product;
+mod recurrence;
 mod solve;
 
 use std::collections::BTreeMap;
@@ -57,30 +58,8 @@ pub fn compile_with(
     sizes: &BTreeMap<Name, usize>,
     options: &Options,
 ) -> Result<Program, CompileError> {
-    let demand = Demand::new(graph, roots);
-    let mut compiler = Compiler {
-        graph,
-        sizes,
-        options: *options,
-        demand,
-        lengths: FxHashMap::default(),
-        values: FxHashMap::default(),
-        powers: FxHashMap::default(),
-        contractions: FxHashMap::default(),
-        factors: FxHashMap::default(),
-        scalars: FxHashMap::default(),
-        pending: FxHashMap::default(),
-        solutions: FxHashMap::default(),
-        inputs: Vec::new(),
-        constants: Vec::new(),
-        slots: Vec::new(),
-        steps: Vec::new(),
-    };
-    for id in compiler.demand.order.clone() {
-        let view = compiler.node(id)?;
-        compiler.values.insert(id, view);
-    }
-    let roots = roots.iter().map(|id| compiler.value(*id)).collect::<Result<Vec<View>, _>>()?;
+    let mut compiler = Compiler::new(graph, sizes, *options, Demand::new(graph, roots), None);
+    let roots = compiler.all(roots)?;
     compiler.finish(roots)
 }
 
@@ -132,6 +111,52 @@ struct Compiler<'g> {
     constants: Vec<Vec<f64>>,
     slots: Vec<SlotInfo>,
     steps: Vec<Step>,
+    /// The loop whose step this is, where it is one.
+    step: Option<recurrence::Step>,
+    /// How many loops there are.
+    loops: usize,
+}
+
+impl<'g> Compiler<'g> {
+    fn new(
+        graph: &'g Graph,
+        sizes: &'g BTreeMap<Name, usize>,
+        options: Options,
+        demand: Demand,
+        step: Option<recurrence::Step>,
+    ) -> Self {
+        Compiler {
+            graph,
+            sizes,
+            options,
+            demand,
+            lengths: FxHashMap::default(),
+            values: FxHashMap::default(),
+            powers: FxHashMap::default(),
+            contractions: FxHashMap::default(),
+            factors: FxHashMap::default(),
+            scalars: FxHashMap::default(),
+            pending: FxHashMap::default(),
+            solutions: FxHashMap::default(),
+            inputs: Vec::new(),
+            constants: Vec::new(),
+            slots: Vec::new(),
+            steps: Vec::new(),
+            step,
+            loops: 0,
+        }
+    }
+
+    /// The values of the roots and of all that they need.
+    fn all(&mut self, roots: &[NodeId]) -> Result<Vec<View>, CompileError> {
+        for id in self.demand.order.clone() {
+            if !self.values.contains_key(&id) {
+                let view = self.node(id)?;
+                self.values.insert(id, view);
+            }
+        }
+        roots.iter().map(|id| self.value(*id)).collect()
+    }
 }
 
 impl Compiler<'_> {
@@ -265,7 +290,8 @@ impl Compiler<'_> {
             Some(view) => Ok(view.clone()),
             None => {
                 // not demanded as a value until now: a leaf, or a product that was to be written in place
-                let view = self.node(id)?;
+                let view =
+                    if self.is_outside(id) { self.leaf(id, recurrence::Leaf::Captured(id))? } else { self.node(id)? };
                 self.values.insert(id, view.clone());
                 Ok(view)
             }
@@ -298,6 +324,11 @@ impl Compiler<'_> {
             Node::Reduce(op, arg, axes) => self.reduce(*op, *arg, axes),
             Node::Matrix(op, args) => self.matrix(*op, args),
             Node::Stack(axis, parts) => self.stack(id, *axis, parts),
+            Node::Placeholder { level, slot, .. } => match &self.step {
+                Some(step) if step.level == *level => self.leaf(id, recurrence::Leaf::Own(*slot)),
+                _ => Err(CompileError::Shapes { what: "a recurrence" }),
+            },
+            Node::Loop(r, reading) => self.recurrence(id, r, *reading),
             Node::Call(function, ..) => {
                 Err(CompileError::Abstract { name: graph.function_info(*function).name.clone() })
             }

@@ -68,7 +68,8 @@ impl Compiler<'_> {
             (Need::Structure, Node::OneHot { at, .. }) => Ok(Kind::OneHot(self.signed(*at)? - 1)),
             (Need::Structure, Node::Shift { offset, .. }) => Ok(Kind::Shift(self.signed(*offset)?)),
             (Need::Structure, Node::Fuse { fast, .. }) => Ok(Kind::Fuse(self.length(*fast)?)),
-            (Need::ExponentOf(arg), _) => {
+            _ if self.is_outside(factor.node) && factor.exponent.is_one() => Ok(Kind::Tensor(self.value(factor.node)?)),
+            (Need::ExponentOf(arg), _) if !self.is_outside(factor.node) => {
                 let key = (factor.node, factor.exponent.clone());
                 if let Some(known) = self.powers.get(&key) {
                     return Ok(Kind::Tensor(known.clone()));

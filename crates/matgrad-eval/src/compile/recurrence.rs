@@ -1,0 +1,157 @@
+//! Loops: the step is a program of its own, run once a step. What does not depend on the states or the sequences is
+//! computed outside, once.
+
+use std::sync::Arc;
+
+use matgrad_calculus::graph::{Node, NodeId, Reading, Recurrence, Slot as Place};
+use smallvec::SmallVec;
+
+use super::demand::Demand;
+use super::{Compiler, dense_view};
+use crate::error::CompileError;
+use crate::program::{Op, Program, Slot, View};
+use crate::recurrence::{Gather, LoopProgram, Source};
+
+/// What the step of a loop reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaf {
+    /// A placeholder of the loop.
+    Own(Place),
+    /// A value from outside.
+    Captured(NodeId),
+}
+
+/// The loop whose step is being compiled.
+pub(super) struct Step {
+    pub level: u8,
+    pub leaves: Vec<Leaf>,
+}
+
+impl Compiler<'_> {
+    /// Whether a node is computed outside the step that is being compiled.
+    pub(super) fn is_outside(&self, id: NodeId) -> bool {
+        let Some(step) = &self.step else { return false };
+        let graph = self.graph;
+        // numbers and structure are made where they are used
+        let made = matches!(
+            graph.node(id),
+            Node::Size(_) | Node::Pi | Node::OneHot { .. } | Node::Shift { .. } | Node::Fuse { .. }
+        ) || graph.constant(id).is_some();
+        !made && !graph.is_open(id, step.level)
+    }
+
+    /// An argument of the step.
+    pub(super) fn leaf(&mut self, id: NodeId, leaf: Leaf) -> Result<View, CompileError> {
+        let shape = self.shape_of(id)?;
+        let len = self.check_size(&shape)?;
+        let Some(step) = &mut self.step else { return Err(CompileError::Shapes { what: "a recurrence" }) };
+        let at = step.leaves.iter().position(|known| *known == leaf).unwrap_or_else(|| {
+            step.leaves.push(leaf);
+            step.leaves.len() - 1
+        });
+        let slot = self.new_slot(crate::program::Place::Input(at), len, &shape);
+        Ok(dense_view(slot, &shape))
+    }
+
+    /// All that is read off one loop and can be at once, in one run of it; the view of `id` is returned.
+    pub(super) fn recurrence(
+        &mut self,
+        id: NodeId,
+        r: &Arc<Recurrence>,
+        reading: Reading,
+    ) -> Result<View, CompileError> {
+        let graph = self.graph;
+        // what else is asked of the same loop, as long as it does not need this result
+        let mut readings = vec![(id, reading)];
+        for &other in &self.demand.order {
+            if other <= id {
+                continue;
+            }
+            if let Node::Loop(same, more) = graph.node(other)
+                && (Arc::ptr_eq(same, r) || same == r)
+                && !self.needs(*more, r, id)
+            {
+                readings.push((other, *more));
+            }
+        }
+        let expressions: Vec<NodeId> = readings.iter().filter_map(|(_, reading)| reading.expression()).collect();
+        let roots: Vec<NodeId> = r.next.iter().copied().chain(expressions).collect();
+        let (body, leaves) = self.step_program(r.level, &roots)?;
+        let steps = self.length(r.length)?;
+        let mut args: SmallVec<[Slot; 3]> = SmallVec::new();
+        let mut sources = Vec::with_capacity(leaves.len());
+        let mut operand =
+            |this: &mut Self, node: NodeId| -> Result<(usize, usize, SmallVec<[usize; 4]>), CompileError> {
+                let view = this.value(node)?;
+                let view = this.dense(view)?;
+                args.push(view.slot);
+                Ok((args.len() - 1, view.offset, view.shape))
+            };
+        for leaf in leaves {
+            sources.push(match leaf {
+                Leaf::Own(Place::State(k)) => Source::State(k as usize),
+                Leaf::Own(Place::Item(k)) => {
+                    let node = *r.items.get(k as usize).ok_or(CompileError::Shapes { what: "a recurrence" })?;
+                    let (arg, start, shape) = operand(self, node)?;
+                    Source::Item { arg, start, len: shape[1..].iter().product() }
+                }
+                Leaf::Captured(node) => {
+                    let (arg, start, shape) = operand(self, node)?;
+                    Source::Outer { arg, start, len: shape.iter().product() }
+                }
+            });
+        }
+        let mut init = Vec::with_capacity(r.init.len());
+        for node in &r.init {
+            let (arg, start, shape) = operand(self, *node)?;
+            init.push((arg, start, shape.iter().product()));
+        }
+        // all results lie in one slot, one after the other
+        let (mut gathers, mut views, mut at, mut root) = (Vec::new(), Vec::new(), 0usize, r.next.len());
+        for (node, reading) in &readings {
+            let shape = self.shape_of(*node)?;
+            let len = self.check_size(&shape)?;
+            gathers.push(match reading {
+                Reading::Last(k) => Gather::Last { state: *k as usize, at, len },
+                Reading::Each(_) => Gather::Each { root, at, len: shape[1..].iter().product() },
+                Reading::Total(_) => Gather::Total { root, at, len },
+            });
+            root += usize::from(reading.expression().is_some());
+            views.push((*node, at, shape));
+            at = at.saturating_add(len);
+        }
+        let slot = self.allocate(&[at])?;
+        for (node, offset, shape) in views {
+            self.values.insert(node, View { offset, ..dense_view(slot, &shape) });
+        }
+        let work = LoopProgram { body, steps, backward: r.backward, sources, init, gathers, workspace: self.loops };
+        self.loops += 1;
+        self.emit(Op::Recurrence(Box::new(work)), slot, args);
+        self.values.get(&id).cloned().ok_or(CompileError::Shapes { what: "a recurrence" })
+    }
+
+    /// Whether what is read needs the result of the node.
+    fn needs(&self, reading: Reading, r: &Recurrence, node: NodeId) -> bool {
+        let Some(e) = reading.expression() else { return false };
+        let graph = self.graph;
+        let mut outside = Vec::new();
+        for id in graph.open_order(&[e], r.level) {
+            graph.for_each_child(id, |child| {
+                if child >= node && !graph.is_open(child, r.level) {
+                    outside.push(child);
+                }
+            });
+        }
+        !outside.is_empty() && graph.reachable(&outside).contains(&node)
+    }
+
+    /// The program of a step and what it reads.
+    fn step_program(&self, level: u8, roots: &[NodeId]) -> Result<(Program, Vec<Leaf>), CompileError> {
+        let demand = Demand::of_step(self.graph, roots, level);
+        let step = Step { level, leaves: Vec::new() };
+        let mut inner = Compiler::new(self.graph, self.sizes, self.options, demand, Some(step));
+        let views = inner.all(roots)?;
+        let leaves = inner.step.take().map(|step| step.leaves).unwrap_or_default();
+        Ok((inner.finish(views)?, leaves))
+    }
+}
