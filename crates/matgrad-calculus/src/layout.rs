@@ -220,7 +220,7 @@ fn settled(g: &mut Graph, arranged: Arranged) -> Arranged {
 }
 
 /// The node written like a value of this kind.
-fn like(g: &mut Graph, node: NodeId, kind: &Kind) -> Arranged {
+pub fn like(g: &mut Graph, node: NodeId, kind: &Kind) -> Arranged {
     let one = g.sizes.constant(1);
     let (arrangement, shape) = match kind {
         Kind::Scalar => (Arrangement::Plain, vec![one, one]),

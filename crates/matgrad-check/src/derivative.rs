@@ -47,12 +47,21 @@ pub(crate) struct Directional<'m, T> {
     machine: Machine<'m, T>,
     plain: Machine<'m, f64>,
     follower: Option<Follower<'m, T>>,
+    /// Where the entries of each input stand in a step; `None` for inputs that stay.
+    offsets: Vec<Option<usize>>,
 }
 
 impl<'m, T: Lift> Directional<'m, T> {
     pub(crate) fn new(model: &'m Model, bodies: &'m [Body], budget: &'m Budget) -> Self {
+        let offsets = (0..model.inputs.len()).map(|k| (k == model.wrt).then_some(0)).collect();
+        Self::joint(model, bodies, budget, offsets)
+    }
+
+    /// By several inputs together: a step lists the entries of each from its offset on.
+    pub(crate) fn joint(model: &'m Model, bodies: &'m [Body], budget: &'m Budget, offsets: Vec<Option<usize>>) -> Self {
         Self {
             model,
+            offsets,
             machine: Machine::new(&model.program, bodies, budget),
             plain: Machine::new(&model.program, bodies, budget),
             follower: Follower::new(model, bodies, budget),
@@ -69,12 +78,9 @@ impl<'m, T: Lift> Directional<'m, T> {
 
     /// `D^k F(x)[steps]`, where k is the order of `T`.
     pub(crate) fn at(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
-        let wrt = self.model.wrt;
-        let lifted = inputs.iter().enumerate().map(|(k, input)| {
-            if k != wrt {
-                return input.map(T::new);
-            }
-            let mut at = 0;
+        let lifted = inputs.iter().zip(&self.offsets).map(|(input, offset)| {
+            let Some(offset) = offset else { return input.map(T::new) };
+            let mut at = *offset;
             input.map(|x| {
                 let entry = at;
                 at += 1;
@@ -96,7 +102,7 @@ impl<'m, T: Lift> Directional<'m, T> {
     /// The same by central differences with extrapolation.
     pub(crate) fn by_differences(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
         let solver = self.follower.as_mut().map(|follower| &mut follower.solver);
-        differences(&mut self.plain, solver, self.model.wrt, self.model.target, inputs, steps)
+        differences(&mut self.plain, solver, &self.offsets, self.model.target, inputs, steps)
     }
 }
 
@@ -104,7 +110,7 @@ impl<'m, T: Lift> Directional<'m, T> {
 fn differences(
     machine: &mut Machine<'_, f64>,
     mut solver: Option<&mut Solver<'_>>,
-    wrt: usize,
+    offsets: &[Option<usize>],
     target: Id,
     inputs: &[Array],
     steps: &[&[f64]],
@@ -121,8 +127,11 @@ fn differences(
             for (k, step) in steps.iter().enumerate() {
                 let direction = if signs >> k & 1 == 0 { 1.0 } else { -1.0 };
                 sign *= direction;
-                for (x, d) in moved[wrt].data_mut().iter_mut().zip(*step) {
-                    *x += direction * h * d;
+                for (input, offset) in moved.iter_mut().zip(offsets) {
+                    let Some(own) = offset.and_then(|offset| step.get(offset..)) else { continue };
+                    for (x, d) in input.data_mut().iter_mut().zip(own) {
+                        *x += direction * h * d;
+                    }
                 }
             }
             if let Some(solver) = &mut solver {

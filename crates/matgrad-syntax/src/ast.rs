@@ -318,22 +318,32 @@ pub enum QueryKind {
     Hessian,
     Differential,
     Directional,
+    Div,
+    Curl,
+    Laplacian,
     Jacdet,
+    Pushforward,
     Linearize,
+    Taylor,
     Check,
 }
 
 impl QueryKind {
     /// All of them, in the order of the reference.
-    pub const ALL: [QueryKind; 9] = [
+    pub const ALL: [QueryKind; 14] = [
         QueryKind::Diff,
         QueryKind::Grad,
         QueryKind::Jacobian,
         QueryKind::Hessian,
         QueryKind::Differential,
         QueryKind::Directional,
+        QueryKind::Div,
+        QueryKind::Curl,
+        QueryKind::Laplacian,
         QueryKind::Jacdet,
+        QueryKind::Pushforward,
         QueryKind::Linearize,
+        QueryKind::Taylor,
         QueryKind::Check,
     ];
 
@@ -346,10 +356,46 @@ impl QueryKind {
             QueryKind::Hessian => "hessian",
             QueryKind::Differential => "differential",
             QueryKind::Directional => "directional",
+            QueryKind::Div => "div",
+            QueryKind::Curl => "curl",
+            QueryKind::Laplacian => "laplacian",
             QueryKind::Jacdet => "jacdet",
+            QueryKind::Pushforward => "pushforward",
             QueryKind::Linearize => "linearize",
+            QueryKind::Taylor => "taylor",
             QueryKind::Check => "check",
         }
+    }
+
+    /// The word before the argument, where the query has one.
+    pub fn argument_word(self) -> Option<&'static str> {
+        match self {
+            QueryKind::Directional | QueryKind::Pushforward => Some("along"),
+            QueryKind::Linearize | QueryKind::Taylor => Some("at"),
+            QueryKind::Check => Some("is"),
+            _ => None,
+        }
+    }
+
+    /// How the query is written.
+    pub fn form(self) -> String {
+        let name = self.name();
+        match (self, self.argument_word()) {
+            (QueryKind::Pushforward, _) => format!("{name} p along F wrt x"),
+            (QueryKind::Taylor, _) => format!("{name} F wrt x at x0 order 2"),
+            (_, Some(word)) => format!("{name} F wrt X {word} …"),
+            (_, None) => format!("{name} F wrt X"),
+        }
+    }
+
+    /// Whether it is an operator of vector calculus, which another one may follow or precede.
+    pub fn is_operator(self) -> bool {
+        matches!(self, QueryKind::Grad | QueryKind::Div | QueryKind::Curl | QueryKind::Laplacian)
+    }
+
+    /// Whether `order K` may stand at the end.
+    pub fn takes_order(self) -> bool {
+        matches!(self, QueryKind::Diff | QueryKind::Taylor | QueryKind::Check)
     }
 
     /// The query of that name.
@@ -432,12 +478,16 @@ pub enum StatementKind {
     Query {
         /// Which.
         kind: QueryKind,
+        /// Operators between the verb and the function, the last one applied first: `div curl F wrt x`.
+        inner: Vec<QueryKind>,
         /// The function.
         function: ExprId,
         /// The variables.
         wrt: Vec<Ident>,
-        /// `along U`, `at X0`, `is CLAIM`.
+        /// `along U`, `at X0`, `is CLAIM`; the density of `pushforward`, whose function is the map.
         argument: Option<ExprId>,
+        /// `order K`
+        order: Option<u8>,
     },
     /// `define z by G(z, x) = 0`, `z = argmin[z] f(z, x)`: a function of everything else that stands there.
     Implicit {

@@ -115,7 +115,7 @@ impl Work<'_> {
 }
 
 /// Whether the check found the formula wrong, or without a value where the function has a derivative.
-fn is_refuted(verdict: &Verdict) -> bool {
+pub(crate) fn is_refuted(verdict: &Verdict) -> bool {
     verdict.failure.is_some() || verdict.singular
 }
 

@@ -2,7 +2,7 @@
 
 use matgrad_calculus::graph::{Dim, DimTable};
 use matgrad_calculus::infer::{self, Analysis};
-use matgrad_calculus::layout::Layout;
+use matgrad_calculus::layout::{Kind, Layout};
 use matgrad_calculus::notation::Formula;
 use matgrad_check::{Answer as Claimed, Extent, Options, Problem, Target, Variable, Verdict, verify};
 use matgrad_syntax::{Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind};
@@ -50,8 +50,32 @@ pub(crate) fn layout(layout: Layout) -> matgrad_check::Layout {
     }
 }
 
+/// A variable of this shape.
+pub(crate) fn variable(analysis: &Analysis, name: &Name, shape: &Kind) -> Variable {
+    let sizes = &analysis.graph.sizes;
+    let extent = |dim: &Dim| extent(sizes, *dim);
+    let shape = match shape {
+        Kind::Scalar => Vec::new(),
+        Kind::Column(n) => vec![extent(n)],
+        Kind::Row(n) => vec![Extent::number(1), extent(n)],
+        Kind::Matrix(m, n) => vec![extent(m), extent(n)],
+        Kind::Tensor(dims) => dims.iter().map(extent).collect(),
+    };
+    Variable { name: name.clone(), shape, attributes: Vec::new() }
+}
+
+/// How thorough checks are.
+pub(crate) fn options(convention: Convention) -> Options {
+    Options { convention: self::convention(convention), ..Options::default() }
+}
+
 /// Compares a formula with the truth.
 pub(crate) fn prove(problem: &Problem, formula: &Formula, at: Layout, order: usize, convention: Convention) -> Verdict {
+    with_claim(formula, at, order, |claimed| verify(problem, claimed, &options(convention)))
+}
+
+/// Hands a formula to the checker.
+pub(crate) fn with_claim<R>(formula: &Formula, at: Layout, order: usize, check: impl FnOnce(&Claimed) -> R) -> R {
     let definitions: Vec<Statement> = formula
         .definitions
         .iter()
@@ -73,8 +97,7 @@ pub(crate) fn prove(problem: &Problem, formula: &Formula, at: Layout, order: usi
         layout: layout(at),
         order,
     };
-    let options = Options { convention: self::convention(convention), ..Options::default() };
-    verify(problem, &claimed, &options)
+    check(&claimed)
 }
 
 /// The convention of the checker.

@@ -31,6 +31,16 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
+    /// The dimensions of its axes.
+    pub fn shape_dims(&self) -> Dims {
+        match &self.shape {
+            Shape::Scalar => Dims::new(),
+            Shape::Column(n) | Shape::Row(n) => Dims::from_slice(&[*n]),
+            Shape::Matrix(m, n) => Dims::from_slice(&[*m, *n]),
+            Shape::Tensor(dims) => dims.clone(),
+        }
+    }
+
     pub fn of(variable: &infer::Variable) -> Self {
         Self {
             name: variable.name.clone(),
@@ -96,6 +106,10 @@ pub(crate) struct Work<'a> {
     pub request: &'a Request,
     pub analysis: Analysis,
     pub variable: Variable,
+    /// The variables whose entries `variable` lists one after the other, where there are several.
+    pub joined: Vec<Variable>,
+    /// Names that only the answer has, for the check.
+    pub extra: Vec<(Name, Shape)>,
     pub function: Function,
     pub memory: Memory,
     pub taken: BTreeSet<Name>,
@@ -106,7 +120,8 @@ pub(crate) struct Work<'a> {
 impl<'a> Work<'a> {
     /// The function that the request means.
     pub fn new(source: &'a Source, script: &'a Script, request: &'a Request) -> Result<Self, Failure> {
-        Self::build(source, script, request, None)
+        let wrt = matgrad_syntax::normalize_name(&request.wrt);
+        Self::build(source, script, request, None, &[wrt])
     }
 
     /// The function of a query of the script, which stands at this place among all queries.
@@ -116,8 +131,15 @@ impl<'a> Work<'a> {
         request: &'a Request,
         query: usize,
         target: Target,
+        wrt: &[Name],
     ) -> Result<Self, Failure> {
-        Self::build(source, script, request, Some((query, target)))
+        let mut work = Self::build(source, script, request, Some((query, target)), wrt)?;
+        if wrt.len() > 1 {
+            let found: Result<Vec<Variable>, Failure> =
+                wrt.iter().map(|name| Variable::find(name, source, &work.analysis)).collect();
+            work.join(&found?)?;
+        }
+        Ok(work)
     }
 
     fn build(
@@ -125,18 +147,19 @@ impl<'a> Work<'a> {
         script: &'a Script,
         request: &'a Request,
         query: Option<(usize, Target)>,
+        wrt: &[Name],
     ) -> Result<Self, Failure> {
         let fail = |diagnostics| Failure { source: source.clone(), diagnostics };
         if !(1..=3).contains(&request.order) {
             let message = format!("the order is 1, 2 or 3, not {}", request.order);
             return Err(Failure::whole(source.clone(), "order", message));
         }
-        let wrt = matgrad_syntax::normalize_name(&request.wrt);
-        let options = infer::Options { wrt: &[&wrt], of: request.of.as_deref() };
+        let names: Vec<&str> = wrt.iter().map(|name| &**name).collect();
+        let options = infer::Options { wrt: &names, of: request.of.as_deref() };
         let mut analysis = infer::analyze(script, &options).map_err(fail)?;
         analysis.graph.set_node_limit(Some(request.limits.nodes));
         define_implicits(source, &mut analysis)?;
-        let variable = Variable::find(&wrt, source, &analysis)?;
+        let variable = Variable::find(names.first().copied().unwrap_or(""), source, &analysis)?;
         let found = match query {
             Some((query, target)) => analysis.queries.get(query).map(|query| (query.function.clone(), target)),
             None => target(script, request.of.as_deref()).map(|target| (analysis.target.clone(), target)),
@@ -150,7 +173,9 @@ impl<'a> Work<'a> {
         let taken = taken(script, &analysis);
         let memory = Memory::default();
         let keep = NodeId(0);
-        let mut work = Self { source, script, request, analysis, variable, function, memory, taken, keep };
+        let (joined, extra) = (Vec::new(), Vec::new());
+        let mut work =
+            Self { source, script, request, analysis, variable, joined, extra, function, memory, taken, keep };
         work.with_structure(node);
         work.keep = NodeId(work.analysis.graph.len() as u32);
         work.within_limits()?;
@@ -288,7 +313,9 @@ impl<'a> Work<'a> {
         for name in self.taken.iter().filter(|name| self.analysis.graph.sizes.has_symbol(name)) {
             kinds.entry(name.clone()).or_insert(Kind::Scalar);
         }
-        kinds.entry(format!("d{}", self.variable.name).into()).or_insert(Kind::Step);
+        for variable in self.joined.iter().chain([&self.variable]) {
+            kinds.entry(format!("d{}", variable.name).into()).or_insert(Kind::Step);
+        }
         kinds
     }
 
@@ -336,7 +363,9 @@ impl<'a> Work<'a> {
     pub fn domain(&mut self, derivative: NodeId) -> Vec<String> {
         let function = self.with_structure(self.function.node);
         let g = &mut self.analysis.graph;
-        let conditions = diff::domain(g, &[function, derivative], Some(self.variable.structured));
+        // joined variables are no node of their own
+        let wrt = self.joined.is_empty().then_some(self.variable.structured);
+        let conditions = diff::domain(g, &[function, derivative], wrt);
         domain::texts(g, &mut self.memory, &conditions, &self.taken)
     }
 
@@ -357,6 +386,7 @@ impl<'a> Work<'a> {
     pub fn declared(&self) -> Vec<String> {
         let g = &self.analysis.graph;
         let mut used: BTreeSet<&str> = [&*self.variable.name].into();
+        used.extend(self.joined.iter().map(|variable| &*variable.name));
         let mut roots = vec![self.function.node];
         for (unknown, residual) in g.implicits_of(&roots) {
             roots.extend([unknown, residual]);

@@ -69,6 +69,14 @@ impl Graph {
         Some(self.scale(node, &c))
     }
 
+    /// The terms of a node as a sum, and its dimensions.
+    pub fn terms(&self, node: NodeId) -> (Vec<(Rational, NodeId)>, Dims) {
+        match self.node(node) {
+            Node::Sum(terms, dims) => (terms.clone(), dims.clone()),
+            _ => (vec![(Rational::ONE, node)], self.axes(node).clone()),
+        }
+    }
+
     /// `a + b`.
     pub fn add(&mut self, a: NodeId, b: NodeId) -> NodeId {
         let dims = self.axes(a).clone();

@@ -175,7 +175,7 @@ impl Elaborator<'_> {
                 Some(term) => Outcome::Value(None, term),
                 None => Outcome::Value(None, self.expression(*body)),
             },
-            StatementKind::Query { kind, function, wrt, argument } => {
+            StatementKind::Query { kind, function, wrt, argument, .. } => {
                 let value = match self.function_body(*function) {
                     Some(term) => term,
                     None => self.expression(*function),

@@ -53,19 +53,27 @@ pub fn statement_text(ast: &Ast, statement: &StatementKind, options: TextOptions
             printer.space(codomain);
         }
         StatementKind::Definition { name, parameters, body } => printer.definition(&name.name, parameters, *body),
-        StatementKind::Query { kind, function, wrt, argument } => {
-            printer.out.push_str(kind.name());
-            printer.out.push(' ');
+        StatementKind::Query { kind, inner, function, wrt, argument, order } => {
+            for kind in std::iter::once(kind).chain(inner) {
+                printer.out.push_str(kind.name());
+                printer.out.push(' ');
+            }
+            let mut argument = argument.zip(kind.argument_word());
+            if *kind == QueryKind::Pushforward
+                && let Some((density, word)) = argument.take()
+            {
+                printer.expression(density, COMPARISON);
+                printer.out.push_str(&format!(" {word} "));
+            }
             printer.expression(*function, COMPARISON);
             printer.out.push_str(" wrt ");
             printer.names(wrt.iter().map(|ident| &*ident.name), ", ");
-            if let Some(argument) = argument {
-                printer.out.push_str(match kind {
-                    QueryKind::Directional => " along ",
-                    QueryKind::Linearize => " at ",
-                    _ => " is ",
-                });
-                printer.expression(*argument, COMPARISON);
+            if let Some((argument, word)) = argument {
+                printer.out.push_str(&format!(" {word} "));
+                printer.expression(argument, COMPARISON);
+            }
+            if let Some(order) = order {
+                printer.out.push_str(&format!(" order {order}"));
             }
         }
         StatementKind::Implicit { name, rule } => printer.implicit(&name.name, rule),

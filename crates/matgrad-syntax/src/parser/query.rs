@@ -32,29 +32,82 @@ impl Parser<'_> {
         let kind = QueryKind::find(self.text(start)).unwrap_or(QueryKind::Diff);
         let Some(wrt_at) = self.find_word(start + 1, end, "wrt") else {
             return Err(Box::new(
-                self.expected(end, "`wrt` and a variable").help(format!("a query is `{} F wrt X`", kind.name())),
+                self.expected(end, "`wrt` and a variable").help(format!("a query is `{}`", kind.form())),
             ));
         };
-        let function = self.expression(start + 1, wrt_at)?;
-        let word = match kind {
-            QueryKind::Directional => Some("along"),
-            QueryKind::Linearize => Some("at"),
-            QueryKind::Check => Some("is"),
-            _ => None,
-        };
+        let (end, order) = self.order(kind, wrt_at + 1, end)?;
+        if kind == QueryKind::Pushforward {
+            return self.pushforward((start, wrt_at, end), order);
+        }
+        let mut first = start + 1;
+        let mut inner = Vec::new();
+        while let Some(operator) = self.inner_operator(kind, first, wrt_at) {
+            inner.push(operator);
+            first += 1;
+        }
+        let function = self.expression(first, wrt_at)?;
+        let word = kind.argument_word();
         let word_at = word.and_then(|word| self.find_word(wrt_at + 1, end, word));
         let wrt = self.variables(wrt_at + 1, word_at.unwrap_or(end), word.filter(|_| word_at.is_none()))?;
         let argument = match (word, word_at) {
             (Some(_), Some(word_at)) => Some(self.expression(word_at + 1, end)?),
             (Some(word), None) => {
-                let form = format!("`{} F wrt X {word} …`", kind.name());
                 return Err(Box::new(
-                    self.expected(end, &format!("`{word}` and an expression")).help(format!("the form is {form}")),
+                    self.expected(end, &format!("`{word}` and an expression"))
+                        .help(format!("the form is `{}`", kind.form())),
                 ));
             }
             (None, _) => None,
         };
-        Ok(StatementKind::Query { kind, function, wrt, argument })
+        Ok(StatementKind::Query { kind, inner, function, wrt, argument, order })
+    }
+
+    /// `curl` in `div curl F wrt x`: an operator with an operand behind it.
+    fn inner_operator(&self, kind: QueryKind, at: usize, end: usize) -> Option<QueryKind> {
+        if !kind.is_operator() || at + 1 >= end || self.kind(at) != Name {
+            return None;
+        }
+        let next = self.token(at + 1);
+        let operand = matches!(next.kind, Name | Number | OpenParen | OpenSquare | Backslash);
+        QueryKind::find(self.text(at)).filter(|kind| kind.is_operator() && next.spaced && operand)
+    }
+
+    /// `order K` at the end of a query: where the rest ends, and K.
+    fn order(&mut self, kind: QueryKind, start: usize, end: usize) -> Outcome<(usize, Option<u8>)> {
+        // the word alone may be the name of the variable
+        let Some(at) = self.find_word(start + 1, end, "order") else { return Ok((end, None)) };
+        if !kind.takes_order() {
+            return Err(Box::new(
+                self.expected(at, "the end of the query")
+                    .help("an order goes with `diff F wrt X order 2` and `taylor`"),
+            ));
+        }
+        if kind == QueryKind::Check && at + 2 != end {
+            return Ok((end, None)); // a name in the claim
+        }
+        let number = (at + 2 == end && self.kind(at + 1) == Number).then(|| self.text(at + 1).parse().ok()).flatten();
+        match number {
+            Some(order) => Ok((at, Some(order))),
+            None => Err(Box::new(self.expected((at + 1).min(end), "a whole number").help("the order is 1, 2 or 3"))),
+        }
+    }
+
+    /// `pushforward p along F wrt x`: the map is the function, the density its argument.
+    fn pushforward(
+        &mut self,
+        (start, wrt_at, end): (usize, usize, usize),
+        order: Option<u8>,
+    ) -> Outcome<StatementKind> {
+        let kind = QueryKind::Pushforward;
+        let Some(along_at) = self.find_word(start + 1, wrt_at, "along") else {
+            return Err(Box::new(
+                self.expected(wrt_at, "`along` and a map").help(format!("the form is `{}`", kind.form())),
+            ));
+        };
+        let density = self.expression(start + 1, along_at)?;
+        let function = self.expression(along_at + 1, wrt_at)?;
+        let wrt = self.variables(wrt_at + 1, end, None)?;
+        Ok(StatementKind::Query { kind, inner: Vec::new(), function, wrt, argument: Some(density), order })
     }
 
     /// `X` or `X, Y`; `word` may follow where it was not found.

@@ -73,10 +73,12 @@ fn show_statement(script: &Script, statement: &Statement) -> String {
             };
             format!("{}{parameters} = {}", name.name, show(ast, *body))
         }
-        StatementKind::Query { kind, function, wrt, argument } => {
+        StatementKind::Query { kind, inner, function, wrt, argument, order } => {
             let wrt: Vec<&str> = wrt.iter().map(|ident| &*ident.name).collect();
             let argument = argument.map_or(String::new(), |argument| format!(" with {}", show(ast, argument)));
-            format!("{} {} wrt {}{argument}", kind.name(), show(ast, *function), wrt.join(","))
+            let order = order.map_or(String::new(), |order| format!(" order {order}"));
+            let verbs: Vec<&str> = std::iter::once(kind).chain(inner).map(|kind| kind.name()).collect();
+            format!("{} {} wrt {}{argument}{order}", verbs.join(" "), show(ast, *function), wrt.join(","))
         }
         StatementKind::Implicit { name, rule } => match rule {
             ImplicitRule::Equation { left, right } => {
@@ -271,6 +273,11 @@ fn statements() {
     check("diff a*b wrt a, \\beta", "diff (Mul a b) wrt a,beta");
     check("directional F wrt X along U + V", "directional F wrt X with (Add U V)");
     check("linearize F wrt X at X0", "linearize F wrt X with X0");
+    check("div curl F*x wrt x", "div curl (Mul F x) wrt x");
+    check("laplacian norm(x) wrt x", "laplacian (norm: x) wrt x");
+    check("diff x'*x wrt x order 2", "diff (Mul (t x) x) wrt x order 2");
+    check("taylor exp(x) wrt x at a order 3", "taylor (exp: x) wrt x with a order 3");
+    check("pushforward exp(x) along A*x wrt x", "pushforward (Mul A x) wrt x with (exp: x)");
     check("check x'*x wrt x is 2*x'", "check (Mul (t x) x) wrt x with (Mul 2 (t x))");
     check("diff = 2\ndiff*x", "diff = 2 | (Mul diff x)");
     check("x = 1;; y = 2;\r\n", "x = 1 | y = 2");

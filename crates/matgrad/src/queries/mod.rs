@@ -1,0 +1,176 @@
+//! The queries of a script: `diff L wrt theta`, `check F wrt X is CLAIM`, and their kin.
+
+mod call;
+mod density;
+mod determinant;
+mod expansion;
+mod joint;
+mod operators;
+mod show;
+
+use matgrad_calculus::infer;
+use matgrad_calculus::layout::Layout;
+use matgrad_check::{Answer as Claimed, Options, Target, check_claim};
+use matgrad_render::TextOptions;
+use matgrad_syntax::{ExprId, ExprKind, Name, QueryKind, Script, Source, StatementKind};
+
+use crate::answer::Answer;
+use crate::claim::Finding;
+use crate::work::Work;
+use crate::{Failure, Request, proof};
+
+/// What comes back for one query.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A derivative.
+    Answer(Box<Answer>),
+    /// The finding about a claim, and the query.
+    Finding(String, Box<Finding>),
+}
+
+/// Answers the queries of a script in their order. The variable, order and layout of the request stand for what a query
+/// leaves open; the rest of the request holds for all.
+///
+/// ```
+/// use matgrad::{Reply, Request, Text, answer_queries};
+/// let script = "x in R^n\nL = x'*x\ngrad L wrt x\ncheck L wrt x is 2*x'";
+/// let replies = answer_queries(&Request::new(Text::script("a.mg", script), ""))?;
+/// let Reply::Answer(answer) = &replies[0] else { panic!() };
+/// assert_eq!(answer.text(), "2*x");
+/// let Reply::Finding(_, finding) = &replies[1] else { panic!() };
+/// assert!(finding.right);
+/// # Ok::<(), matgrad::Failure>(())
+/// ```
+///
+/// # Errors
+/// The first failure, or that there are no queries.
+pub fn answer_queries(request: &Request) -> Result<Vec<Reply>, Failure> {
+    let (source, script) = request.text.read()?;
+    let texts: Vec<String> = script
+        .statements
+        .iter()
+        .filter(|statement| matches!(statement.kind, StatementKind::Query { .. }))
+        .map(|statement| matgrad_render::statement_text(&script.ast, &statement.kind, TextOptions::PLAIN))
+        .collect();
+    let script = call::with_calls(script);
+    let mut replies = Vec::new();
+    let queries = script.statements.iter().filter_map(|statement| match &statement.kind {
+        StatementKind::Query { kind, inner, function, wrt, argument, order } => {
+            Some((*kind, inner, *function, wrt, *argument, *order))
+        }
+        _ => None,
+    });
+    for (at, ((kind, inner, function, wrt, argument, order), text)) in queries.zip(texts).enumerate() {
+        let target = target(&script, function);
+        let query = Query { at, kind, inner: inner.clone(), target, argument, order, text };
+        let names: Vec<Name> = wrt.iter().map(|ident| ident.name.clone()).collect();
+        if query.joins(names.len()) {
+            replies.push(query.reply(&source, &script, request, &names)?);
+        } else {
+            for name in &names {
+                replies.push(query.reply(&source, &script, request, std::slice::from_ref(name))?);
+            }
+        }
+    }
+    if replies.is_empty() {
+        let mut failure = Failure::whole(source, "nothing-to-do", "the script asks for nothing");
+        if let Some(diagnostic) = failure.diagnostics.first_mut() {
+            diagnostic.help.push("name a variable with --wrt, or add a query such as `diff L wrt x`".into());
+        }
+        return Err(failure);
+    }
+    Ok(replies)
+}
+
+/// What the checker takes for the function of a query: a function's name stands for its body.
+fn target(script: &Script, function: ExprId) -> Target {
+    let ExprKind::Name(wanted) = script.ast.kind(function) else { return Target::Expr(function) };
+    let statement = script.statements.iter().rposition(
+        |statement| matches!(&statement.kind, StatementKind::Definition { name, .. } if name.name == *wanted),
+    );
+    statement.map_or(Target::Expr(function), Target::Statement)
+}
+
+struct Query {
+    /// Which of the queries.
+    at: usize,
+    kind: QueryKind,
+    /// Operators before this one, the last one applied first.
+    inner: Vec<QueryKind>,
+    target: Target,
+    argument: Option<ExprId>,
+    order: Option<u8>,
+    text: String,
+}
+
+impl Query {
+    /// Whether several variables are the coordinates of one answer, rather than each a question of its own.
+    fn joins(&self, count: usize) -> bool {
+        use QueryKind::{Curl, Differential, Div, Jacdet, Laplacian, Pushforward, Taylor};
+        count > 1
+            && (!self.inner.is_empty()
+                || matches!(self.kind, Differential | Div | Curl | Laplacian | Jacdet | Pushforward | Taylor))
+    }
+
+    fn reply(&self, source: &Source, script: &Script, base: &Request, wrt: &[Name]) -> Result<Reply, Failure> {
+        let list: Vec<&str> = wrt.iter().map(|name| &**name).collect();
+        let mut request = Request { wrt: list.join(", "), ..base.clone() };
+        if let Some(order) = self.order {
+            request.order = usize::from(order);
+        }
+        match self.kind {
+            QueryKind::Diff | QueryKind::Check => {}
+            QueryKind::Jacobian => (request.layout, request.order) = (Layout::Jacobian, 1),
+            QueryKind::Hessian => (request.layout, request.order) = (Layout::Numerator, 2),
+            QueryKind::Grad => (request.layout, request.order) = (Layout::Gradient, 1),
+            QueryKind::Taylor => {
+                request.layout = Layout::Differential;
+                request.order = usize::from(self.order.unwrap_or(2));
+            }
+            QueryKind::Differential | QueryKind::Directional | QueryKind::Linearize => {
+                (request.layout, request.order) = (Layout::Differential, 1);
+            }
+            QueryKind::Jacdet | QueryKind::Pushforward | QueryKind::Div | QueryKind::Curl | QueryKind::Laplacian => {
+                (request.layout, request.order) = (Layout::Jacobian, 1)
+            }
+        }
+        let mut work = Work::of_query(source, script, &request, self.at, self.target, wrt)?;
+        let argument = work.analysis.queries.get(self.at).and_then(|query: &infer::Query| query.argument.clone());
+        let mut answer = match (self.kind, argument, self.argument) {
+            (QueryKind::Check, ..) => return self.check(&work),
+            (QueryKind::Directional, Some(direction), Some(root)) => work.directional(&direction, root)?,
+            (QueryKind::Linearize, Some(point), Some(root)) => work.expansion(&point, root, 1)?,
+            (QueryKind::Taylor, Some(point), Some(root)) => work.expansion(&point, root, request.order)?,
+            (QueryKind::Pushforward, Some(density), Some(root)) => work.pushforward(&density, root)?,
+            (QueryKind::Jacdet, ..) => work.jacobian_determinant()?,
+            (QueryKind::Differential, ..) if wrt.len() > 1 => work.total_differential()?,
+            (QueryKind::Div | QueryKind::Curl | QueryKind::Laplacian, ..) => work.operated(self.kind, &self.inner)?,
+            (QueryKind::Grad, ..) if !self.inner.is_empty() => work.operated(self.kind, &self.inner)?,
+            _ => work.derive()?,
+        };
+        answer.title = match self.kind {
+            QueryKind::Grad => "gradient",
+            QueryKind::Jacobian => "jacobian",
+            QueryKind::Hessian => "hessian",
+            QueryKind::Differential => "differential",
+            QueryKind::Linearize => "linearization",
+            _ => answer.title,
+        };
+        answer.query = Some(self.text.clone());
+        Ok(Reply::Answer(Box::new(answer)))
+    }
+
+    fn check(&self, work: &Work) -> Result<Reply, Failure> {
+        let Some(root) = self.argument else { return Err(work.refuse("claim", "there is no claim")) };
+        let Request { layout, order, convention, .. } = *work.request;
+        let claim = Claimed::expr(&work.script.ast, root, proof::layout(layout), order);
+        let problem = proof::problem(work.script, work.function.target, &work.variable.name, &work.analysis);
+        let options = Options { convention: proof::convention(convention), ..Options::default() };
+        let report = check_claim(&problem, &claim, &options);
+        if let Some(error) = &report.error {
+            return Err(work.refuse("claim", format!("the claim cannot be checked: {error}")));
+        }
+        let finding = Finding { right: report.is_right(), sentence: report.sentence.clone(), report };
+        Ok(Reply::Finding(self.text.clone(), Box::new(finding)))
+    }
+}

@@ -1,0 +1,171 @@
+//! Gradient, divergence, curl and Laplacian, one after the other.
+
+use matgrad_calculus::graph::{Dims, Labels, NodeId, Part, ProductBuilder};
+use matgrad_calculus::layout::Kind as Shape;
+use matgrad_calculus::notation;
+use matgrad_check::{Operator, Quantity};
+use matgrad_syntax::{QueryKind, Rational};
+
+use crate::answer::Answer;
+use crate::work::{Variable, Work, derivative_under};
+use crate::{Convention, Failure};
+
+/// Sums over more coordinates than this stay sums.
+const MAX_WRITTEN_OUT: i64 = 4;
+
+impl Work<'_> {
+    /// The operators applied to the function, the last of `inner` first.
+    pub fn operated(&mut self, outer: QueryKind, inner: &[QueryKind]) -> Result<Answer, Failure> {
+        let (mut node, mut shape) = (self.function.node, self.function.shape.clone());
+        let mut list = Vec::new();
+        for kind in inner.iter().rev().chain([&outer]) {
+            (node, shape) = match kind {
+                QueryKind::Grad => (self.derivative_of(node, &shape)?, self.gradient_shape(&shape)?),
+                QueryKind::Div => self.divergence(node, &shape)?,
+                QueryKind::Curl => self.curl(node, &shape)?,
+                _ => (self.laplacian(node, &shape)?, shape),
+            };
+            list.push(match kind {
+                QueryKind::Grad => Operator::Gradient,
+                QueryKind::Div => Operator::Divergence,
+                QueryKind::Curl => Operator::Curl,
+                _ => Operator::Laplacian,
+            });
+            self.within_limits()?;
+        }
+        let title = match outer {
+            QueryKind::Grad => "gradient",
+            QueryKind::Div => "divergence",
+            QueryKind::Curl => "curl",
+            _ => "laplacian",
+        };
+        let mut notes = self.notes();
+        let quantity = Quantity::Operators(list);
+        let (node, written, verified) = self.shown_value(node, &shape, &quantity, &mut notes)?;
+        Ok(self.answer(title, written, None, node, notes, verified))
+    }
+
+    /// The axes of the value, then those of the variable.
+    fn derivative_of(&mut self, node: NodeId, shape: &Shape) -> Result<NodeId, Failure> {
+        let variable: Variable = self.variable.clone();
+        derivative_under(self.graph(), node, shape.rank(), &variable, Convention::Free)
+            .map_err(|error| self.no_derivative(&error))
+    }
+
+    fn gradient_shape(&self, shape: &Shape) -> Result<Shape, Failure> {
+        match shape {
+            Shape::Scalar => Ok(self.variable.shape.clone()),
+            other => {
+                Err(self.refuse("operator", format!("grad takes a scalar function, not one in {}", self.space(other))))
+            }
+        }
+    }
+
+    fn divergence(&mut self, node: NodeId, shape: &Shape) -> Result<(NodeId, Shape), Failure> {
+        let (own, variable) = (shape.rank(), self.variable.shape.clone());
+        let fits = match (shape, &variable) {
+            (Shape::Column(m) | Shape::Row(m), Shape::Column(n) | Shape::Row(n)) => m == n,
+            (Shape::Matrix(_, m), Shape::Column(n) | Shape::Row(n)) => m == n,
+            _ => *shape == variable,
+        };
+        if !fits {
+            let message = format!(
+                "div takes a field with as many entries as its variable: the function is in {}, `{}` is in {}",
+                self.space(shape),
+                self.variable.name,
+                self.space(&variable)
+            );
+            return Err(self.refuse("operator", message));
+        }
+        let derivative = self.derivative_of(node, shape)?;
+        let kept = own - variable.rank();
+        let node = self.traced(derivative, kept, own)?;
+        let shape = match shape {
+            Shape::Matrix(m, _) if kept == 1 => Shape::Column(*m),
+            _ => Shape::Scalar,
+        };
+        Ok((node, shape))
+    }
+
+    fn curl(&mut self, node: NodeId, shape: &Shape) -> Result<(NodeId, Shape), Failure> {
+        let sizes = &self.analysis.graph.sizes;
+        let length = |shape: &Shape| match shape {
+            Shape::Column(n) | Shape::Row(n) => sizes.value(*n),
+            _ => None,
+        };
+        let n = length(shape).filter(|n| Some(*n) == length(&self.variable.shape) && matches!(n, 2 | 3));
+        let Some(n) = n else {
+            let message = format!(
+                "curl takes a field in R^3 (or R^2) by a variable in R^3 (or R^2): the function is in {}, `{}` is in {}",
+                self.space(shape),
+                self.variable.name,
+                self.space(&self.variable.shape)
+            );
+            return Err(self.refuse("operator", message));
+        };
+        let derivative = self.derivative_of(node, shape)?;
+        let g = self.graph();
+        let mut component = |i: i64, j: i64| {
+            let (up, down) = (g.entry(derivative, &[j, i]), g.entry(derivative, &[i, j]));
+            g.subtract(up, down)
+        };
+        if n == 2 {
+            return Ok((component(1, 2), Shape::Scalar));
+        }
+        let entries = [component(2, 3), component(3, 1), component(1, 2)];
+        let parts = entries.iter().map(|node| Part { node: *node, extent: None }).collect();
+        let three = g.sizes.constant(3);
+        Ok((g.stack(0, parts), Shape::Column(three)))
+    }
+
+    /// The second derivatives by each coordinate, added.
+    fn laplacian(&mut self, node: NodeId, shape: &Shape) -> Result<NodeId, Failure> {
+        let first = self.derivative_of(node, shape)?;
+        let (own, coordinates) = (shape.rank(), self.variable.shape.rank());
+        let variable: Variable = self.variable.clone();
+        let second = derivative_under(self.graph(), first, own + coordinates, &variable, Convention::Free)
+            .map_err(|error| self.no_derivative(&error))?;
+        self.traced(second, own, own + coordinates)
+    }
+
+    /// The sum over equal positions of the variable's axes at `first` and at `second`, which come last; the axes before
+    /// `first` are kept.
+    fn traced(&mut self, node: NodeId, first: usize, second: usize) -> Result<NodeId, Failure> {
+        let count = second - first;
+        let g = self.graph();
+        // term by term, so that each contracts by itself
+        let (terms, dims) = g.terms(node);
+        let mut sums: Vec<(Rational, NodeId)> = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let mut p = ProductBuilder::new();
+            let mut labels: Labels = dims[..second].iter().map(|dim| p.label(*dim)).collect();
+            labels.extend(labels[first..second].to_vec());
+            p.factor(term, &labels);
+            sums.push((coefficient, p.build(g, &labels[..first])));
+        }
+        let kept: Dims = dims[..first].iter().copied().collect();
+        let whole = g.sum(&sums, &kept);
+        let sizes: Option<Vec<i64>> = dims[first..second].iter().map(|dim| g.sizes.value(*dim)).collect();
+        let few = sizes.filter(|_| first == 0).filter(|sizes| sizes.iter().product::<i64>() <= MAX_WRITTEN_OUT);
+        let Some(sizes) = few else { return Ok(whole) };
+        // few coordinates: entry by entry, where that is shorter
+        let mut entries: Vec<(Rational, NodeId)> = Vec::new();
+        let mut at = vec![1; count];
+        for _ in 0..sizes.iter().product::<i64>() {
+            let twice: Vec<i64> = at.iter().chain(&at).copied().collect();
+            entries.push((Rational::ONE, g.entry(node, &twice)));
+            for (k, size) in at.iter_mut().zip(&sizes) {
+                if *k < *size {
+                    *k += 1;
+                    break;
+                }
+                *k = 1;
+            }
+        }
+        let written = g.sum(&entries, &kept);
+        let (short, other) = (self.simplified(whole)?, self.simplified(written)?);
+        let analysis = &mut self.analysis;
+        let mut length = |node| notation::length(&mut analysis.graph, &mut self.memory, node);
+        Ok(if length(other) < length(short) { written } else { whole })
+    }
+}
