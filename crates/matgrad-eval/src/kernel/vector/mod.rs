@@ -96,6 +96,8 @@ pub fn apply(op: MapOp, scale: f64, x: &[f64], out: &mut [f64]) -> bool {
 mod tests {
     use super::*;
 
+    type Exact = fn(f64) -> f64;
+
     /// How far apart two numbers are, in units in the last place of the second.
     fn ulps(value: f64, expected: f64) -> f64 {
         if value == expected || value.is_nan() && expected.is_nan() {
@@ -120,7 +122,7 @@ mod tests {
         all
     }
 
-    fn check(name: &str, kernels: [fn(f64) -> f64; 2], exact: fn(f64) -> f64, bound: f64) {
+    fn check(name: &str, kernels: [Exact; 2], exact: Exact, bound: f64) {
         for (kernel, fused) in kernels.into_iter().zip(["fused", "plain"]) {
             let mut worst = (0.0, 0.0);
             for x in arguments() {
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn slices_agree_with_single_numbers() {
         let specials = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 0.0, -0.0, 710.0, -750.0, -2.0];
-        let exact: [(MapOp, fn(f64) -> f64); 8] = [
+        let exact: [(MapOp, Exact); 8] = [
             (MapOp::Exp, f64::exp),
             (MapOp::Log, f64::ln),
             (MapOp::Sigmoid, crate::special::sigmoid),
