@@ -125,6 +125,9 @@ pub struct EvalArgs {
     /// Print the compiled program with its costs, and compute nothing
     #[arg(long)]
     pub plan: bool,
+    /// Run the program N times more and print what a run costs to standard error, as one line of JSON
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub time: Option<u32>,
 }
 
 /// Orders of derivatives, 0 being the value.

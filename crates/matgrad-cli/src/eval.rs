@@ -1,9 +1,12 @@
 //! `matgrad eval`: values and derivatives on data.
 
+use std::time::Instant;
+
 use matgrad::{Array, Evaluation, Inputs, Limits, Product, data};
+use serde_json::Value;
 
 use crate::args::{EvalArgs, convention, layout};
-use crate::{DONE, Trouble, arrays, print, source, style, within};
+use crate::{DONE, Trouble, arrays, print, source, style, timing, within};
 
 pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -19,25 +22,34 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.convention = convention(&args.convention);
     evaluation.product = product(&args, &mut inputs)?;
 
-    let only_plan = args.plan;
+    let (only_plan, runs) = (args.plan, args.time);
     let outcome = within::deadline(args.function.deadline, move |deadline| {
         evaluation.limits = Limits { deadline, ..Limits::default() };
+        let start = Instant::now();
         let plan = evaluation.plan(&inputs)?;
+        let planned = start.elapsed();
         if only_plan {
             return Ok(Outcome::Listing(plan.listing()));
         }
-        Ok(Outcome::Arrays(plan.run(&inputs)?))
+        let results = plan.run(&inputs)?;
+        let times = runs.map(|runs| timing::measure(&plan, &inputs, runs as usize, planned)).transpose()?;
+        Ok(Outcome::Arrays(results, times))
     })?;
     match outcome {
         Outcome::Listing(listing) => print(&listing),
-        Outcome::Arrays(results) => write(&results, &args)?,
+        Outcome::Arrays(results, times) => {
+            write(&results, &args)?;
+            if let Some(times) = times {
+                eprintln!("{times}");
+            }
+        }
     }
     Ok(DONE)
 }
 
 enum Outcome {
     Listing(String),
-    Arrays(Vec<(String, Array)>),
+    Arrays(Vec<(String, Array)>, Option<Value>),
 }
 
 fn load(file: &str, inputs: &mut Inputs) -> Result<(), Trouble> {

@@ -8,6 +8,7 @@ mod eval;
 mod human;
 mod source;
 mod style;
+mod timing;
 mod within;
 
 use std::process::ExitCode;

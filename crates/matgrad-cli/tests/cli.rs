@@ -253,3 +253,17 @@ fn a_deadline_ends_the_work() {
     let (status, message) = failure(&["diff", file.path(), "--wrt", "x", "--deadline", "0.3"]);
     assert!(status == Some(2) && message.contains("deadline"), "{message}");
 }
+
+#[test]
+fn runs_are_timed() {
+    let data = File::new("time.json", r#"{"x": [1, 2], "A": [[1, 2], [3, 4]]}"#);
+    let done = matgrad(&["eval", "x'*A*x", "--wrt", "x", "--time", "25", "--data", data.path()], "");
+    assert_eq!(done.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("value = 27"));
+    let times: Value = serde_json::from_slice(&done.stderr).expect("one line of JSON");
+    let seconds = |path: &str| times.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    assert_eq!(seconds("/runs"), 25.0);
+    assert!(seconds("/run_s/min") > 0.0 && seconds("/run_s/min") <= seconds("/run_s/median"));
+    assert!(seconds("/plan_s") > seconds("/run_s/min"));
+    assert!(seconds("/flops") >= 14.0 && seconds("/bytes") >= 56.0);
+}

@@ -74,6 +74,11 @@ impl Array {
         Some(self)
     }
 
+    /// Zeros of a shape.
+    pub fn zeros(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
+    }
+
     /// An entry; `None` outside the array.
     pub fn get(&self, index: &[usize]) -> Option<f64> {
         if index.len() != self.shape.len() {

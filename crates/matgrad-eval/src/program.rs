@@ -229,10 +229,26 @@ impl Program {
 
     /// The values of the roots, in memory that may be used again.
     pub fn run_in(&self, inputs: &Inputs, workspace: &mut Workspace) -> Result<Vec<Array>, RunError> {
+        let mut results = self.results();
+        self.run_into(inputs, workspace, &mut results)?;
+        Ok(results)
+    }
+
+    /// Memory for the values of the roots.
+    pub fn results(&self) -> Vec<Array> {
+        self.roots.iter().map(|view| Array::zeros(&view.shape)).collect()
+    }
+
+    /// The values of the roots, into arrays made by [`Program::results`]; once the workspace has been used, nothing is
+    /// allocated that grows with the data.
+    pub fn run_into(&self, inputs: &Inputs, workspace: &mut Workspace, results: &mut [Array]) -> Result<(), RunError> {
         let data = self.bind(inputs)?;
         workspace.prepare(self);
         self.execute_all(&data, workspace);
-        Ok(self.roots.iter().map(|view| self.collect(view, &data, &workspace.buffers)).collect())
+        for (view, result) in self.roots.iter().zip(results) {
+            self.collect(view, &data, &workspace.buffers, result.data_mut());
+        }
+        Ok(())
     }
 
     /// Runs all steps in memory that is prepared.
@@ -320,19 +336,22 @@ impl Program {
         buffers[*k] = taken;
     }
 
-    fn collect(&self, view: &View, data: &[&[f64]], buffers: &[Vec<f64>]) -> Array {
+    fn collect(&self, view: &View, data: &[&[f64]], buffers: &[Vec<f64>], out: &mut [f64]) {
         let memory = self.memory(view.slot, data, buffers);
-        let total: usize = view.shape.iter().product();
-        let shape = view.shape.to_vec();
         if view.is_dense() {
-            let values = memory.get(view.offset..view.offset + total).unwrap_or(&[]).to_vec();
-            return Array::new(shape, values).unwrap_or_default();
+            if let Some(values) = memory.get(view.offset..view.offset + out.len()) {
+                out.copy_from_slice(values);
+            }
+            return;
         }
-        let loops: Vec<Loop<1>> =
+        let loops: SmallVec<[Loop<1>; 4]> =
             view.shape.iter().zip(&view.strides).map(|(n, s)| Loop { extent: *n, strides: [*s] }).collect();
-        let mut values = Vec::with_capacity(total);
-        crate::kernel::walk(&loops, [view.offset], |[at]| values.push(memory[at]));
-        Array::new(shape, values).unwrap_or_default()
+        let mut next = out.iter_mut();
+        crate::kernel::walk(&loops, [view.offset], |[at]| {
+            if let (Some(out), Some(value)) = (next.next(), memory.get(at)) {
+                *out = *value;
+            }
+        });
     }
 
     /// Floating-point operations of a run, a function of one number counted as one.

@@ -99,6 +99,14 @@ struct Output {
     arranged: Option<(Shape, usize)>,
 }
 
+/// What a run writes to, kept for the next one.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    workspace: Workspace,
+    /// The bare results of the last run.
+    pub results: Vec<Array>,
+}
+
 /// A compiled evaluation.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -114,7 +122,9 @@ impl Plan {
     /// # Errors
     /// Data that is missing or has another shape than that of the plan.
     pub fn run(&self, data: &Inputs) -> Result<Vec<(String, Array)>, Failure> {
-        let arrays = self.execute(data, &mut Workspace::default())?;
+        let mut memory = self.memory();
+        self.execute(data, &mut memory)?;
+        let arrays = memory.results;
         let named = self
             .outputs
             .iter()
@@ -123,12 +133,17 @@ impl Plan {
         named.collect()
     }
 
-    /// The bare results, in memory that may be used again.
+    /// Memory for runs of this plan.
+    pub fn memory(&self) -> Memory {
+        Memory { workspace: Workspace::default(), results: self.program.results() }
+    }
+
+    /// Runs the program in memory that may be used again; the bare results, before a layout arranges them, are left in it.
     ///
     /// # Errors
     /// As [`Plan::run`].
-    pub fn execute(&self, data: &Inputs, workspace: &mut Workspace) -> Result<Vec<Array>, Failure> {
-        let result = self.program.run_in(data, workspace);
+    pub fn execute(&self, data: &Inputs, memory: &mut Memory) -> Result<(), Failure> {
+        let result = self.program.run_into(data, &mut memory.workspace, &mut memory.results);
         result.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
     }
 
