@@ -2,15 +2,109 @@
 //!
 //! For a symmetric X, with G the derivative whose entries are free, entry (k,l) becomes `G[k,l] + G[l,k]` off the diagonal
 //! and `G[k,k]` on it (Petersen & Pedersen, *The Matrix Cookbook*, §2.8; Magnus & Neudecker, ch. 15, by duplication
-//! matrices). For an orthogonal X it is the projection on the tangent space, (G - X G' X)/2.
+//! matrices). For an orthogonal X it is the projection on the tangent space in the Euclidean metric, (G - X G' X)/2, and of
+//! second order the Riemannian Hessian (Absil, Mahony & Sepulchre, *Optimization Algorithms on Matrix Manifolds*, §3.6, §5.5).
 
 use matgrad_syntax::{Attribute, Rational};
 
-use crate::graph::{Graph, Label, Labels, MapOp, NodeId, ProductBuilder};
+use crate::graph::{Graph, Label, Labels, MapOp, MatrixOp, Node, NodeId, ProductBuilder};
+
+/// How entries of a square variable hang together, for vec forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tie {
+    /// X = X'
+    Symmetric,
+    /// X = -X'
+    Skew,
+    /// 0 off the diagonal
+    Diagonal,
+    /// 0 above the diagonal
+    Lower,
+    /// 0 below the diagonal
+    Upper,
+}
+
+impl Tie {
+    /// The tie that attributes mean, where they mean exactly one that is linear.
+    pub fn of(attributes: &[Attribute]) -> Option<Tie> {
+        let mut found = None;
+        for attribute in attributes {
+            let tie = match attribute {
+                Attribute::Symmetric | Attribute::Pd | Attribute::Psd => Tie::Symmetric,
+                Attribute::Skew => Tie::Skew,
+                Attribute::Diagonal => Tie::Diagonal,
+                Attribute::Lower => Tie::Lower,
+                Attribute::Upper => Tie::Upper,
+                Attribute::Positive | Attribute::Nonneg => continue,
+                Attribute::Orthogonal => return None,
+            };
+            match found {
+                None => found = Some(tie),
+                // a diagonal matrix is symmetric and triangular
+                Some(Tie::Symmetric | Tie::Lower | Tie::Upper) if tie == Tie::Diagonal => found = Some(tie),
+                Some(Tie::Diagonal) if tie != Tie::Skew => {}
+                Some(known) if known == tie => {}
+                Some(_) => return None,
+            }
+        }
+        found
+    }
+}
+
+/// A derivative with free entries, of whose terms the tie makes some equal, as shortly as that allows: `G[k,l]` and
+/// `G[l,k]` have the same constrained derivative by a symmetric X, opposite ones by a skew X. `pairs` are the places of
+/// the variable's axes; `length` measures a term.
+pub fn settled(
+    g: &mut Graph,
+    node: NodeId,
+    pairs: &[usize],
+    tie: Tie,
+    mut length: impl FnMut(&mut Graph, NodeId) -> u32,
+) -> NodeId {
+    let sign = match tie {
+        Tie::Symmetric | Tie::Diagonal => Rational::ONE,
+        Tie::Skew => Rational::int(-1),
+        Tie::Lower | Tie::Upper => return node,
+    };
+    let dims = g.axes(node).clone();
+    let terms = match g.node(node) {
+        Node::Sum(terms, _) => terms.clone(),
+        _ => vec![(Rational::ONE, node)],
+    };
+    let mut chosen = Vec::with_capacity(terms.len());
+    for (c, term) in terms {
+        let mut variants = vec![(Rational::ONE, term)];
+        for &at in pairs {
+            for (known, variant) in variants.clone() {
+                let (d, other) = {
+                    let other = swapped(g, variant, at);
+                    g.split(other)
+                };
+                let all = &(&known * &d) * &sign;
+                if !variants.iter().any(|(_, v)| *v == other) {
+                    variants.push((all, other));
+                }
+            }
+        }
+        let measured = variants.into_iter().map(|(d, v)| (length(g, v), v, d));
+        let best = measured.min_by_key(|(length, v, _)| (*length, *v));
+        chosen.extend(best.map(|(_, v, d)| (&c * &d, v)));
+    }
+    g.sum(&chosen, &dims)
+}
 
 /// Whether an attribute ties entries of the variable together.
 pub fn is_structural(attribute: Attribute) -> bool {
     !matches!(attribute, Attribute::Positive | Attribute::Nonneg)
+}
+
+/// The derivative `node` by an orthogonal variable, whose earlier derivatives have their axes at the places `earlier`, as
+/// the covariant one: all its axes lie in the tangent space.
+pub fn project(g: &mut Graph, node: NodeId, earlier: &[usize], x: NodeId, attributes: &[Attribute]) -> NodeId {
+    if !attributes.contains(&Attribute::Orthogonal) {
+        return node;
+    }
+    earlier.iter().fold(node, |node, at| constrain(g, node, *at, x, &[Attribute::Orthogonal]))
 }
 
 /// The derivative `node`, whose axes `at` and `at+1` are those of the variable `x`, under its attributes.
@@ -22,7 +116,8 @@ pub fn constrain(g: &mut Graph, node: NodeId, at: usize, x: NodeId, attributes: 
     let has = |wanted: &[Attribute]| attributes.iter().any(|a| wanted.contains(a));
     let mut node = node;
     if has(&[Diagonal]) {
-        return diagonal(g, node, at);
+        let already = g.rank(node) == 2 && is_diagonal(g, node, x);
+        return if already { node } else { diagonal(g, node, at) };
     }
     if has(&[Lower]) {
         node = masked(g, node, at, true);
@@ -52,6 +147,39 @@ fn swapped(g: &mut Graph, node: NodeId, at: usize) -> NodeId {
     let mut order: Vec<usize> = (0..g.rank(node)).collect();
     order.swap(at, at + 1);
     g.permute(node, &order)
+}
+
+/// Whether a matrix is diagonal where `x` is.
+fn is_diagonal(g: &Graph, node: NodeId, x: NodeId) -> bool {
+    let mut todo = vec![node];
+    while let Some(id) = todo.pop() {
+        match g.node(id) {
+            _ if id == x => {}
+            Node::Matrix(MatrixOp::Inverse, args) => todo.push(args[0]),
+            Node::Sum(terms, _) => todo.extend(terms.iter().map(|(_, n)| *n)),
+            Node::Product(p) => match p.out.as_slice() {
+                [a, b] if a == b => {}
+                // one matrix after another, with numbers in front
+                _ => {
+                    let factors = p.factors.iter().filter(|f| !f.labels.is_empty());
+                    if factors
+                        .clone()
+                        .any(|f| f.labels.len() != 2 || !f.exponent.is_one() || f.labels[0] == f.labels[1])
+                    {
+                        return false;
+                    }
+                    let ends = |l: &Label| factors.clone().filter(|f| f.labels.contains(l)).count();
+                    let chain = (0..p.dims.len() as Label).all(|l| ends(&l) <= if p.out.contains(&l) { 1 } else { 2 });
+                    if !chain || factors.clone().count() == 0 || p.out.iter().any(|l| ends(l) == 0) {
+                        return false;
+                    }
+                    todo.extend(factors.map(|f| f.node));
+                }
+            },
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Only the entries with equal positions on the two axes.

@@ -16,6 +16,8 @@ pub(crate) trait Lift: Scalar {
     fn lift(x: f64, step: &dyn Fn(usize) -> f64) -> Self;
     /// The coefficient of the product of all steps.
     fn top(self) -> f64;
+    /// With this much more of it.
+    fn bent(self, by: f64) -> Self;
 }
 
 impl Lift for f64 {
@@ -25,6 +27,9 @@ impl Lift for f64 {
     fn top(self) -> f64 {
         self
     }
+    fn bent(self, by: f64) -> Self {
+        self + by
+    }
 }
 
 impl<T: Lift> Lift for Dual<T> {
@@ -33,6 +38,9 @@ impl<T: Lift> Lift for Dual<T> {
     }
     fn top(self) -> f64 {
         self.eps.top()
+    }
+    fn bent(self, by: f64) -> Self {
+        Dual { eps: self.eps.bent(by), ..self }
     }
 }
 
@@ -78,13 +86,19 @@ impl<'m, T: Lift> Directional<'m, T> {
 
     /// `D^k F(x)[steps]`, where k is the order of `T`.
     pub(crate) fn at(&mut self, inputs: &[Array], steps: &[&[f64]]) -> Result<Array> {
+        self.along_surface(inputs, steps, &[])
+    }
+
+    /// The mixed derivative of F along a surface through x with these steps and the mixed derivative `bend` itself.
+    pub(crate) fn along_surface(&mut self, inputs: &[Array], steps: &[&[f64]], bend: &[f64]) -> Result<Array> {
         let lifted = inputs.iter().zip(&self.offsets).map(|(input, offset)| {
             let Some(offset) = offset else { return input.map(T::new) };
             let mut at = *offset;
             input.map(|x| {
                 let entry = at;
                 at += 1;
-                T::lift(x, &|k| steps.get(k).and_then(|step| step.get(entry)).copied().unwrap_or(0.0))
+                let lifted = T::lift(x, &|k| steps.get(k).and_then(|step| step.get(entry)).copied().unwrap_or(0.0));
+                bend.get(entry).map_or(lifted, |by| lifted.bent(*by))
             })
         });
         let mut lifted: Vec<Array<T>> = lifted.collect();

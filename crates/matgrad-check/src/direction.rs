@@ -78,3 +78,22 @@ pub(crate) fn structured(convention: Convention, attributes: &[Attribute], x: &A
     }
     Direction { step, weights }
 }
+
+/// The mixed derivative of the geodesic surface `Q·exp(s·A + t·B)` through an orthogonal Q with the steps QA and QB:
+/// Q(AB + BA)/2. `None` where the variable moves in a flat space or along one step.
+pub(crate) fn bend(
+    convention: Convention,
+    attributes: &[Attribute],
+    q: &Array,
+    directions: &[Direction],
+) -> Option<Vec<f64>> {
+    let [first, second] = directions else { return None };
+    if convention == Convention::Free || !attributes.contains(&Attribute::Orthogonal) || !q.is_square() {
+        return None;
+    }
+    let n = q.rows();
+    let back = |step: &[f64]| q.transposed().matmul(&Array::matrix(n, n, step.to_vec()));
+    let (a, b) = (back(&first.step), back(&second.step));
+    let both = a.matmul(&b).zip(&b.matmul(&a), |x, y| (x + y) / 2.0);
+    Some(q.matmul(&both).data().to_vec())
+}

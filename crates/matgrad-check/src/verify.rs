@@ -8,7 +8,7 @@ use crate::abstracts::Body;
 use crate::budget::Budget;
 use crate::compare::{Mismatch, contract, first_entry, plain_mismatch, relative_error, shape_mismatch};
 use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
-use crate::direction::{Convention, Direction, is_symmetric, structured, symmetric_part};
+use crate::direction::{Convention, Direction, bend, is_symmetric, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::layout::{Arrangement, Layout, arrangement};
 use crate::machine::Machine;
@@ -320,6 +320,11 @@ impl<'m, T: Lift> Check<'m, T> {
 
     fn directional(&mut self, point: &Point, directions: &[Direction]) -> Result<Array> {
         let steps: Vec<&[f64]> = directions.iter().map(|direction| direction.step.as_slice()).collect();
+        let input = &self.model.inputs[self.model.wrt];
+        if let Some(bend) = bend(self.options.convention, &input.attributes, &point.inputs[self.model.wrt], directions)
+        {
+            return self.truth.along_surface(&point.inputs, &steps, &bend);
+        }
         match self.truth.at(&point.inputs, &steps) {
             Err(error) if error.kind == ErrorKind::NoDual => {
                 let value = self.truth.by_differences(&point.inputs, &steps)?;

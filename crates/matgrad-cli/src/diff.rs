@@ -47,7 +47,10 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
 
 fn latex(reply: &Reply) -> String {
     match reply {
-        Reply::Answer(answer) => answer.latex() + "\n",
+        Reply::Answer(answer) => {
+            let structure = answer.structure.iter().map(|note| format!("% {note}\n")).collect::<String>();
+            structure + &answer.latex() + "\n"
+        }
         Reply::Finding(query, finding) => format!("% {query}: {}\n", finding.sentence),
     }
 }

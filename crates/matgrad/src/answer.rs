@@ -112,6 +112,8 @@ pub struct Answer {
     pub assumptions: Vec<String>,
     /// Where the formula holds.
     pub domain: Vec<String>,
+    /// What structure of the variable means for the derivative, where it has any; one of the notes.
+    pub structure: Option<String>,
     /// What else to know.
     pub notes: Vec<String>,
     /// The outcome of the check; `None` where none was asked for.

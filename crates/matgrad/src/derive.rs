@@ -29,6 +29,9 @@ pub fn derive(request: &Request) -> Result<Answer, Failure> {
 impl Work<'_> {
     pub fn derive(&mut self) -> Result<Answer, Failure> {
         let (order, layout) = (self.request.order, self.request.layout);
+        if let Some(answer) = self.derive_tied()? {
+            return Ok(answer);
+        }
         let derivative = if layout == Layout::Differential {
             let step = self.step();
             self.along(step)?
@@ -80,6 +83,7 @@ impl Work<'_> {
             declared: self.declared(),
             assumptions: self.analysis.assumptions.clone(),
             domain: self.domain(node),
+            structure: self.structure(),
             notes,
             verified,
             steps: Vec::new(),

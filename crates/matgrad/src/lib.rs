@@ -26,6 +26,7 @@ mod proof;
 mod queries;
 mod request;
 mod text;
+mod tied;
 mod work;
 
 pub use answer::{Answer, Step, Written};

@@ -171,7 +171,10 @@ impl<'a> Work<'a> {
         let node = matgrad_calculus::simplify::reroll(&mut analysis.graph, typed.node);
         let function = Function { node, shape: shape(&typed.shape), target };
         let taken = taken(script, &analysis);
-        let memory = Memory::default();
+        let memory = match request.convention {
+            Convention::Free => Memory::default(),
+            Convention::Constrained => Memory::with_diagonals(),
+        };
         let keep = NodeId(0);
         let (joined, extra) = (Vec::new(), Vec::new());
         let mut work =
@@ -207,7 +210,8 @@ impl<'a> Work<'a> {
         let mut at = self.function.shape.rank();
         for _ in 0..order {
             let g = &mut self.analysis.graph;
-            let next = derivative_under(g, node, at, &self.variable, self.request.convention);
+            let first = self.function.shape.rank();
+            let next = derivative_under(g, node, (first, at), &self.variable, self.request.convention);
             node = next.map_err(|error| self.no_derivative(&error))?;
             at += self.variable.shape.rank();
             self.within_limits()?;
@@ -288,7 +292,8 @@ impl<'a> Work<'a> {
         self.refuse("no-notation", "the derivative has no notation that could show it")
     }
 
-    fn shown(&self, formula: Formula, arranged: &Arranged) -> Written {
+    /// A formula ready to be shown.
+    pub fn shown(&self, formula: Formula, arranged: &Arranged) -> Written {
         let shape = arranged.shape.iter().map(|dim| self.analysis.graph.sizes.text(*dim)).collect();
         Written { formula, shape, name: self.definition_name(), kinds: self.kinds() }
     }
@@ -338,24 +343,28 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes = self.analysis.notes.clone();
-        let g = &self.analysis.graph;
-        for (unknown, _) in g.implicits_of(&[self.function.node]) {
-            if let Some(input) = g.as_input(unknown) {
-                let name = &input.name;
-                notes.push(format!("{name} is a solution that is assumed to exist; the formula is about the one near which {name} is taken"));
-            }
-        }
+    /// What structure of the variable means for the derivative.
+    pub fn structure(&self) -> Option<String> {
         let structural = self.variable.attributes.iter().filter(|attribute| structure::is_structural(**attribute));
         let attributes: Vec<&str> = structural.map(|attribute| attribute.name()).collect();
-        if !attributes.is_empty() {
-            let (name, list) = (&self.variable.name, attributes.join(" "));
-            notes.push(match self.request.convention {
-                Convention::Free => format!("{name} is {list}; the derivative treats its entries as free"),
-                Convention::Constrained => format!("the derivative respects that {name} is {list}"),
-            });
+        if attributes.is_empty() {
+            return None;
         }
+        let (name, list) = (&self.variable.name, attributes.join(" "));
+        let tangent = self.variable.attributes.contains(&Attribute::Orthogonal);
+        Some(match self.request.convention {
+            Convention::Free => format!("{name} is {list}; the derivative treats its entries as free"),
+            Convention::Constrained if tangent => format!(
+                "the derivative respects that {name} is {list}: G by free entries is projected on the tangent space, \
+                 (G - {name}*G'*{name})/2"
+            ),
+            Convention::Constrained => format!("the derivative respects that {name} is {list}"),
+        })
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.analysis.notes.clone();
+        notes.extend(self.structure());
         notes
     }
 
@@ -439,19 +448,30 @@ pub(crate) fn define_implicits(source: &Source, analysis: &mut Analysis) -> Resu
     })
 }
 
-/// The derivative of a node whose first `at` axes are the function's and earlier variables', under a convention.
+/// The derivative of a node whose axes before `first` are the function's and those before `at` the earlier variables',
+/// under a convention.
 pub(crate) fn derivative_under(
     g: &mut Graph,
     node: NodeId,
-    at: usize,
+    (first, at): (usize, usize),
     variable: &Variable,
     convention: Convention,
 ) -> Result<NodeId, DiffError> {
+    let constrained = convention == Convention::Constrained;
+    let earlier: Vec<usize> = (first..at).step_by(variable.shape.rank().max(1)).collect();
+    if constrained && earlier.len() > 1 && variable.attributes.contains(&Attribute::Orthogonal) {
+        let message = "on the orthogonal matrices there are derivatives of order 1 and 2 only; the free ones have any \
+                       order (--convention free)";
+        return Err(DiffError { message: message.into(), node });
+    }
     let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
     let derivative = diff::derivative(g, node, variable.node, options)?;
     Ok(match convention {
         Convention::Free => derivative,
-        Convention::Constrained => structure::constrain(g, derivative, at, variable.node, &variable.attributes),
+        Convention::Constrained => {
+            let tied = structure::constrain(g, derivative, at, variable.node, &variable.attributes);
+            structure::project(g, tied, &earlier, variable.node, &variable.attributes)
+        }
     })
 }
 

@@ -157,8 +157,11 @@ impl Knowledge {
         match g.node(id).clone() {
             Node::Input(_) => {
                 let attributes = &g.as_input(id)?.attributes;
-                let psd = attributes.contains(&Attribute::Psd);
-                attributes.contains(&Attribute::Pd).then_some(true).or(psd.then_some(false))
+                let has = |attribute| attributes.contains(&attribute);
+                let diagonal = has(Attribute::Diagonal);
+                let definite = has(Attribute::Pd) || diagonal && has(Attribute::Positive);
+                let semidefinite = has(Attribute::Psd) || diagonal && has(Attribute::Nonneg);
+                definite.then_some(true).or(semidefinite.then_some(false))
             }
             Node::Sum(terms, _) => {
                 let mut any = false;
@@ -174,13 +177,25 @@ impl Knowledge {
                 self.is_positive_definite(args[0]).then_some(true)
             }
             Node::Matrix(MatrixOp::Expm, args) => g.is_symmetric(args[0]).then_some(true),
-            Node::Product(p) => self.definite_product(&p),
+            Node::Product(p) => self.definite_product(g, &p),
             _ => None,
         }
     }
 
+    /// Whether a square matrix is known to be invertible wherever it exists.
+    fn is_regular(&self, g: &Graph, id: NodeId) -> bool {
+        match g.node(id) {
+            Node::Input(_) => {
+                let orthogonal = g.as_input(id).is_some_and(|info| info.attributes.contains(&Attribute::Orthogonal));
+                orthogonal || self.is_positive_definite(id)
+            }
+            Node::Matrix(MatrixOp::Inverse | MatrixOp::Cholesky | MatrixOp::Expm, _) => true,
+            _ => self.is_positive_definite(id),
+        }
+    }
+
     /// A diagonal of positive numbers, or a product that reads the same from both ends: `B'*C*B`.
-    fn definite_product(&self, p: &Product) -> Option<bool> {
+    fn definite_product(&self, g: &Graph, p: &Product) -> Option<bool> {
         let &[mut a, mut b] = p.out.as_slice() else { return None };
         let mut rest: Vec<&Factor> = Vec::with_capacity(p.factors.len());
         let mut strict = true;
@@ -223,6 +238,7 @@ impl Knowledge {
             };
             let j = rest.iter().position(mirrored)?;
             let second = rest.remove(j);
+            let regular = first.exponent.is_one() && self.is_regular(g, first.node);
             match (first.labels.as_slice(), second.labels.as_slice()) {
                 ([_], [_]) => {
                     let done = !rest.iter().any(|f| end(a, f) || end(b, f));
@@ -235,7 +251,7 @@ impl Knowledge {
                         return None;
                     }
                     (a, b) = if *p0 == a { (*p1, *q1) } else { (*p0, *q0) };
-                    depth += 1;
+                    depth += usize::from(!regular); // a congruence by an invertible matrix keeps definiteness
                 }
                 _ => return None,
             }

@@ -349,7 +349,12 @@ impl Printer<'_> {
             return Some(self.arena.product(Rational::ONE, vec![(scalar, Rational::ONE)], vec![ones]));
         }
         body.extend(constants);
-        Some(self.arena.sum(body, form))
+        let sum = self.arena.sum(body, form);
+        Some(match form {
+            Form::Matrix => self.common_factors(sum),
+            Form::Column => self.sum_of_vecs(sum),
+            _ => sum,
+        })
     }
 
     fn ones_like(&mut self, dims: &[Dim]) -> M {

@@ -178,6 +178,20 @@ impl Arena {
             let eye = self.call("eye", &[size], Form::Matrix);
             return self.product(number, scalars, vec![eye]);
         }
+        // to the left, where it needs no parentheses; neighbouring identities are one
+        if let &Kind::Kron(first, second) = self.kind(b) {
+            let left = self.kron(a, first);
+            let kron = self.kron(left, second);
+            return self.product(number, scalars, vec![kron]);
+        }
+        if let &Kind::Kron(first, second) = self.kind(a)
+            && self.is_call(second, "eye")
+            && self.is_call(b, "eye")
+        {
+            let eye = self.kron(second, b);
+            let kron = self.kron(first, eye);
+            return self.product(number, scalars, vec![kron]);
+        }
         let form = match (self.form(a), self.form(b)) {
             (Form::Column, Form::Column) => Form::Column,
             (Form::Row, Form::Row) => Form::Row,
@@ -245,14 +259,14 @@ impl Arena {
         }
         if links.len() + flat.len() > 1 || !number.is_one() {
             for m in &mut links {
+                if let Some(positive) = self.opposite(*m) {
+                    number = -number;
+                    *m = positive;
+                }
                 *m = self.tighten(*m);
             }
         }
         self.repeated_blocks(&mut links);
-        if links.len() > 1 {
-            let keep: Vec<M> = links.iter().copied().filter(|m| !self.is_call(*m, "eye")).collect();
-            links = if keep.is_empty() { vec![links[0]] } else { keep };
-        }
         let mut merged: Vec<(M, Rational)> = Vec::with_capacity(flat.len());
         for (m, e) in flat {
             match merged.iter_mut().find(|(x, _)| *x == m) {
@@ -296,6 +310,17 @@ impl Arena {
                 m
             }
         }
+    }
+
+    /// Minus a sum of which every term is negative.
+    fn opposite(&mut self, m: M) -> Option<M> {
+        let Kind::Sum(terms) = self.kind(m) else { return None };
+        if !terms.iter().all(|(c, _)| c.is_negative()) {
+            return None;
+        }
+        let terms = terms.iter().map(|(c, x)| (-c.clone(), *x)).collect();
+        let form = self.form(m);
+        Some(self.sum(terms, form))
     }
 
     /// A sum of transposes as the transpose of a sum, where that is shorter inside a product.
@@ -412,6 +437,14 @@ impl Arena {
             links.push(m);
             return;
         };
+        // an identity among other matrices says nothing
+        if self.is_call(m, "eye") {
+            return;
+        }
+        if self.is_call(last, "eye") {
+            links.pop();
+            return self.link(links, m);
+        }
         if let Some(joined) = self.join(last, m) {
             links.pop();
             self.link(links, joined);
@@ -605,6 +638,7 @@ impl Arena {
         if first.is_one() || !merged.iter().all(|(c, _)| c.abs() == first) {
             return plain;
         }
+        let fraction = !first.is_integer();
         let inner: Vec<(Rational, M)> =
             merged.iter().map(|(c, m)| (Rational::int(if c.is_negative() { -1 } else { 1 }), *m)).collect();
         let inner = self.raw(Kind::Sum(inner), form);
@@ -620,7 +654,8 @@ impl Arena {
         if symmetric && form == Form::Matrix {
             self.set_symmetric(factored);
         }
-        if self.length(factored) < self.length(plain) { factored } else { plain }
+        let (short, long) = (self.length(factored), self.length(plain));
+        if short < long || short == long && fraction { factored } else { plain }
     }
 
     /// An entry-by-entry product with powers; scalars come out as scalar factors.

@@ -112,6 +112,8 @@ pub struct Arena {
     entries: Vec<Entry>,
     index: FxHashMap<(Kind, Form), M>,
     pub(super) transposes: FxHashMap<M, M>,
+    /// Rows and columns of what stands in Kronecker products.
+    extents: FxHashMap<M, (M, M)>,
     /// Printed lengths of dimensions, filled by the caller.
     pub dim_text: FxHashMap<Dim, String>,
 }
@@ -145,6 +147,16 @@ impl Arena {
     /// Records that an expression equals its transpose.
     pub fn set_symmetric(&mut self, m: M) {
         self.entries[m.0 as usize].symmetric = true;
+    }
+
+    /// Rows and columns, where they are known.
+    pub fn extent(&self, m: M) -> Option<(M, M)> {
+        self.extents.get(&m).copied()
+    }
+
+    /// Records rows and columns.
+    pub fn set_extent(&mut self, m: M, extent: (M, M)) {
+        self.extents.insert(m, extent);
     }
 
     fn inside(&self, m: M, at_least: u8) -> u32 {

@@ -7,7 +7,7 @@
 use matgrad_syntax::Rational;
 
 use super::Printer;
-use super::expr::{Form, M};
+use super::expr::{Form, Kind, M};
 use super::net::Net;
 use crate::graph::{Dim, Label};
 
@@ -290,26 +290,89 @@ fn tie_copies(net: &mut Net, printer: &mut Printer, legs: &mut [Label]) {
     }
 }
 
-/// The Kronecker product of the slots with its rows and columns brought into the order asked for.
-fn order(net: &Net, printer: &mut Printer, mut slots: Vec<Slot>, rows: &[Label], cols: &[Label]) -> Option<M> {
+/// The Kronecker product of the slots with its rows and columns brought into the order asked for: of all orders of few
+/// slots the one that prints shortest.
+fn order(net: &Net, printer: &mut Printer, slots: Vec<Slot>, rows: &[Label], cols: &[Label]) -> Option<M> {
+    let place = |l: &Label, legs: &[Label]| legs.iter().position(|x| x == l).unwrap_or(usize::MAX);
+    let mut slots = slots;
+    // by rows; a slot without rows goes where its column belongs among its neighbours
+    slots.sort_by_key(|s| s.rows.first().map_or(usize::MAX, |l| place(l, rows)));
+    let (mut sorted, without): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|s| !s.rows.is_empty());
+    for slot in without {
+        let key = slot.cols.first().map_or(usize::MAX, |l| place(l, cols));
+        let after = |s: &Slot| s.cols.first().is_some_and(|l| place(l, cols) > key);
+        let at = sorted.iter().position(after).unwrap_or(sorted.len());
+        sorted.insert(at, slot);
+    }
+    for slot in &sorted {
+        note_extent(net, printer, slot);
+    }
+    let mut sequence: Vec<usize> = (0..sorted.len()).collect();
+    let mut best = in_order(net, printer, &sorted, &sequence, rows, cols)?;
+    if best.swaps > 0 && (3..=MOST_PERMUTED).contains(&sorted.len()) {
+        while next_permutation(&mut sequence) {
+            let Some(other) = in_order(net, printer, &sorted, &sequence, rows, cols) else { continue };
+            // of equal length the one with the shorter product: its identities have become one
+            let cost = |o: &Ordered, p: &Printer| (p.arena.length(o.whole), p.arena.length(o.product));
+            if cost(&other, printer) < cost(&best, printer) {
+                best = other;
+            }
+        }
+    }
+    Some(best.whole)
+}
+
+/// A Kronecker product alone and with the commutation matrices around it.
+struct Ordered {
+    whole: M,
+    product: M,
+    swaps: usize,
+}
+
+/// All orders are tried of up to this many factors.
+const MOST_PERMUTED: usize = 4;
+
+/// The next order of the numbers, in lexicographic order.
+fn next_permutation(items: &mut [usize]) -> bool {
+    let Some(k) = (1..items.len()).rev().find(|k| items[k - 1] < items[*k]) else { return false };
+    let Some(j) = (k..items.len()).rev().find(|j| items[*j] > items[k - 1]) else { return false };
+    items.swap(k - 1, j);
+    items[k..].reverse();
+    true
+}
+
+/// Records how many rows and columns the matrix of a slot has, as far as it goes into a Kronecker product.
+fn note_extent(net: &Net, printer: &mut Printer, slot: &Slot) {
+    let mut size = |legs: &[Label]| {
+        let one = printer.g.sizes.constant(1);
+        let total = legs.iter().fold(one, |all, l| printer.g.sizes.mul(all, net.dims[*l as usize]));
+        printer.arena.size_or_number(printer.g, total)
+    };
+    let extent = (size(&slot.rows), size(&slot.cols));
+    let bare = match printer.arena.kind(slot.expr).clone() {
+        Kind::Product { chain, .. } if !chain.is_empty() => printer.arena.product(Rational::ONE, Vec::new(), chain),
+        _ => slot.expr,
+    };
+    printer.arena.set_extent(bare, extent);
+}
+
+/// The Kronecker product of the slots in this order, fastest first, with the commutation matrices it takes.
+fn in_order(
+    net: &Net,
+    printer: &mut Printer,
+    slots: &[Slot],
+    sequence: &[usize],
+    rows: &[Label],
+    cols: &[Label],
+) -> Option<Ordered> {
     let row_at = |l: &Label| rows.iter().position(|x| x == l).unwrap_or(usize::MAX);
     let col_at = |l: &Label| cols.iter().position(|x| x == l).unwrap_or(usize::MAX);
-    // by rows; a slot without rows goes where its column belongs among its neighbours
-    slots.sort_by_key(|s| s.rows.first().map_or(usize::MAX, row_at));
-    let (mut with, without): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|s| !s.rows.is_empty());
-    for slot in without {
-        let key = slot.cols.first().map_or(usize::MAX, col_at);
-        let at = with.iter().position(|s| s.cols.first().map(col_at).is_some_and(|c| c > key)).unwrap_or(with.len());
-        with.insert(at, slot);
-    }
-    let mut slots = with;
-    let row_order: Vec<Label> = slots.iter().flat_map(|s| s.rows.clone()).collect();
-    let col_order: Vec<Label> = slots.iter().flat_map(|s| s.cols.clone()).collect();
-    slots.reverse(); // the slowest leg is the leftmost factor
-    let mut product = slots[0].expr;
-    for slot in &slots[1..] {
-        product = kron_or_outer(printer, product, slot.expr);
-    }
+    let row_order: Vec<Label> = sequence.iter().flat_map(|k| slots[*k].rows.clone()).collect();
+    let col_order: Vec<Label> = sequence.iter().flat_map(|k| slots[*k].cols.clone()).collect();
+    // the slowest leg is the leftmost factor
+    let mut factors = sequence.iter().rev().map(|k| slots[*k].expr);
+    let first = factors.next()?;
+    let product = factors.fold(first, |product, factor| kron_or_outer(printer, product, factor));
     let mut chain = vec![product];
     let mut swaps = 0;
     // rows are over (.., a, b, ..) and should be over (.., b, a, ..): K maps vec with a fast to vec with b fast
@@ -344,7 +407,8 @@ fn order(net: &Net, printer: &mut Printer, mut slots: Vec<Slot>, rows: &[Label],
             return None;
         }
     }
-    Some(printer.arena.product(Rational::ONE, Vec::new(), chain))
+    let whole = printer.arena.product(Rational::ONE, Vec::new(), chain);
+    Some(Ordered { whole, product, swaps })
 }
 
 /// A column beside a row is their product.

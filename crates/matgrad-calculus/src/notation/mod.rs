@@ -3,11 +3,13 @@
 
 mod atoms;
 mod build;
+mod common;
 mod emit;
 mod expr;
 mod index;
 mod kron;
 mod net;
+mod tied;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +17,8 @@ use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::FxHashMap;
 
 use crate::graph::{Dim, Graph, NodeId};
+pub use tied::{Sides, write_tied};
+
 use emit::Emitter;
 use expr::{Arena, Form, Kind, M};
 
@@ -80,6 +84,14 @@ pub struct Formula {
 pub struct Memory {
     arena: Arena,
     memo: FxHashMap<NodeId, Option<M>>,
+    diagonals: bool,
+}
+
+impl Memory {
+    /// Writes the diagonal part of A as `diag(diag(A))`, as in derivatives by symmetric matrices, not as `A .* eye(n)`.
+    pub fn with_diagonals() -> Self {
+        Self { diagonals: true, ..Self::default() }
+    }
 }
 
 /// The printer at work.
@@ -87,17 +99,19 @@ pub(crate) struct Printer<'g> {
     pub g: &'g mut Graph,
     pub arena: Arena,
     memo: FxHashMap<NodeId, Option<M>>,
+    /// Whether the diagonal part of A is `diag(diag(A))`.
+    diagonals: bool,
     taken: BTreeSet<Name>,
     bound: Vec<Name>,
 }
 
 impl<'g> Printer<'g> {
     fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
-        Self { g, arena: memory.arena, memo: memory.memo, taken, bound: Vec::new() }
+        Self { g, arena: memory.arena, memo: memory.memo, diagonals: memory.diagonals, taken, bound: Vec::new() }
     }
 
     fn into_memory(self) -> Memory {
-        Memory { arena: self.arena, memo: self.memo }
+        Memory { arena: self.arena, memo: self.memo, diagonals: self.diagonals }
     }
 }
 
@@ -170,8 +184,17 @@ impl Printer<'_> {
         };
         let Some(split) = indexed else {
             let m = self.expr(node)?;
-            let m = if arrangement == Arrangement::Transposed { self.arena.transpose(m) } else { m };
-            let notation = self.notation(m);
+            let mut m = if arrangement == Arrangement::Transposed { self.arena.transpose(m) } else { m };
+            let mut notation = self.notation(m);
+            if notation == Notation::Kronecker && self.g.rank(node) == 2 {
+                // the other way round its factors may meet more shortly
+                let turned = self.g.transpose(node);
+                let other = self.expr(turned).map(|m| self.arena.transpose(m));
+                if let Some(other) = other.filter(|other| self.arena.length(*other) < self.arena.length(m)) {
+                    m = other;
+                    notation = self.notation(m);
+                }
+            }
             return Some(self.finish(m, None, notation));
         };
         let transposed = arrangement == Arrangement::Transposed && self.g.rank(node) == 2;

@@ -192,10 +192,20 @@ impl Net {
             self.scalars.extend(scalars);
             return Some(());
         }
+        let pair = match edge.parts.as_slice() {
+            [(a, e), (b, f)] if e.is_one() && f.is_one() && a != b => Some((*a, *b)),
+            _ => None,
+        };
+        // sums read better entry by entry
+        let whole = |m: M| !matches!(printer.arena.kind(m), Kind::Sum(_) | Kind::Hadamard(_) | Kind::Call(..));
+        let pair = pair.filter(|(a, b)| whole(*a) && whole(*b));
+        let flip = edge.rows == label;
+        let pair =
+            pair.map(|(a, b)| if flip { (printer.arena.transpose(a), printer.arena.transpose(b)) } else { (a, b) });
         let matrix = printer.arena.hadamard(edge.parts);
-        let towards = if edge.rows == label { printer.arena.transpose(matrix) } else { matrix };
+        let towards = if flip { printer.arena.transpose(matrix) } else { matrix };
         let column = if load.is_empty() {
-            printer.row_sums(towards)
+            printer.row_sums(towards, pair)
         } else {
             let v = printer.arena.hadamard(load);
             printer.arena.product(Rational::ONE, Vec::new(), vec![towards, v])
@@ -341,6 +351,11 @@ impl Net {
             Some(edge) => {
                 let m = printer.masked(edge.parts);
                 let m = if edge.rows == rows { m } else { printer.arena.transpose(m) };
+                if let (Some(u), Some(v), Some(name)) = (u, v, printer.triangle_of_ones(m)) {
+                    let row = printer.arena.transpose(v);
+                    let outer = printer.arena.product(Rational::ONE, Vec::new(), vec![u, row]);
+                    return printer.arena.call(name, &[outer], Form::Matrix);
+                }
                 let mut chain = Vec::new();
                 chain.extend(u.map(|u| printer.arena.diag(u)));
                 chain.push(m);
@@ -515,15 +530,20 @@ impl Printer<'_> {
         best
     }
 
-    /// A matrix times ones, as a column.
-    fn row_sums(&mut self, m: M) -> M {
+    /// A matrix times ones, as a column; of `A .* B` the diagonal of `A*B'` where that is clearly shorter.
+    fn row_sums(&mut self, m: M, pair: Option<(M, M)>) -> M {
         let two = self.arena.int(2);
         let one = self.arena.int(1);
         let along = self.arena.call("sum", &[m, two], Form::Column);
         let t = self.arena.transpose(m);
         let down = self.arena.call("sum", &[t, one], Form::Row);
         let down = self.arena.transpose(down);
-        if self.arena.length(along) <= self.arena.length(down) { along } else { down }
+        let sums = if self.arena.length(along) <= self.arena.length(down) { along } else { down };
+        let Some((a, b)) = pair else { return sums };
+        let b = self.arena.transpose(b);
+        let product = self.arena.product(Rational::ONE, Vec::new(), vec![a, b]);
+        let diagonal = self.arena.call("diag", &[product], Form::Column);
+        if self.arena.length(diagonal) + 2 <= self.arena.length(sums) { diagonal } else { sums }
     }
 
     /// `diag(…)` of entry-by-entry factors; with a matrix's own diagonal among them also as a product with `eye`.
@@ -539,7 +559,7 @@ impl Printer<'_> {
             .filter(|part| part.as_ref().is_none_or(|(_, e)| !e.is_negative()))
             .collect();
         let Some(mut undone) = undone else { return diag };
-        if undone.len() != parts.len() {
+        if undone.len() != parts.len() || self.diagonals {
             return diag;
         }
         undone.push((self.arena.eye(dim), Rational::ONE));
@@ -562,6 +582,13 @@ impl Printer<'_> {
             }
         }
         self.arena.hadamard(parts)
+    }
+
+    /// `tril` or `triu` where the matrix is that of ones.
+    fn triangle_of_ones(&self, m: M) -> Option<&'static str> {
+        ["tril", "triu"]
+            .into_iter()
+            .find(|name| self.arena.call_args(m, name).is_some_and(|args| self.arena.is_call(args[0], "ones")))
     }
 
     /// The matrix of `v × ·`.

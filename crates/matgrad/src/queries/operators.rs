@@ -48,7 +48,7 @@ impl Work<'_> {
     /// The axes of the value, then those of the variable.
     fn derivative_of(&mut self, node: NodeId, shape: &Shape) -> Result<NodeId, Failure> {
         let variable: Variable = self.variable.clone();
-        derivative_under(self.graph(), node, shape.rank(), &variable, Convention::Free)
+        derivative_under(self.graph(), node, (shape.rank(), shape.rank()), &variable, Convention::Free)
             .map_err(|error| self.no_derivative(&error))
     }
 
@@ -123,7 +123,7 @@ impl Work<'_> {
         let first = self.derivative_of(node, shape)?;
         let (own, coordinates) = (shape.rank(), self.variable.shape.rank());
         let variable: Variable = self.variable.clone();
-        let second = derivative_under(self.graph(), first, own + coordinates, &variable, Convention::Free)
+        let second = derivative_under(self.graph(), first, (own, own + coordinates), &variable, Convention::Free)
             .map_err(|error| self.no_derivative(&error))?;
         self.traced(second, own, own + coordinates)
     }
