@@ -6,10 +6,11 @@ use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dims, Graph, Input, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
-use matgrad_eval::{Array, Inputs, Program, Workspace, arrange, compile, infer_sizes};
+use matgrad_eval::{Array, Inputs, Program, System, Workspace, arrange, compile, infer_sizes};
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
+use crate::implicit::Solving;
 use crate::work::{Variable, define_implicits, derivative_under, shape};
 use crate::{Convention, Failure, Limits, Text};
 
@@ -112,6 +113,8 @@ pub struct Memory {
 pub struct Plan {
     source: Source,
     program: Program,
+    /// What finds the unknowns that are defined implicitly, in this order.
+    systems: Vec<System>,
     outputs: Vec<Output>,
     layout: Layout,
 }
@@ -143,6 +146,18 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub fn execute(&self, data: &Inputs, memory: &mut Memory) -> Result<(), Failure> {
+        let solved;
+        let data = if self.systems.is_empty() {
+            data
+        } else {
+            let mut with = data.clone();
+            for system in &self.systems {
+                let found = system.solve(&mut with, &mut Workspace::default());
+                found.map_err(|error| Failure::whole(self.source.clone(), "implicit", error.to_string()))?;
+            }
+            solved = with;
+            &solved
+        };
         let result = self.program.run_into(data, &mut memory.workspace, &mut memory.results);
         result.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
     }
@@ -210,6 +225,8 @@ impl<'a> Planner<'a> {
                 None => self.derivatives(target, &function, &variable)?,
             }
         }
+        let mut solving =
+            Solving::new(&mut self.analysis, &self.roots).map_err(|error| self.refuse("implicit", error))?;
         let map: FxHashMap<NodeId, NodeId> = self
             .variables
             .iter()
@@ -218,7 +235,7 @@ impl<'a> Planner<'a> {
             .collect();
         if !map.is_empty() {
             let g = &mut self.analysis.graph;
-            for root in &mut self.roots {
+            for root in self.roots.iter_mut().chain(solving.roots()) {
                 *root = g.replace(*root, &map);
             }
         }
@@ -226,10 +243,14 @@ impl<'a> Planner<'a> {
             let nodes = self.request.limits.nodes;
             return Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")));
         }
-        let sizes = self.sizes(data)?;
+        let sizes = self.sizes(data, &mut solving)?;
+        let regular = self.outputs.len() > 1;
+        let systems = solving.compile(&self.analysis.graph, &sizes, regular);
+        let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
         let program = compile(&self.analysis.graph, &self.roots, &sizes)
             .map_err(|error| self.refuse("plan", error.to_string()))?;
-        Ok(Plan { source: self.source.clone(), program, outputs: self.outputs, layout: self.request.layout })
+        let source = self.source.clone();
+        Ok(Plan { source, program, systems, outputs: self.outputs, layout: self.request.layout })
     }
 
     fn output(&mut self, name: String, root: NodeId, function: Shape, arranged: Option<(Shape, usize)>) {
@@ -308,15 +329,20 @@ impl<'a> Planner<'a> {
     }
 
     /// The sizes of the dimension names, from the data of all declared variables.
-    fn sizes(&self, data: &Inputs) -> Result<BTreeMap<Name, usize>, Failure> {
+    fn sizes(&self, data: &Inputs, solving: &mut Solving) -> Result<BTreeMap<Name, usize>, Failure> {
         let g = &self.analysis.graph;
+        let mut roots = self.roots.clone();
+        roots.extend(solving.roots().map(|root| *root));
         let mut inputs: Vec<Input> = Vec::new();
         let mut missing: Vec<String> = Vec::new();
         for variable in &self.analysis.variables {
             inputs.extend(g.as_input(variable.structured.unwrap_or(variable.node)).cloned());
         }
-        for id in g.reachable(&self.roots) {
+        for id in g.reachable(&roots) {
             let Some(input) = g.as_input(id) else { continue };
+            if solving.finds(id) {
+                continue;
+            }
             if data.get(&input.name).is_none() {
                 missing.push(format!("`{}`", input.name));
             }

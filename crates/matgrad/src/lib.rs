@@ -21,6 +21,7 @@ mod derive;
 mod domain;
 mod evaluate;
 mod failure;
+mod implicit;
 mod json;
 mod proof;
 mod queries;

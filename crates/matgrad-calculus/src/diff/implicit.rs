@@ -47,6 +47,12 @@ pub fn define_implicits(g: &mut Graph, implicits: &[Implicit]) -> Result<(), Dif
     Ok(())
 }
 
+/// `∂G/∂z` with everything else fixed, other unknowns too.
+pub fn partial_derivative(g: &mut Graph, residual: NodeId, unknown: NodeId) -> Result<NodeId, DiffError> {
+    let seed = identity(g, unknown);
+    explicit_pushforward(g, residual, unknown, seed, Options::default())
+}
+
 /// The implicit definitions through which a node depends on an input.
 pub(super) fn between(g: &Graph, root: NodeId, wrt: NodeId) -> Result<Vec<Definition>, DiffError> {
     let mut needed = g.implicits_of(&[root]);
