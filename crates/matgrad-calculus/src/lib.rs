@@ -6,4 +6,5 @@ pub mod infer;
 pub mod layout;
 pub mod notation;
 pub mod simplify;
+pub mod solve;
 pub mod structure;

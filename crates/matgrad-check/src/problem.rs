@@ -213,12 +213,24 @@ pub(crate) struct Model {
     pub target: Id,
     /// The inputs that are defined implicitly, as far as target and answers need them.
     pub unknowns: Vec<Unknown>,
+    /// The differences of both sides of the equations that are checked.
+    pub differences: Vec<Id>,
     /// The answers, in the order they were given.
     pub answers: Vec<Result<Id>>,
 }
 
 impl Model {
     pub(crate) fn new(problem: &Problem, dims: &BTreeMap<Name, usize>, answers: &[Answer]) -> Result<Self> {
+        Self::with_equations(problem, dims, answers, &[])
+    }
+
+    /// The same with the differences of both sides of equations of the script.
+    pub(crate) fn with_equations(
+        problem: &Problem,
+        dims: &BTreeMap<Name, usize>,
+        answers: &[Answer],
+        equations: &[(ExprId, ExprId)],
+    ) -> Result<Self> {
         let mut compiler = Compiler::new(dims);
         let mut inputs: Vec<Input> = Vec::with_capacity(problem.variables.len() + 1);
         for variable in &problem.variables {
@@ -282,6 +294,11 @@ impl Model {
             define_all(&mut compiler, script, after, &hidden);
             take_implicit(&mut compiler, script, after, &inputs, &mut implicit)?;
         }
+        let mut differences = Vec::with_capacity(equations.len());
+        for (left, right) in equations {
+            let sides = [compiler.root(script, None, *left)?, compiler.root(script, None, *right)?];
+            differences.push(compiler.program.add(Op::Binary(BinaryOp::Sub), &sides)?);
+        }
         let answers: Vec<Result<Id>> = answers
             .iter()
             .map(|answer| {
@@ -290,9 +307,11 @@ impl Model {
                 compiler.root(ast, answer.axes, answer.root)
             })
             .collect();
-        let roots = std::iter::once(target).chain(answers.iter().filter_map(|answer| answer.as_ref().ok().copied()));
+        let roots = std::iter::once(target)
+            .chain(differences.iter().copied())
+            .chain(answers.iter().filter_map(|answer| answer.as_ref().ok().copied()));
         let unknowns = needed(&compiler, implicit, roots.collect())?;
-        Ok(Self { program: compiler.program, inputs, functions, wrt, step, target, unknowns, answers })
+        Ok(Self { program: compiler.program, inputs, functions, wrt, step, target, unknowns, differences, answers })
     }
 
     pub(crate) fn wrt_shape(&self) -> Vec<usize> {

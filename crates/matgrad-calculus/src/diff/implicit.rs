@@ -8,7 +8,7 @@
 use matgrad_syntax::Rational;
 
 use super::{DiffError, Mode, Options, derivative, explicit_pullback, explicit_pushforward, identity};
-use crate::graph::{Dims, Graph, Label, MatrixOp, NodeId, ProductBuilder};
+use crate::graph::{Dims, Graph, Label, MatrixOp, Node, NodeId, ProductBuilder};
 use crate::infer::{Implicit, Rule};
 
 /// More implicit definitions that one derivative goes through are refused.
@@ -211,6 +211,20 @@ fn solved(g: &mut Graph, jacobian: NodeId, vector: NodeId, rank: usize, mode: Mo
 
 /// The Jacobian of a matrix by a matrix, `∂vec G/∂(vec Z)'`.
 fn flattened(g: &mut Graph, jacobian: NodeId, fuse: NodeId) -> NodeId {
+    if let Node::Sum(terms, _) = g.node(jacobian) {
+        // term by term: each is a Kronecker product of its own
+        let terms = terms.clone();
+        let flat: Vec<(Rational, NodeId)> =
+            terms.into_iter().map(|(c, term)| (c, flattened_term(g, term, fuse))).collect();
+        if let Some((_, first)) = flat.first() {
+            let dims = g.axes(*first).clone();
+            return g.sum(&flat, &dims);
+        }
+    }
+    flattened_term(g, jacobian, fuse)
+}
+
+fn flattened_term(g: &mut Graph, jacobian: NodeId, fuse: NodeId) -> NodeId {
     let mut p = ProductBuilder::new();
     let labels = p.labels_of(g, jacobian);
     p.factor(jacobian, &labels);

@@ -292,13 +292,32 @@ impl Net {
     fn settle_fuse(&mut self, printer: &mut Printer) -> bool {
         for k in 0..self.fuses.len() {
             let (fused, fast, slow) = self.fuses[k];
-            if fast == slow || self.out.contains(&fast) || self.out.contains(&slow) {
+            if self.out.contains(&fast) || self.out.contains(&slow) {
                 continue;
             }
             let elsewhere = |l: Label| {
                 self.fuses.iter().enumerate().any(|(j, (a, b, c))| j != k && [a, b, c].contains(&&l))
                     || self.eps.iter().any(|e| e.contains(&l))
             };
+            if fast == slow {
+                // both legs are one label: the vec of a diagonal matrix
+                if elsewhere(fast) || self.degree(fast) > 0 {
+                    continue;
+                }
+                let load = std::mem::take(&mut self.loads[fast as usize]);
+                let matrix = if load.is_empty() {
+                    let n = printer.arena.size_or_number(printer.g, self.dims[fast as usize]);
+                    printer.arena.call("eye", &[n], Form::Matrix)
+                } else {
+                    let v = printer.arena.hadamard(load);
+                    printer.arena.diag(v)
+                };
+                self.fuses.remove(k);
+                self.dead[fast as usize] = true;
+                let v = printer.arena.vec(matrix);
+                self.loads[fused as usize].push((v, Rational::ONE));
+                return true;
+            }
             let foreign = self.edges.iter().any(|e| {
                 let touches = [fast, slow].contains(&e.rows) || [fast, slow].contains(&e.cols);
                 let both = [fast, slow].contains(&e.rows) && [fast, slow].contains(&e.cols);

@@ -1,0 +1,199 @@
+//! Do equations hold where their unknowns have the values of an answer?
+
+use matgrad_syntax::{Attribute, ExprId, Name};
+
+use crate::abstracts::Body;
+use crate::budget::Budget;
+use crate::compare::plain_mismatch;
+use crate::direction::{is_symmetric, symmetric_part};
+use crate::error::{ErrorKind, EvalError, Result};
+use crate::implicit::Solver;
+use crate::machine::Machine;
+use crate::point::{bodies, draw_inputs};
+use crate::problem::{Answer, Model, Problem};
+use crate::rng::Rng;
+use crate::sample::Family;
+use crate::scalar::Dual;
+use crate::value::{Array, Value, two_axes};
+use crate::verify::{Options, Verdict};
+
+/// What the unknowns have to satisfy.
+#[derive(Clone, Debug)]
+pub enum Equations {
+    /// The gradient of the problem's function by all unknowns vanishes.
+    Stationary,
+    /// Both sides are equal.
+    Equal(Vec<(ExprId, ExprId)>),
+}
+
+/// Puts the values of an answer into the equations, at random points. A value may contain unknowns whose values come
+/// before it.
+pub fn verify_solution(
+    problem: &Problem,
+    values: &[(Name, Answer)],
+    equations: &Equations,
+    options: &Options,
+) -> Verdict {
+    let answers: Vec<Answer> = values.iter().map(|(_, answer)| *answer).collect();
+    let pairs = match equations {
+        Equations::Stationary => &[][..],
+        Equations::Equal(pairs) => pairs,
+    };
+    let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
+    let budget = Budget::new();
+    for dims in problem.assignments().into_iter().take(16) {
+        let result = Model::with_equations(problem, &dims, &answers, pairs).and_then(|model| {
+            let bodies = bodies(&model, 0.5, options.seed);
+            Check { model: &model, values, equations, options }.run(&bodies, &budget)
+        });
+        match result {
+            Ok(verdict) => return Verdict { dims, ..verdict },
+            Err(error) => {
+                let retry = error.depends_on_numbers() || error.kind == ErrorKind::Subscript;
+                last = error;
+                if !retry {
+                    break;
+                }
+            }
+        }
+    }
+    Verdict { error: Some(last), ..Verdict::default() }
+}
+
+struct Check<'m> {
+    model: &'m Model,
+    values: &'m [(Name, Answer<'m>)],
+    equations: &'m Equations,
+    options: &'m Options,
+}
+
+impl<'m> Check<'m> {
+    fn run(&self, bodies: &'m [Body], budget: &'m Budget) -> Result<Verdict> {
+        let mut rng = Rng::new(self.options.seed);
+        let mut plain = Machine::new(&self.model.program, bodies, budget);
+        let mut lifted = Machine::new(&self.model.program, bodies, budget);
+        let mut solver = Solver::new(self.model, bodies, budget);
+        let mut verdict = Verdict::default();
+        let mut family = Family::General;
+        for _ in 0..self.options.points {
+            let mut last = EvalError::domain("no point of the domain was found");
+            let mut found = None;
+            'families: for (tried, attempts) in std::iter::once((family, 3)).chain(Family::TRIED) {
+                for _ in 0..attempts {
+                    let mut inputs = draw_inputs(self.model, tried, &mut rng, budget)?;
+                    let settled = solver.as_mut().map_or(Ok(()), |solver| solver.solve(&mut inputs));
+                    match settled.and_then(|()| self.point(inputs, &mut plain, &mut lifted)) {
+                        Ok(error) => {
+                            family = tried;
+                            found = Some(error);
+                            break 'families;
+                        }
+                        Err(error) if error.depends_on_numbers() => last = error,
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            let Some(outcome) = found else { return Err(last) };
+            verdict.points += 1;
+            match outcome {
+                Ok(error) if error <= self.options.tolerance => {
+                    verdict.max_relative_error = verdict.max_relative_error.max(error);
+                }
+                Ok(error) => {
+                    verdict.max_relative_error = error;
+                    let message = format!("the equation does not hold there: relative residual {error:.1e}");
+                    verdict.failure = Some(plain_mismatch(message));
+                    return Ok(verdict);
+                }
+                Err(message) => {
+                    verdict.failure = Some(plain_mismatch(message));
+                    return Ok(verdict);
+                }
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// The residual at the values against that at random unknowns; or what is wrong with the values.
+    fn point(
+        &self,
+        mut inputs: Vec<Array>,
+        plain: &mut Machine<'_, f64>,
+        lifted: &mut Machine<'_, Dual<f64>>,
+    ) -> Result<std::result::Result<f64, String>> {
+        let before = self.residual(&inputs, plain, lifted)?;
+        for ((name, _), root) in self.values.iter().zip(&self.model.answers) {
+            let root = root.clone()?;
+            let Some(at) = self.model.inputs.iter().position(|input| input.name == *name) else {
+                return Err(EvalError::new(ErrorKind::Unknown, format!("unknown variable {name}")));
+            };
+            let shape = two_axes(&self.model.inputs[at].shape);
+            plain.set_inputs(inputs.clone());
+            let value = match plain.eval(root)? {
+                Value::Dense(array) => array.clone(),
+                constant => constant.with_shape(&shape)?,
+            };
+            if value.shape() != shape.as_slice() {
+                return Ok(Err(format!("the value of {name} has another shape")));
+            }
+            if !value.is_finite() {
+                return Err(EvalError::domain("the solution is not finite there"));
+            }
+            let scale = value.magnitude();
+            if symmetric(&self.model.inputs[at].attributes)
+                && !is_symmetric(&value)
+                && value.zip(&value.transposed(), |x, y| x - y).magnitude() > 1e-8 * scale
+            {
+                return Ok(Err(format!("the value of {name} is not symmetric")));
+            }
+            inputs[at] = value;
+        }
+        let after = self.residual(&inputs, plain, lifted)?;
+        Ok(Ok(after / before.max(1e-6)))
+    }
+
+    /// The largest entry of what has to vanish.
+    fn residual(
+        &self,
+        inputs: &[Array],
+        plain: &mut Machine<'_, f64>,
+        lifted: &mut Machine<'_, Dual<f64>>,
+    ) -> Result<f64> {
+        let mut most: f64 = 0.0;
+        if let Equations::Equal(_) = self.equations {
+            plain.set_inputs(inputs.to_vec());
+            for id in &self.model.differences {
+                let value = plain.eval(*id)?.dense()?;
+                if !value.is_finite() {
+                    return Err(EvalError::domain("the equation is not finite there"));
+                }
+                most = most.max(value.magnitude());
+            }
+            return Ok(most);
+        }
+        for (name, _) in self.values {
+            let Some(at) = self.model.inputs.iter().position(|input| input.name == *name) else { continue };
+            let count = inputs[at].len();
+            for k in 0..count {
+                let mut step: Vec<f64> = (0..count).map(|l| f64::from(k == l)).collect();
+                if symmetric(&self.model.inputs[at].attributes) {
+                    symmetric_part(inputs[at].rows(), &mut step);
+                }
+                let mut moved: Vec<Array<Dual<f64>>> =
+                    inputs.iter().map(|input| input.map(|x| Dual { re: x, eps: 0.0 })).collect();
+                moved[at].data_mut().iter_mut().zip(&step).for_each(|(entry, step)| entry.eps = *step);
+                lifted.set_inputs(moved);
+                let slope = lifted.eval(self.model.target)?.need_scalar()?.eps;
+                if !slope.is_finite() {
+                    return Err(EvalError::domain("the gradient is not finite there"));
+                }
+                most = most.max(slope.abs());
+            }
+        }
+        Ok(most)
+    }
+}
+
+fn symmetric(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|a| matches!(a, Attribute::Symmetric | Attribute::Pd | Attribute::Psd | Attribute::Diagonal))
+}
