@@ -18,10 +18,8 @@ use crate::simplify::simplify;
 pub struct Solution {
     /// Which of the unknowns.
     pub unknown: usize,
-    /// Its value, or the vec of it.
+    /// Its value.
     pub value: NodeId,
-    /// Whether the value is the vec of the unknown.
-    pub vec: bool,
 }
 
 /// What solving found.
@@ -189,7 +187,7 @@ fn eliminate(
         let rank = g.rank(unknowns[col]);
         let value = applied(g, inverse, rest, rank);
         let value = g.scale(value, &-Rational::ONE);
-        solutions.push(Solution { unknown: col, value, vec: false });
+        solutions.push(Solution { unknown: col, value });
         for &below in &open_rows {
             let factor = blocks[below][col];
             if g.is_zero(factor) {
@@ -266,7 +264,7 @@ fn matrix(
         p.factor(right, &[r, c[1]]);
         let value = p.build(g, &if transposed { [r, l] } else { [l, r] });
         let value = simplify(g, memory, value, NodeId(0));
-        return Ok(Solved { solutions: vec![Solution { unknown: 0, value, vec: false }], inverses: vec![left, right] });
+        return Ok(Solved { solutions: vec![Solution { unknown: 0, value }], inverses: vec![left, right] });
     }
     if g.sizes.mul(rows[0], rows[1]) != g.sizes.mul(cols[0], cols[1]) {
         return Err(Unsolved::NotSquare(0));
@@ -276,14 +274,21 @@ fn matrix(
     let inverse = g.matrix(MatrixOp::Inverse, &[flat]);
     let mut p = ProductBuilder::new();
     let c = p.labels_of(g, constant);
-    let (a, b) = (p.label(g.axes(from)[0]), p.label(g.axes(to)[0]));
+    let (a, b) = (p.label(g.axes(from)[0]), p.label(g.axes(flat)[1]));
     p.coefficient = Some(-Rational::ONE);
     p.factor(constant, &c);
     p.factor(from, &[a, c[0], c[1]]);
     p.factor(inverse, &[b, a]);
-    let value = p.build(g, &[b]);
+    let long = p.build(g, &[b]);
+    let long = simplify(g, memory, long, NodeId(0));
+    let mut p = ProductBuilder::new();
+    let to = g.fuse(cols[0], cols[1]);
+    let labels = p.labels_of(g, to);
+    p.factor(to, &labels);
+    p.factor(long, &labels[..1]);
+    let value = p.build(g, &labels[1..]);
     let value = simplify(g, memory, value, NodeId(0));
-    Ok(Solved { solutions: vec![Solution { unknown: 0, value, vec: true }], inverses: vec![inverse] })
+    Ok(Solved { solutions: vec![Solution { unknown: 0, value }], inverses: vec![inverse] })
 }
 
 /// The A and B of a block `A[i,k] B[j,l]`, where it is one such product.

@@ -39,7 +39,8 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
         match reply {
             Reply::Answer(answer) => warn(answer),
             Reply::Finding(_, finding) if !finding.right => status = WRONG,
-            Reply::Finding(..) => {}
+            Reply::Solution(solution) if solution.is_refuted() => refuted(&solution.notes),
+            Reply::Finding(..) | Reply::Solution(_) => {}
         }
     }
     Ok(status)
@@ -51,6 +52,7 @@ fn latex(reply: &Reply) -> String {
             let structure = answer.structure.iter().map(|note| format!("% {note}\n")).collect::<String>();
             structure + &answer.latex() + "\n"
         }
+        Reply::Solution(solution) => solution.latex() + "\n",
         Reply::Finding(query, finding) => format!("% {query}: {}\n", finding.sentence),
     }
 }
@@ -58,6 +60,7 @@ fn latex(reply: &Reply) -> String {
 fn json(reply: &Reply) -> serde_json::Value {
     match reply {
         Reply::Answer(answer) => answer.json(),
+        Reply::Solution(solution) => solution.json(),
         Reply::Finding(query, finding) => {
             let mut out = serde_json::Map::new();
             out.insert("query".into(), query.as_str().into());
@@ -72,7 +75,11 @@ fn json(reply: &Reply) -> serde_json::Value {
 /// Says loudly that an answer is wrong.
 fn warn(answer: &Answer) {
     if answer.is_refuted() {
-        let color = style::color(&std::io::stderr());
-        eprintln!("{}: {}", style::paint(color, style::ERROR, "CHECK FAILED"), answer.notes.join("; "));
+        refuted(&answer.notes);
     }
+}
+
+fn refuted(notes: &[String]) {
+    let color = style::color(&std::io::stderr());
+    eprintln!("{}: {}", style::paint(color, style::ERROR, "CHECK FAILED"), notes.join("; "));
 }

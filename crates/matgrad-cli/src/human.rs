@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use matgrad::{Answer, Layout, Reply, TextOptions, Verdict, Written};
+use matgrad::{Answer, Layout, Reply, Solution, TextOptions, Verdict, Written};
 
 use crate::style::{self, paint};
 
@@ -41,10 +41,10 @@ impl Page {
         let answers = || {
             replies.iter().filter_map(|reply| match reply {
                 Reply::Answer(answer) => Some(answer.as_ref()),
-                Reply::Finding(..) => None,
+                Reply::Finding(..) | Reply::Solution(_) => None,
             })
         };
-        self.declarations(answers(), &mut out);
+        self.declarations(replies, &mut out);
         let mut names = Names::new(answers());
         for (at, reply) in replies.iter().enumerate() {
             if at > 0 {
@@ -54,6 +54,7 @@ impl Page {
                 Reply::Answer(answer) => {
                     self.answer(answer, &mut names, &mut out);
                 }
+                Reply::Solution(solution) => self.solution(solution, &mut out),
                 Reply::Finding(query, finding) => {
                     let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
                     let (style, word) = if finding.right { (style::GOOD, "right") } else { (style::ERROR, "wrong") };
@@ -84,17 +85,47 @@ impl Page {
             remarks.push(self.remark(&format!("holds where {}", answer.domain.join("; "))));
         }
         remarks.extend(answer.notes.iter().map(|note| self.remark(note)));
-        remarks.extend(answer.verified.as_ref().map(|verdict| self.verdict(verdict)));
+        remarks.extend(
+            answer
+                .verified
+                .as_ref()
+                .map(|verdict| self.verdict(verdict, "against an independent derivative: relative error")),
+        );
         if !remarks.is_empty() {
             let _ = writeln!(out, "\n{}", remarks.join("\n"));
         }
     }
 
+    /// Values of unknowns with the conditions under which there are no others.
+    fn solution(self, solution: &Solution, out: &mut String) {
+        let _ = writeln!(out, "{}", self.remark(&self.statement(&solution.query)));
+        let formulas: Vec<(String, &Written, String)> = solution
+            .values
+            .iter()
+            .map(|(name, written)| (matgrad::respell(name, self.options()), written, String::new()))
+            .collect();
+        self.formulas(&formulas, out);
+        let mut remarks: Vec<String> = Vec::new();
+        if !solution.unique.is_empty() {
+            remarks.push(self.remark(&format!("the only solution where {}", solution.unique.join("; "))));
+        }
+        remarks.extend(solution.notes.iter().map(|note| self.remark(note)));
+        remarks.extend(
+            solution.verified.as_ref().map(|verdict| self.verdict(verdict, "in the equations: relative residual")),
+        );
+        let _ = writeln!(out, "\n{}", remarks.join("\n"));
+    }
+
     /// What the answers share: each declaration and each assumption once.
-    fn declarations<'a>(self, answers: impl Iterator<Item = &'a Answer>, out: &mut String) {
+    fn declarations(self, replies: &[Reply], out: &mut String) {
         let (mut declared, mut assumed): (Vec<&str>, Vec<&str>) = Default::default();
-        for answer in answers {
-            for (list, lines) in [(&mut declared, &answer.declared), (&mut assumed, &answer.assumptions)] {
+        for reply in replies {
+            let (own, assumptions) = match reply {
+                Reply::Answer(answer) => (&answer.declared, &answer.assumptions),
+                Reply::Solution(solution) => (&solution.declared, &solution.assumptions),
+                Reply::Finding(..) => continue,
+            };
+            for (list, lines) in [(&mut declared, own), (&mut assumed, assumptions)] {
                 for line in lines {
                     if !list.contains(&line.as_str()) {
                         list.push(line);
@@ -160,7 +191,7 @@ impl Page {
         shape.join(if self.unicode { " × " } else { " x " })
     }
 
-    fn verdict(self, verdict: &Verdict) -> String {
+    fn verdict(self, verdict: &Verdict, how: &str) -> String {
         let points = verdict.points;
         if let Some(failure) = &verdict.failure {
             let text = format!("# THE CHECK FAILED: {}", failure.message);
@@ -172,7 +203,7 @@ impl Page {
                 0.0 => "0".to_owned(),
                 error => format!("{error:.1e}"),
             };
-            let text = format!("# checked at {places} against an independent derivative: relative error {error}");
+            let text = format!("# checked at {places} {how} {error}");
             return paint(self.color, style::GOOD, &text);
         }
         let reason = match &verdict.error {

@@ -68,6 +68,11 @@ impl Written {
         parts.join(r",\quad ")
     }
 
+    /// What a name stands for.
+    pub(crate) fn kind_of(&self, name: &str) -> Kind {
+        self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name))
+    }
+
     /// The notation it needs.
     pub fn notation(&self) -> Notation {
         self.formula.notation

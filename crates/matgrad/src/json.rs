@@ -40,7 +40,7 @@ fn written(written: &Written) -> Value {
     json!({ "text": written.text(TextOptions::PLAIN), "latex": written.latex(), "shape": written.shape })
 }
 
-fn verdict(verdict: &Verdict) -> Value {
+pub(crate) fn verdict(verdict: &Verdict) -> Value {
     let mut out = json!({ "points": verdict.points, "max_relative_error": verdict.max_relative_error });
     let reason = match (&verdict.failure, &verdict.error) {
         (Some(failure), _) => Some(("failure", failure.message.clone())),

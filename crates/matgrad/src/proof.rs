@@ -8,6 +8,7 @@ use matgrad_check::{Answer as Claimed, Extent, Options, Problem, Target, Variabl
 use matgrad_syntax::{Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind};
 
 use crate::Convention;
+use crate::answer::Written;
 
 /// The function as the checker reads it: the script's own text, with the shapes that were inferred.
 pub(crate) fn problem<'a>(script: &'a Script, target: Target, wrt: &str, analysis: &Analysis) -> Problem<'a> {
@@ -76,19 +77,8 @@ pub(crate) fn prove(problem: &Problem, formula: &Formula, at: Layout, order: usi
 
 /// Hands a formula to the checker.
 pub(crate) fn with_claim<R>(formula: &Formula, at: Layout, order: usize, check: impl FnOnce(&Claimed) -> R) -> R {
-    let definitions: Vec<Statement> = formula
-        .definitions
-        .iter()
-        .map(|(name, body)| Statement {
-            kind: StatementKind::Definition { name: ident(name), parameters: Parameters::None, body: *body },
-            span: Span::default(),
-        })
-        .collect();
-    let axes: Option<Vec<IndexBinder>> = formula.axes.as_ref().map(|axes| {
-        axes.iter()
-            .map(|(name, range)| IndexBinder { name: name.clone(), span: Span::default(), range: *range })
-            .collect()
-    });
+    let definitions = definitions(formula);
+    let axes = axes(formula);
     let claimed = Claimed {
         ast: &formula.ast,
         definitions: &definitions,
@@ -98,6 +88,45 @@ pub(crate) fn with_claim<R>(formula: &Formula, at: Layout, order: usize, check: 
         order,
     };
     check(&claimed)
+}
+
+/// Hands the values of unknowns to the checker.
+pub(crate) fn with_values<R>(values: &[(Name, Written)], check: impl FnOnce(&[(Name, Claimed)]) -> R) -> R {
+    let definitions: Vec<Vec<Statement>> = values.iter().map(|(_, written)| definitions(&written.formula)).collect();
+    let axes: Vec<Option<Vec<IndexBinder>>> = values.iter().map(|(_, written)| axes(&written.formula)).collect();
+    let claims: Vec<(Name, Claimed)> = values
+        .iter()
+        .zip(definitions.iter().zip(&axes))
+        .map(|((name, written), (definitions, axes))| {
+            let formula = &written.formula;
+            let claim = Claimed {
+                ast: &formula.ast,
+                definitions,
+                axes: axes.as_deref(),
+                root: formula.root,
+                layout: matgrad_check::Layout::Differential,
+                order: 1,
+            };
+            (name.clone(), claim)
+        })
+        .collect();
+    check(&claims)
+}
+
+fn definitions(formula: &Formula) -> Vec<Statement> {
+    let list = formula.definitions.iter().map(|(name, body)| Statement {
+        kind: StatementKind::Definition { name: ident(name), parameters: Parameters::None, body: *body },
+        span: Span::default(),
+    });
+    list.collect()
+}
+
+fn axes(formula: &Formula) -> Option<Vec<IndexBinder>> {
+    formula.axes.as_ref().map(|axes| {
+        axes.iter()
+            .map(|(name, range)| IndexBinder { name: name.clone(), span: Span::default(), range: *range })
+            .collect()
+    })
 }
 
 /// The convention of the checker.

@@ -100,6 +100,15 @@ pub(crate) struct Function {
     pub target: Target,
 }
 
+/// Where a function stands that is not the request's own.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Among the queries.
+    Query(usize),
+    /// Among the `solve` statements.
+    Solve(usize),
+}
+
 pub(crate) struct Work<'a> {
     pub source: &'a Source,
     pub script: &'a Script,
@@ -133,7 +142,7 @@ impl<'a> Work<'a> {
         target: Target,
         wrt: &[Name],
     ) -> Result<Self, Failure> {
-        let mut work = Self::build(source, script, request, Some((query, target)), wrt)?;
+        let mut work = Self::build(source, script, request, Some((Place::Query(query), target)), wrt)?;
         if wrt.len() > 1 {
             let found: Result<Vec<Variable>, Failure> =
                 wrt.iter().map(|name| Variable::find(name, source, &work.analysis)).collect();
@@ -142,11 +151,23 @@ impl<'a> Work<'a> {
         Ok(work)
     }
 
+    /// The equations of a `solve` statement, which stands at this place among all of them.
+    pub fn of_solve(
+        source: &'a Source,
+        script: &'a Script,
+        request: &'a Request,
+        at: usize,
+        target: Target,
+        unknowns: &[Name],
+    ) -> Result<Self, Failure> {
+        Self::build(source, script, request, Some((Place::Solve(at), target)), unknowns)
+    }
+
     fn build(
         source: &'a Source,
         script: &'a Script,
         request: &'a Request,
-        query: Option<(usize, Target)>,
+        query: Option<(Place, Target)>,
         wrt: &[Name],
     ) -> Result<Self, Failure> {
         let fail = |diagnostics| Failure { source: source.clone(), diagnostics };
@@ -155,13 +176,19 @@ impl<'a> Work<'a> {
             return Err(Failure::whole(source.clone(), "order", message));
         }
         let names: Vec<&str> = wrt.iter().map(|name| &**name).collect();
-        let options = infer::Options { wrt: &names, of: request.of.as_deref() };
+        // an unknown keeps its structure, a variable that is differentiated by does not
+        let free = if matches!(query, Some((Place::Solve(_), _))) { &[][..] } else { &names[..] };
+        let options = infer::Options { wrt: free, of: request.of.as_deref() };
         let mut analysis = infer::analyze(script, &options).map_err(fail)?;
         analysis.graph.set_node_limit(Some(request.limits.nodes));
         define_implicits(source, &mut analysis)?;
         let variable = Variable::find(names.first().copied().unwrap_or(""), source, &analysis)?;
         let found = match query {
-            Some((query, target)) => analysis.queries.get(query).map(|query| (query.function.clone(), target)),
+            Some((Place::Query(at), target)) => analysis.queries.get(at).map(|query| (query.function.clone(), target)),
+            Some((Place::Solve(at), target)) => {
+                let equation = analysis.solves.get(at).and_then(|solve| solve.equations.first());
+                equation.map(|equation| (equation.left().clone(), target))
+            }
             None => target(script, request.of.as_deref()).map(|target| (analysis.target.clone(), target)),
         };
         let Some((typed, target)) = found else {

@@ -187,6 +187,16 @@ pub enum Equation {
     },
 }
 
+impl Equation {
+    /// The function, or the left side.
+    pub fn left(&self) -> &Typed {
+        match self {
+            Equation::Gradient { function, .. } => function,
+            Equation::Equal { left, .. } => left,
+        }
+    }
+}
+
 /// What inference finds out.
 #[derive(Clone)]
 pub struct Analysis {

@@ -16,6 +16,7 @@ use matgrad_syntax::{ExprId, ExprKind, Name, QueryKind, Script, Source, Statemen
 
 use crate::answer::Answer;
 use crate::claim::Finding;
+use crate::solving::{self, Solution};
 use crate::work::Work;
 use crate::{Failure, Request, proof};
 
@@ -26,6 +27,8 @@ pub enum Reply {
     Answer(Box<Answer>),
     /// The finding about a claim, and the query.
     Finding(String, Box<Finding>),
+    /// The values at which equations hold.
+    Solution(Box<Solution>),
 }
 
 /// Answers the queries of a script in their order. The variable, order and layout of the request stand for what a query
@@ -49,27 +52,39 @@ pub fn answer_queries(request: &Request) -> Result<Vec<Reply>, Failure> {
     let texts: Vec<String> = script
         .statements
         .iter()
-        .filter(|statement| matches!(statement.kind, StatementKind::Query { .. }))
+        .filter(|statement| matches!(statement.kind, StatementKind::Query { .. } | StatementKind::Solve { .. }))
         .map(|statement| matgrad_render::statement_text(&script.ast, &statement.kind, TextOptions::PLAIN))
         .collect();
     let script = call::with_calls(script);
     let mut replies = Vec::new();
-    let queries = script.statements.iter().filter_map(|statement| match &statement.kind {
-        StatementKind::Query { kind, inner, function, wrt, argument, order } => {
-            Some((*kind, inner, *function, wrt, *argument, *order))
-        }
-        _ => None,
-    });
-    for (at, ((kind, inner, function, wrt, argument, order), text)) in queries.zip(texts).enumerate() {
-        let target = target(&script, function);
-        let query = Query { at, kind, inner: inner.clone(), target, argument, order, text };
-        let names: Vec<Name> = wrt.iter().map(|ident| ident.name.clone()).collect();
-        if query.joins(names.len()) {
-            replies.push(query.reply(&source, &script, request, &names)?);
-        } else {
-            for name in &names {
-                replies.push(query.reply(&source, &script, request, std::slice::from_ref(name))?);
+    let asked = script
+        .statements
+        .iter()
+        .filter(|statement| matches!(statement.kind, StatementKind::Query { .. } | StatementKind::Solve { .. }));
+    let (mut queries, mut solves) = (0, 0);
+    for (statement, text) in asked.zip(texts) {
+        match &statement.kind {
+            StatementKind::Query { kind, inner, function, wrt, argument, order } => {
+                let (at, target) = (queries, target(&script, *function));
+                queries += 1;
+                let (kind, inner, argument, order) = (*kind, inner.clone(), *argument, *order);
+                let query = Query { at, kind, inner, target, argument, order, text };
+                let names: Vec<Name> = wrt.iter().map(|ident| ident.name.clone()).collect();
+                if query.joins(names.len()) {
+                    replies.push(query.reply(&source, &script, request, &names)?);
+                } else {
+                    for name in &names {
+                        replies.push(query.reply(&source, &script, request, std::slice::from_ref(name))?);
+                    }
+                }
             }
+            StatementKind::Solve { equations, unknowns } => {
+                let statement = solving::Statement { at: solves, equations, unknowns, span: statement.span, text };
+                solves += 1;
+                let solution = solving::answer(&source, &script, request, &statement)?;
+                replies.push(Reply::Solution(Box::new(solution)));
+            }
+            _ => {}
         }
     }
     if replies.is_empty() {
@@ -83,7 +98,7 @@ pub fn answer_queries(request: &Request) -> Result<Vec<Reply>, Failure> {
 }
 
 /// What the checker takes for the function of a query: a function's name stands for its body.
-fn target(script: &Script, function: ExprId) -> Target {
+pub(crate) fn target(script: &Script, function: ExprId) -> Target {
     let ExprKind::Name(wanted) = script.ast.kind(function) else { return Target::Expr(function) };
     let statement = script.statements.iter().rposition(
         |statement| matches!(&statement.kind, StatementKind::Definition { name, .. } if name.name == *wanted),
