@@ -81,6 +81,10 @@ impl Graph {
             if let Some(value) = value {
                 return Some(self.full(&dims, value));
             }
+            if op == MapOp::Softplus && c.is_zero() {
+                let two = self.full(&dims, Rational::int(2));
+                return Some(self.unary(MapOp::Log, two));
+            }
         }
         match op {
             MapOp::Exp => {

@@ -45,6 +45,9 @@ pub(super) fn as_product(g: &Graph, node: NodeId) -> Product {
     }
 }
 
+/// How much shorter a product with a literal has to be than the entries it takes.
+const ENTRIES_PENALTY: u32 = 4;
+
 /// The sum with common factors taken out as long as that makes it shorter.
 pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> NodeId {
     let mut current = node;
@@ -63,9 +66,16 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
                 let Some(candidate) = extract(g, memory, &terms, &products, &dims, &group, &exponent, depth) else {
                     continue;
                 };
-                let length = notation::length(g, memory, candidate);
+                let mut length = notation::length(g, memory, candidate);
                 // of equal length the product is better: it is computed faster
                 let vector = g.rank(group.node) == 1;
+                // but `2*x[1] + x[3]` reads better than `x'*[2, 0, 1]`
+                let entries = group.members.iter().any(|m| {
+                    products[m.term].factors.iter().any(|f| matches!(g.node(f.node), Node::OneHot { .. }))
+                });
+                if entries {
+                    length = length.saturating_add(ENTRIES_PENALTY);
+                }
                 let whole = best.1 == current
                     && (vector || !matches!(g.node(candidate), Node::Sum(terms, _) if terms.len() > 1));
                 if length < best.0 || length == best.0 && whole {
