@@ -54,12 +54,14 @@ impl From<DiffError> for Unsolved {
     }
 }
 
-/// Solves `residuals = 0` for the unknowns, inputs of the graph.
+/// Solves `residuals = 0` for the unknowns, inputs of the graph; `symmetric` says which of them are equal to their
+/// transposes.
 pub fn solve(
     g: &mut Graph,
     memory: &mut Memory,
     residuals: &[NodeId],
     unknowns: &[NodeId],
+    symmetric: &[bool],
 ) -> Result<Solved, Unsolved> {
     let start = NodeId(0);
     let mut blocks: Vec<Vec<NodeId>> = Vec::new();
@@ -103,7 +105,13 @@ pub fn solve(
         .collect();
     let constants: Vec<NodeId> = residuals.iter().map(|residual| g.replace(*residual, &zeros)).collect();
     match (residuals, unknowns) {
-        ([_], [unknown]) if g.rank(*unknown) >= 2 => matrix(g, memory, blocks[0][0], constants[0], *unknown),
+        ([_], [unknown]) if g.rank(*unknown) >= 2 => {
+            let mut block = blocks[0][0];
+            if symmetric.first() == Some(&true) {
+                block = without_transposes(g, block);
+            }
+            matrix(g, memory, block, constants[0], *unknown)
+        }
         _ => eliminate(g, memory, blocks, constants, unknowns),
     }
 }
@@ -173,9 +181,10 @@ fn eliminate(
         };
         open_rows.retain(|other| *other != row);
         open.retain(|other| *other != col);
-        let block = simplify(g, memory, blocks[row][col], NodeId(0));
+        let (block, negated) = positive(g, memory, blocks[row][col]);
         let inverse = inverse(g, block);
         inverses.push(inverse);
+        let inverse = if negated { g.scale(inverse, &-Rational::ONE) } else { inverse };
         // x = -J^-1 (c + the other unknowns)
         let mut rest = vec![(Rational::ONE, constants[row])];
         for &other in &open {
@@ -205,8 +214,15 @@ fn eliminate(
     }
     // the last one found contains no other unknown
     solutions.reverse();
+    let mut known: FxHashMap<NodeId, NodeId> = FxHashMap::default();
     for solution in &mut solutions {
-        solution.value = simplify(g, memory, solution.value, NodeId(0));
+        let value = simplify(g, memory, solution.value, NodeId(0));
+        // known unknowns by their values where that is no longer
+        let whole = g.replace(value, &known);
+        let whole = simplify(g, memory, whole, NodeId(0));
+        let shorter = crate::notation::length(g, memory, whole) <= crate::notation::length(g, memory, value);
+        solution.value = if shorter { whole } else { value };
+        known.insert(unknowns[solution.unknown], whole);
     }
     Ok(Solved { solutions, inverses })
 }
@@ -254,11 +270,11 @@ fn matrix(
         if !square(g, left) || !square(g, right) {
             return Err(Unsolved::NotSquare(0));
         }
-        let (left, right) = (simplify(g, memory, left, NodeId(0)), simplify(g, memory, right, NodeId(0)));
+        let ((left, minus), (right, other)) = (positive(g, memory, left), positive(g, memory, right));
         let (left, right) = (inverse(g, left), inverse(g, right));
         let mut p = ProductBuilder::new();
         let (c, l, r) = (p.labels_of(g, constant), p.label(g.axes(left)[0]), p.label(g.axes(right)[0]));
-        p.coefficient = Some(-Rational::ONE);
+        p.coefficient = Some(Rational::int(if minus == other { -1 } else { 1 }));
         p.factor(left, &[l, c[0]]);
         p.factor(constant, &c);
         p.factor(right, &[r, c[1]]);
@@ -271,11 +287,12 @@ fn matrix(
     }
     let from = g.fuse(rows[0], rows[1]);
     let flat = fuse_axes(g, block, &[&[0, 1], &[2, 3]]);
+    let (flat, negated) = positive(g, memory, flat);
     let inverse = g.matrix(MatrixOp::Inverse, &[flat]);
     let mut p = ProductBuilder::new();
     let c = p.labels_of(g, constant);
     let (a, b) = (p.label(g.axes(from)[0]), p.label(g.axes(flat)[1]));
-    p.coefficient = Some(-Rational::ONE);
+    p.coefficient = Some(Rational::int(if negated { 1 } else { -1 }));
     p.factor(constant, &c);
     p.factor(from, &[a, c[0], c[1]]);
     p.factor(inverse, &[b, a]);
@@ -289,6 +306,31 @@ fn matrix(
     let value = p.build(g, &labels[1..]);
     let value = simplify(g, memory, value, NodeId(0));
     Ok(Solved { solutions: vec![Solution { unknown: 0, value }], inverses: vec![inverse] })
+}
+
+/// The terms of a block by a symmetric unknown X, each with X where it has X' and is a product only so.
+fn without_transposes(g: &mut Graph, block: NodeId) -> NodeId {
+    let terms = match g.node(block) {
+        Node::Sum(terms, _) => terms.clone(),
+        _ => vec![(Rational::ONE, block)],
+    };
+    let mut all = Vec::with_capacity(terms.len());
+    for (coefficient, term) in terms {
+        let turned = g.permute(term, &[0, 1, 3, 2]);
+        let better = sides(g, term).is_none() && sides(g, turned).is_some();
+        all.push((coefficient, if better { turned } else { term }));
+    }
+    let dims = g.axes(block).clone();
+    g.sum(&all, &dims)
+}
+
+/// The node or its negative, whichever is shorter, with whether it was negated.
+fn positive(g: &mut Graph, memory: &mut Memory, node: NodeId) -> (NodeId, bool) {
+    let simple = simplify(g, memory, node, NodeId(0));
+    let other = g.scale(simple, &-Rational::ONE);
+    let other = simplify(g, memory, other, NodeId(0));
+    let negated = crate::notation::length(g, memory, other) < crate::notation::length(g, memory, simple);
+    if negated { (other, true) } else { (simple, false) }
 }
 
 /// The A and B of a block `A[i,k] B[j,l]`, where it is one such product.

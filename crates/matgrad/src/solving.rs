@@ -101,6 +101,12 @@ struct Unknown {
     free: NodeId,
 }
 
+impl Unknown {
+    fn is_symmetric(&self) -> bool {
+        self.variable.attributes.iter().any(|a| matches!(a, Attribute::Symmetric | Attribute::Pd | Attribute::Psd))
+    }
+}
+
 /// Solves the equations of a statement.
 pub(crate) fn answer(
     source: &Source,
@@ -115,6 +121,7 @@ pub(crate) fn answer(
     };
     let names: Vec<Name> = statement.unknowns.iter().map(|ident| ident.name.clone()).collect();
     let mut work = Work::of_solve(source, script, request, statement.at, target, &names)?;
+    work.memory = notation::Memory::with_grams();
     work.solution(statement)
 }
 
@@ -131,6 +138,13 @@ impl Work<'_> {
         let Some(parts) = self.analysis.solves.get(statement.at).cloned() else {
             return Err(self.refuse("solve", "the statement was not read"));
         };
+        let mut nodes = Vec::new();
+        for equation in &parts.equations {
+            match equation {
+                infer::Equation::Gradient { function, right } => nodes.extend([function.node, right.node]),
+                infer::Equation::Equal { left, right } => nodes.extend([left.node, right.node]),
+            }
+        }
         let unknowns = self.unknowns(statement)?;
         let residuals = self.residuals(&parts, &unknowns, statement)?;
         let frees: Vec<NodeId> = unknowns.iter().map(|unknown| unknown.free).collect();
@@ -141,7 +155,8 @@ impl Work<'_> {
                 return Err(self.fail(self.at(statement.span, message)));
             }
         }
-        let solved = solve(&mut self.analysis.graph, &mut self.memory, &residuals, &frees);
+        let symmetric: Vec<bool> = unknowns.iter().map(|unknown| unknown.is_symmetric()).collect();
+        let solved = solve(&mut self.analysis.graph, &mut self.memory, &residuals, &frees, &symmetric);
         self.within_limits()?;
         let solved = match solved {
             Ok(solved) => solved,
@@ -179,7 +194,7 @@ impl Work<'_> {
             query: statement.text.clone(),
             values: values.into_iter().map(|(name, written)| (name.to_string(), written)).collect(),
             unique,
-            declared: self.declared(),
+            declared: self.declared_of(&nodes),
             assumptions: self.analysis.assumptions.clone(),
             notes,
             verified,

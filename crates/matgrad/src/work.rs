@@ -420,10 +420,15 @@ impl<'a> Work<'a> {
 
     /// The declarations of the variables that the function needs, one a line, and of all abstract functions.
     pub fn declared(&self) -> Vec<String> {
+        self.declared_of(&[self.function.node])
+    }
+
+    /// The same of all variables that some nodes need.
+    pub fn declared_of(&self, nodes: &[NodeId]) -> Vec<String> {
         let g = &self.analysis.graph;
         let mut used: BTreeSet<&str> = [&*self.variable.name].into();
         used.extend(self.joined.iter().map(|variable| &*variable.name));
-        let mut roots = vec![self.function.node];
+        let mut roots = nodes.to_vec();
         for (unknown, residual) in g.implicits_of(&roots) {
             roots.extend([unknown, residual]);
         }

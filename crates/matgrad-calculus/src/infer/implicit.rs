@@ -1,6 +1,6 @@
 //! Implicit definitions and equations to be solved: their unknowns, and what has to vanish.
 
-use matgrad_syntax::{Diagnostic, Equation, Ident, ImplicitRule, Name, Span};
+use matgrad_syntax::{Diagnostic, Equation, ExprId, ExprKind, Ident, ImplicitRule, Name, Span};
 
 use super::elaborate::{Binding, Elaborator, Global};
 use super::lower::Lower;
@@ -134,12 +134,35 @@ impl Elaborator<'_> {
                 Equation::Equal { left, right } => {
                     let (l, r) = (self.expression(*left), self.expression(*right));
                     // both sides have to fit each other
-                    self.sum(&[(false, *left), (true, *right)], &[l, r], *left);
+                    let difference = self.sum(&[(false, *left), (true, *right)], &[l, r], *left);
+                    if let ([_], [unknown]) = (equations, unknowns) {
+                        self.as_many(difference, &unknown.name, *left);
+                    }
                     RawEquation::Equal { left: l, right: r }
                 }
             })
             .collect();
         RawSolve { equations, unknowns: unknowns.to_vec(), span }
+    }
+}
+
+impl Elaborator<'_> {
+    /// As many equations as unknowns, where dimensions that nobody declared leave that open.
+    fn as_many(&mut self, difference: TermId, unknown: &Name, at: ExprId) {
+        let Some(Global::Value(term)) = self.globals.get(unknown) else { return };
+        let (found, mut wanted) = (self.term(difference).ty.clone(), self.term(*term).ty.clone());
+        let is_unknown = |id: ExprId| matches!(self.ast.kind(id), ExprKind::Name(name) if name == unknown);
+        let ids = || (0..self.ast.len() as u32).map(ExprId);
+        let turned = ids().filter(|id| matches!(self.ast.kind(*id), ExprKind::Transpose(inner) if is_unknown(*inner)));
+        let (turned, all) = (turned.count(), ids().filter(|id| is_unknown(*id)).count());
+        if turned > 0 && turned < all || self.is_scalar(&found) || matches!(found, Type::Poison) {
+            return;
+        }
+        if let (true, Type::Grid(rows, cols)) = (turned > 0, &wanted) {
+            wanted = Type::Grid(*cols, *rows);
+        }
+        // a clash is told by the solver, which knows more
+        self.same_shape(&wanted, &found, at);
     }
 }
 

@@ -533,6 +533,9 @@ impl Arena {
     }
 
     fn pinv_of(&mut self, a: M, b: M) -> Option<M> {
+        if self.spell_grams {
+            return None;
+        }
         // (X'X)^-1 X' or X' (X X')^-1, where X is one matrix
         if let Some((left, right)) = self.gram(a) {
             if left.len() == 1 && left[0] == b {
@@ -558,6 +561,7 @@ impl Arena {
         let [.., a, b] = links.as_slice() else { return };
         let (a, b) = (*a, *b);
         let found = match (self.gram(a), self.gram(b)) {
+            _ if self.spell_grams => None,
             (_, Some((left, right))) if right.len() == 1 && right[0] == a && self.transpose(a) == left[0] => Some(a),
             (Some((left, right)), _) if left.len() == 1 && left[0] == b && self.transpose(b) == right[0] => Some(b),
             _ => None,

@@ -116,6 +116,8 @@ pub struct Arena {
     extents: FxHashMap<M, (M, M)>,
     /// Printed lengths of dimensions, filled by the caller.
     pub dim_text: FxHashMap<Dim, String>,
+    /// Whether `(X'*X)^-1*X'` stays as it is, not `pinv(X)`.
+    pub spell_grams: bool,
 }
 
 impl Arena {

@@ -94,6 +94,15 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// For a printer that leaves `(X'*X)^-1*X'` as it is, as normal equations are written, instead of `pinv(X)`.
+    pub fn with_grams() -> Self {
+        let mut memory = Self::default();
+        memory.arena.spell_grams = true;
+        memory
+    }
+}
+
 /// The printer at work.
 pub(crate) struct Printer<'g> {
     pub g: &'g mut Graph,
