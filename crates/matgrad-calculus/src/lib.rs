@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod graph;
 pub mod infer;
+pub mod jacdet;
 pub mod layout;
 pub mod notation;
 pub mod simplify;

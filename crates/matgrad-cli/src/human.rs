@@ -79,6 +79,7 @@ impl Page {
         if let Some(gradient) = gradient(answer) {
             formulas.push((names.next("gradient"), gradient, "shaped like the variable".into()));
         }
+        formulas.extend(answer.also.iter().map(|(name, form)| (names.next(name), form, String::new())));
         self.formulas(&formulas, out);
         let mut remarks: Vec<String> = Vec::new();
         if !answer.domain.is_empty() {
@@ -241,6 +242,9 @@ impl Names {
             *wanted.entry(title(answer)).or_insert(0) += 1;
             if gradient(answer).is_some() {
                 *wanted.entry("gradient").or_insert(0) += 1;
+            }
+            for (name, _) in &answer.also {
+                *wanted.entry(name).or_insert(0) += 1;
             }
         }
         Self { wanted, used: BTreeMap::new() }

@@ -111,6 +111,8 @@ pub struct Answer {
     pub derivative: Written,
     /// Beside the numerator layout of a scalar function: its gradient, shaped like the variable.
     pub gradient: Option<Written>,
+    /// Other forms of the answer, each with its name: the absolute value and the logarithm of a determinant.
+    pub also: Vec<(&'static str, Written)>,
     /// What is declared of what the function needs.
     pub declared: Vec<String>,
     /// What was assumed of names that nobody declared, as declarations.

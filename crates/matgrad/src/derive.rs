@@ -80,6 +80,7 @@ impl Work<'_> {
             convention: self.request.convention,
             derivative,
             gradient,
+            also: Vec::new(),
             declared: self.declared(),
             assumptions: self.analysis.assumptions.clone(),
             domain: self.domain(node),
@@ -124,7 +125,7 @@ pub(crate) fn is_refuted(verdict: &Verdict) -> bool {
 }
 
 /// The verdict on both of two formulas.
-fn weaker(first: Verdict, second: Verdict) -> Verdict {
+pub(crate) fn weaker(first: Verdict, second: Verdict) -> Verdict {
     let rank = |verdict: &Verdict| (is_refuted(verdict), verdict.error.is_some());
     if rank(&second) > rank(&first) {
         return second;

@@ -25,6 +25,9 @@ impl Answer {
         if let Some(gradient) = &self.gradient {
             put("gradient", written(gradient));
         }
+        for (name, form) in &self.also {
+            put(name, written(form));
+        }
         put("notation", json!(self.derivative.notation().name()));
         put("assumptions", json!(self.assumptions));
         put("domain", json!(self.domain));

@@ -50,6 +50,26 @@ pub struct Condition {
     pub node: NodeId,
 }
 
+/// Whether an exponent is whole by its form, made of sizes and whole numbers; and whether it may be negative.
+fn whole(g: &Graph, node: NodeId) -> Option<bool> {
+    let plain = |id: NodeId| match g.node(id) {
+        Node::Size(_) | Node::Iota(_) => true,
+        Node::Product(p) => p.factors.iter().all(|f| {
+            f.exponent.is_integer()
+                && !f.exponent.is_negative()
+                && matches!(g.node(f.node), Node::Size(_) | Node::Iota(_))
+        }),
+        _ => false,
+    };
+    match g.node(node) {
+        Node::Sum(terms, _) => {
+            let fits = terms.iter().all(|(c, n)| c.is_integer() && plain(*n));
+            fits.then(|| terms.iter().any(|(c, _)| c.is_negative()))
+        }
+        _ => plain(node).then_some(false),
+    }
+}
+
 /// The conditions under which the roots (a function and its derivatives) exist, in the order of their nodes, without
 /// those that always hold. With a variable given, kinks count only where they depend on it.
 pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condition> {
@@ -110,7 +130,11 @@ impl Found {
                 let u = args[0];
                 match op {
                     MapOp::Log => self.add(g, Positive, u),
-                    MapOp::Pow => self.add(g, Positive, u),
+                    MapOp::Pow => match whole(g, args[1]) {
+                        Some(false) => {}
+                        Some(true) => self.add(g, NonZero, u),
+                        None => self.add(g, Positive, u),
+                    },
                     MapOp::Asin | MapOp::Acos | MapOp::Atanh => self.add(g, InsideUnit, u),
                     MapOp::Acosh => self.add(g, AboveOne, u),
                     MapOp::Tan => {

@@ -299,7 +299,7 @@ impl Graph {
     }
 
     /// [`Graph::distribute`] until no product has a sum among its factors, up to some size.
-    pub(crate) fn distribute_all(&mut self, node: NodeId) -> NodeId {
+    pub fn distribute_all(&mut self, node: NodeId) -> NodeId {
         let mut current = node;
         for _ in 0..16 {
             let next = match self.node(current).clone() {

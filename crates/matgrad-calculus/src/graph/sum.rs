@@ -46,11 +46,63 @@ impl Graph {
             if let Some(node) = self.sum_identity(&merged) {
                 return node;
             }
+            if let Some(shorter) = self.join_squares(&merged) {
+                return self.sum(&shorter, dims);
+            }
         }
         match merged.as_slice() {
             [(c, n)] if c.is_one() => *n,
             _ => self.intern(Node::Sum(merged, Dims::from_slice(dims)), Dims::from_slice(dims)),
         }
+    }
+
+    /// `c*sin(u)^2*R + c*cos(u)^2*R = c*R`, and the same with `cosh(u)^2 - sinh(u)^2 = 1`.
+    fn join_squares(&mut self, terms: &[(Rational, NodeId)]) -> Option<Vec<(Rational, NodeId)>> {
+        if terms.len() > 64 {
+            return None;
+        }
+        let two = Rational::int(2);
+        for (k, (c, term)) in terms.iter().enumerate() {
+            let Node::Product(p) = self.node(*term) else { continue };
+            let square = |f: &Factor| f.exponent.is_integer() && f.exponent >= two;
+            let squares: Vec<(usize, MapOp, NodeId)> = p
+                .factors
+                .iter()
+                .enumerate()
+                .filter_map(|(at, f)| match self.node(f.node) {
+                    Node::Map(op @ (MapOp::Sin | MapOp::Sinh), args) if square(f) => Some((at, *op, args[0])),
+                    _ => None,
+                })
+                .collect();
+            if squares.is_empty() {
+                continue;
+            }
+            let p = p.clone();
+            for (at, op, arg) in squares {
+                let Factor { labels, exponent, .. } = p.factors[at].clone();
+                let (other, sign) = if op == MapOp::Sin { (MapOp::Cos, 1) } else { (MapOp::Cosh, -1) };
+                let mut rest = p.factors.clone();
+                rest[at].exponent = &exponent + &Rational::int(-2);
+                if rest[at].exponent.is_zero() {
+                    rest.remove(at);
+                }
+                let builder =
+                    |factors: Vec<Factor>| ProductBuilder { coefficient: None, factors, dims: p.dims.clone() };
+                let partner = self.map(other, &[arg]);
+                let mut with = rest.clone();
+                with.push(Factor { node: partner, labels, exponent: two.clone() });
+                let with = builder(with).build(self, &p.out);
+                let (d, with) = self.split(with);
+                let wanted = &(c * &d) * &Rational::int(sign);
+                let Some(j) = terms.iter().position(|(e, n)| *n == with && *e == wanted) else { continue };
+                let joined = builder(rest).build(self, &p.out);
+                let mut left: Vec<(Rational, NodeId)> =
+                    terms.iter().enumerate().filter(|(i, _)| *i != k && *i != j).map(|(_, t)| t.clone()).collect();
+                left.push((c * &Rational::int(sign), joined));
+                return Some(left);
+            }
+        }
+        None
     }
 
     /// `1 - sigmoid(u) = sigmoid(-u)` as a whole sum.

@@ -487,6 +487,12 @@ impl Printer<'_> {
     }
 
     fn reduce_expr(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8], form: Form) -> Option<M> {
+        if op == ReduceOp::Prod
+            && self.g.rank(arg) == 1
+            && let Some(m) = self.counted_product(arg)
+        {
+            return Some(m);
+        }
         let m = self.known(arg)?;
         let name = match op {
             ReduceOp::Max => "max",
@@ -504,6 +510,26 @@ impl Printer<'_> {
         } else {
             Some(self.arena.call(name, &[m, along], Form::Column))
         }
+    }
+
+    /// `prod[i](L[i,i]^(n - i + 1))`: powers that count need an index.
+    fn counted_product(&mut self, arg: NodeId) -> Option<M> {
+        let Node::Map(MapOp::Pow, args) = self.g.node(arg).clone() else { return None };
+        let counts = match self.g.node(args[1]) {
+            Node::Iota(_) => true,
+            Node::Sum(terms, _) => terms.iter().any(|(_, n)| matches!(self.g.node(*n), Node::Iota(_))),
+            _ => false,
+        };
+        if !counts {
+            return None;
+        }
+        let dim = self.g.axes(arg)[0];
+        let name = self.index_names(2, 0).into_iter().find(|name| !self.bound.contains(name))?;
+        let index = self.arena.name(&name, Form::Scalar);
+        let (base, power) = (self.entry_at(args[0], &[index], 0)?, self.entry_at(args[1], &[index], 0)?);
+        let body = self.map_of_entries(MapOp::Pow, vec![base, power])?;
+        let length = self.arena.size_or_number(self.g, dim);
+        Some(self.arena.call("prod[]", &[body, index, length], Form::Scalar))
     }
 
     fn stack_expr(&mut self, axis: u8, parts: &[Part], form: Form) -> Option<M> {

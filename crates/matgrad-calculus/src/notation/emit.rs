@@ -251,7 +251,7 @@ impl Emitter<'_> {
                 let (a, b) = (self.at(a), self.at(b));
                 self.binary(if scalar { BinaryOp::Pow } else { BinaryOp::ElemPow }, a, b)
             }
-            Kind::Call(name, _, args) if &*name == "sum[]" => {
+            Kind::Call(name, _, args) if matches!(&*name, "sum[]" | "prod[]") => {
                 let body = self.at(args[0]);
                 let mut indices = Vec::new();
                 for pair in args[1..].chunks(2) {
@@ -259,7 +259,8 @@ impl Emitter<'_> {
                     let range = pair.get(1).map(|m| self.at(*m));
                     indices.push(IndexBinder { name: index.clone(), span: Span::default(), range });
                 }
-                self.ast.add(ExprKind::Reduce { op: Reducer::Sum, indices, condition: None, body })
+                let op = if &*name == "sum[]" { Reducer::Sum } else { Reducer::Prod };
+                self.ast.add(ExprKind::Reduce { op, indices, condition: None, body })
             }
             Kind::Call(name, derivative, args) => {
                 let args: Vec<ExprId> = args.iter().map(|a| self.at(*a)).collect();

@@ -173,7 +173,7 @@ impl Printer<'_> {
         self.arena.raw(Kind::Index(delta, vec![Sub::At(a), Sub::At(b)]), Form::Scalar)
     }
 
-    fn map_of_entries(&mut self, op: MapOp, args: Vec<M>) -> Option<M> {
+    pub(super) fn map_of_entries(&mut self, op: MapOp, args: Vec<M>) -> Option<M> {
         let comparison = match op {
             MapOp::Less => Some(Comparison::Less),
             MapOp::LessEq => Some(Comparison::LessEq),

@@ -229,7 +229,7 @@ impl Printer<'_> {
                 continue;
             }
             match self.arena.kind(m) {
-                Kind::Call(name, _, _) if &**name == "sum[]" => return Notation::Index,
+                Kind::Call(name, _, _) if matches!(&**name, "sum[]" | "prod[]") => return Notation::Index,
                 Kind::Kron(..) => notation = Notation::Kronecker,
                 Kind::Call(name, _, _) if matches!(&**name, "commutation" | "duplication" | "elimination" | "vec") => {
                     notation = Notation::Kronecker;

@@ -7,8 +7,8 @@ use matgrad_syntax::{ExprId, ExprKind, Ident, Name, Parameters, Script, Statemen
 pub(super) fn with_calls(mut script: Script) -> Script {
     for at in 0..script.statements.len() {
         let StatementKind::Query { function, wrt, argument, .. } = script.statements[at].kind.clone() else { continue };
-        let called = call(&mut script, function, &wrt);
-        let argued = argument.and_then(|argument| call(&mut script, argument, &wrt));
+        let called = call(&mut script, function, &wrt, false);
+        let argued = argument.and_then(|argument| call(&mut script, argument, &wrt, true));
         if let StatementKind::Query { function, argument, .. } = &mut script.statements[at].kind {
             *function = called.unwrap_or(*function);
             *argument = argued.or(*argument);
@@ -17,7 +17,7 @@ pub(super) fn with_calls(mut script: Script) -> Script {
     script
 }
 
-fn call(script: &mut Script, root: ExprId, wrt: &[Ident]) -> Option<ExprId> {
+fn call(script: &mut Script, root: ExprId, wrt: &[Ident], always: bool) -> Option<ExprId> {
     let ExprKind::Name(name) = script.ast.kind(root).clone() else { return None };
     let takes = script.statements.iter().find_map(|statement| match &statement.kind {
         StatementKind::Abstract { name: own, .. } if own.name == name => Some(None),
@@ -27,7 +27,7 @@ fn call(script: &mut Script, root: ExprId, wrt: &[Ident]) -> Option<ExprId> {
         }
         _ => None,
     })?;
-    if let Some(parameters) = takes
+    if let (Some(parameters), false) = (takes, always)
         && (parameters.len() != wrt.len() || parameters.iter().all(|name| wrt.iter().any(|own| own.name == *name)))
     {
         return None; // the body says it all

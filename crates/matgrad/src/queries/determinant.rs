@@ -1,17 +1,76 @@
 //! Jacobian determinants.
 
-use matgrad_calculus::graph::MatrixOp;
+use matgrad_calculus::graph::{NodeId, ReduceOp};
+use matgrad_calculus::jacdet;
 use matgrad_calculus::layout::{Kind as Shape, Layout};
+use matgrad_calculus::structure;
 use matgrad_check::{Quantity, Scaling};
 
-use crate::Failure;
 use crate::answer::Answer;
-use crate::work::Work;
+use crate::derive::weaker;
+use crate::work::{Work, derivative_under};
+use crate::{Convention, Failure};
 
 impl Work<'_> {
-    /// `det(D_X F)`.
+    /// `det(D_X F)`, with its absolute value and the logarithm of that.
     pub fn jacobian_determinant(&mut self) -> Result<Answer, Failure> {
-        let derivative = self.derivative(1)?;
+        let det = self.determinant()?;
+        let mut notes = self.determinant_notes();
+        let (det, written, mut verified) =
+            self.shown_value(det, &Shape::Scalar, &Quantity::Determinant(Scaling::Signed), &mut notes)?;
+        let mut also = Vec::new();
+        if self.graph().constant(det).is_none() {
+            let absolute = jacdet::absolute(self.graph(), det);
+            if absolute != det {
+                also.push(("absolute", absolute, Scaling::Absolute));
+            }
+            also.push(("logarithm", jacdet::log_absolute(self.graph(), det), Scaling::Logarithm));
+        }
+        let mut forms = Vec::new();
+        for (name, node, scaling) in also {
+            let (_, form, verdict) =
+                self.shown_value(node, &Shape::Scalar, &Quantity::Determinant(scaling), &mut notes)?;
+            if verdict.as_ref().is_some_and(|verdict| verdict.error.is_some()) {
+                continue; // the logarithm of a determinant that is 0
+            }
+            verified = verified.zip(verdict).map(|(first, second)| weaker(first, second));
+            forms.push((name, form));
+        }
+        // the determinant exists where the Jacobian does
+        let function = self.function.node;
+        let mut answer = self.answer("jacdet", written, None, function, notes, verified);
+        answer.also = forms;
+        Ok(answer)
+    }
+
+    fn determinant_notes(&self) -> Vec<String> {
+        let mut notes = self.analysis.notes.clone();
+        let structural = self.variable.attributes.iter().filter(|attribute| structure::is_structural(**attribute));
+        let attributes: Vec<&str> = structural.map(|attribute| attribute.name()).collect();
+        if !attributes.is_empty() {
+            let (name, list) = (&self.variable.name, attributes.join(" "));
+            notes.push(match self.request.convention {
+                Convention::Free => {
+                    format!("{name} is {list}; the determinant is between all entries, as if they were free")
+                }
+                Convention::Constrained => {
+                    format!("the determinant is between the entries that are free, as {name} is {list}")
+                }
+            });
+        }
+        notes
+    }
+
+    /// The determinant under the convention of the request.
+    pub fn determinant(&mut self) -> Result<NodeId, Failure> {
+        let structured = self.variable.attributes.iter().any(|attribute| structure::is_structural(*attribute));
+        if structured && self.request.convention == Convention::Constrained {
+            return self.constrained_determinant();
+        }
+        let variable = self.variable.clone();
+        let (node, rank) = (self.function.node, self.function.shape.rank());
+        let derivative = derivative_under(self.graph(), node, rank, &variable, Convention::Free)
+            .map_err(|error| self.no_derivative(&error))?;
         let arranged = self.arranged(derivative, Layout::Jacobian)?;
         let [rows, cols] = arranged.shape[..] else {
             return Err(self.refuse("jacdet", "the Jacobian is no matrix"));
@@ -19,16 +78,31 @@ impl Work<'_> {
         if rows != cols {
             let sizes = &self.analysis.graph.sizes;
             let message = format!("the Jacobian is {} x {}, not square", sizes.text(rows), sizes.text(cols));
-            return Err(self.refuse("jacdet", message));
+            let mut failure = self.refuse("jacdet", message);
+            if let (true, Some(diagnostic)) = (structured, failure.diagnostics.first_mut()) {
+                diagnostic.help.push("between the entries that structure leaves free: --convention constrained".into());
+            }
+            return Err(failure);
         }
-        let det = if self.analysis.graph.rank(arranged.node) == 2 {
-            self.graph().matrix(MatrixOp::Det, &[arranged.node])
-        } else {
-            arranged.node
+        let derivative = self.with_structure(derivative);
+        // the form that is easiest to read is the easiest to take apart
+        let matrix = rank == 1 && self.variable.shape.rank() == 1;
+        let short = if matrix { self.simplified(derivative)? } else { derivative };
+        let det = match self.analysis.graph.rank(short) {
+            // one entry against one entry
+            1 => self.graph().reduce(ReduceOp::Prod, short, &[0]),
+            _ => jacdet::determinant(self.graph(), short, rank),
         };
-        let mut notes = self.notes();
-        let (det, written, verified) =
-            self.shown_value(det, &Shape::Scalar, &Quantity::Determinant(Scaling::Signed), &mut notes)?;
-        Ok(self.answer("jacdet", written, None, det, notes, verified))
+        self.within_limits()?;
+        Ok(det)
+    }
+
+    fn constrained_determinant(&mut self) -> Result<NodeId, Failure> {
+        let (node, variable) = (self.function.node, self.variable.clone());
+        let root = self.with_structure(node);
+        match jacdet::constrained(self.graph(), root, variable.structured) {
+            Ok(det) => Ok(det),
+            Err(message) => Err(self.refuse("jacdet", message)),
+        }
     }
 }

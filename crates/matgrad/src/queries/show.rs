@@ -22,7 +22,17 @@ impl Work<'_> {
         let plain = self.with_structure(node);
         let short = self.simplified(plain)?;
         let arranged = layout::like(self.graph(), short, shape);
-        let mut written = self.written(&arranged)?;
+        let mut written = match self.written(&arranged) {
+            Ok(written) => written,
+            Err(mut failure) => {
+                if let (Quantity::Determinant(_), Some(diagnostic)) = (quantity, failure.diagnostics.first_mut()) {
+                    diagnostic.message = "the Jacobian determinant has no closed form in this language".into();
+                    let help = "its Jacobian has numbers: `matgrad eval … --layout jacobian`";
+                    diagnostic.help.push(help.into());
+                }
+                return Err(failure);
+            }
+        };
         if !self.request.verify {
             return Ok((short, written, None));
         }

@@ -24,6 +24,13 @@ impl Work {
                 Node::Map(MapOp::Sigmoid, args) if factor.exponent.is_integer() => self.flip_sigmoid(g, k, args[0]),
                 Node::Product(p) if factor.exponent.is_negative() => self.softmax(g, k, &p),
                 Node::Map(MapOp::Pow, args) if factor.exponent.is_one() => self.join_powers(g, k, &args),
+                Node::Map(MapOp::Pow, args) if factor.exponent.is_integer() => {
+                    // (u^v)^k = u^(k*v)
+                    let exponent = g.scale(args[1], &factor.exponent);
+                    let node = g.map(MapOp::Pow, &[args[0], exponent]);
+                    self.factors.swap_remove(k);
+                    Some(vec![Factor { node, exponent: Rational::ONE, ..factor }])
+                }
                 Node::Map(MapOp::Abs, args) if factor.exponent.is_even() => {
                     Some(vec![Factor { node: args[0], ..self.factors.swap_remove(k) }])
                 }
