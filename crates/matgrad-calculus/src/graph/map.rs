@@ -100,6 +100,12 @@ impl Graph {
                 })
             }
             MapOp::Log => self.log_value(arg),
+            MapOp::Sigmoid if self.is_log_odds(arg).is_some() => self.is_log_odds(arg),
+            MapOp::Tanh | MapOp::Sinh | MapOp::Sin | MapOp::Cos | MapOp::Tan | MapOp::Asinh | MapOp::Atanh
+                if self.undoes(op, arg).is_some() =>
+            {
+                self.undoes(op, arg)
+            }
             MapOp::Abs => {
                 if self.is_nonnegative(arg) {
                     return Some(arg);
@@ -143,6 +149,44 @@ impl Graph {
             }
             _ => None,
         }
+    }
+
+    /// `f(g(x)) = x` where g is the inverse of f wherever it has a value.
+    fn undoes(&self, op: MapOp, arg: NodeId) -> Option<NodeId> {
+        let Node::Map(inner, args) = self.node(arg) else { return None };
+        let inverse = matches!(
+            (op, inner),
+            (MapOp::Tanh, MapOp::Atanh)
+                | (MapOp::Sinh, MapOp::Asinh)
+                | (MapOp::Sin, MapOp::Asin)
+                | (MapOp::Cos, MapOp::Acos)
+                | (MapOp::Tan, MapOp::Atan)
+                | (MapOp::Asinh, MapOp::Sinh)
+                | (MapOp::Atanh, MapOp::Tanh)
+        );
+        inverse.then_some(args[0])
+    }
+
+    /// `z` of `log(z) - log(1 - z)`.
+    fn is_log_odds(&self, arg: NodeId) -> Option<NodeId> {
+        let Node::Sum(terms, _) = self.node(arg) else { return None };
+        let [(a, first), (b, second)] = terms.as_slice() else { return None };
+        let (plus, minus) = if a.is_one() && b.abs().is_one() && b.is_negative() {
+            (*first, *second)
+        } else if b.is_one() && a.abs().is_one() && a.is_negative() {
+            (*second, *first)
+        } else {
+            return None;
+        };
+        let (Node::Map(MapOp::Log, z), Node::Map(MapOp::Log, rest)) = (self.node(plus), self.node(minus)) else {
+            return None;
+        };
+        let z = z[0];
+        let Node::Sum(parts, _) = self.node(rest[0]) else { return None };
+        let complement = parts.len() == 2
+            && parts.iter().any(|(c, n)| *n == z && c.is_negative() && c.abs().is_one())
+            && parts.iter().any(|(c, n)| c.is_one() && self.constant(*n).is_some_and(|v| v.is_one()));
+        complement.then_some(z)
     }
 
     fn log_value(&mut self, arg: NodeId) -> Option<NodeId> {

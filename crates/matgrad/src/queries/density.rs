@@ -56,6 +56,10 @@ impl Work<'_> {
         let quantity = Quantity::Density(claimed, Some(name.clone()));
         let (node, written, verified) = self.shown_value(at_y, &Shape::Scalar, &quantity, &mut notes)?;
         let mut answer = self.answer("density", written, None, node, notes, verified);
+        // told by the conditions on what is inside
+        answer
+            .domain
+            .retain(|text| !(text.ends_with("!= 0") && (text.starts_with("abs(") || text.starts_with("prod("))));
         answer.declared.push(format!("{name} in {space}"));
         Ok(answer)
     }
