@@ -69,7 +69,7 @@ impl Work<'_> {
         }
         let variable = self.variable.clone();
         let (node, rank) = (self.function.node, self.function.shape.rank());
-        let derivative = derivative_under(self.graph(), node, rank, &variable, Convention::Free)
+        let derivative = derivative_under(self.graph(), node, (rank, rank), &variable, Convention::Free)
             .map_err(|error| self.no_derivative(&error))?;
         let arranged = self.arranged(derivative, Layout::Jacobian)?;
         let [rows, cols] = arranged.shape[..] else {
