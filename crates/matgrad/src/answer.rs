@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use matgrad_calculus::layout::Layout;
-use matgrad_calculus::notation::{Formula, Notation};
+use matgrad_calculus::notation::{Formula, Helper, Notation};
 use matgrad_check::Verdict;
 use matgrad_render::{Kind, TextOptions};
 use matgrad_syntax::{ExprId, ExprKind, Name, Rational};
@@ -38,7 +38,14 @@ impl Written {
     pub fn statements(&self, name: &str, options: TextOptions) -> (Vec<String>, (String, String)) {
         let ast = &self.formula.ast;
         let text = |id: ExprId| matgrad_render::text(ast, id, options);
-        let before = self.formula.definitions.iter().map(|(name, body)| format!("{name} = {}", text(*body))).collect();
+        let definition = |helper: &Helper| {
+            let Helper { name, parameters, body } = helper;
+            match parameters.as_slice() {
+                [] => format!("{name} = {}", text(*body)),
+                _ => format!("{name}({}) = {}", parameters.join(", "), text(*body)),
+            }
+        };
+        let before = self.formula.definitions.iter().map(definition).collect();
         let left = match &self.formula.axes {
             Some(axes) => {
                 // the printer writes whole definitions; a 1 as body is cut off again
@@ -57,7 +64,9 @@ impl Written {
         let ast = &self.formula.ast;
         let kind =
             |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
-        let mut parts = matgrad_render::latex_definitions(ast, &self.formula.definitions, &kind);
+        let definitions: Vec<(&Name, &[Name], ExprId)> =
+            self.formula.definitions.iter().map(|d| (&d.name, d.parameters.as_slice(), d.body)).collect();
+        let mut parts = matgrad_render::latex_definitions(ast, &definitions, &kind);
         parts.push(match &self.formula.axes {
             Some(axes) => {
                 let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();

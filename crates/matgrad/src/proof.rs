@@ -114,9 +114,13 @@ pub(crate) fn with_values<R>(values: &[(Name, Written)], check: impl FnOnce(&[(N
 }
 
 fn definitions(formula: &Formula) -> Vec<Statement> {
-    let list = formula.definitions.iter().map(|(name, body)| Statement {
-        kind: StatementKind::Definition { name: ident(name), parameters: Parameters::None, body: *body },
-        span: Span::default(),
+    let list = formula.definitions.iter().map(|helper| {
+        let parameters = match helper.parameters.as_slice() {
+            [] => Parameters::None,
+            names => Parameters::Function(names.iter().map(ident).collect()),
+        };
+        let kind = StatementKind::Definition { name: ident(&helper.name), parameters, body: helper.body };
+        Statement { kind, span: Span::default() }
     });
     list.collect()
 }

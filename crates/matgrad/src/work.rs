@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use matgrad_calculus::diff::{self, DiffError};
+use matgrad_calculus::diff::{self, DiffError, Mode};
 use matgrad_calculus::graph::{Dim, Dims, Graph, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{self, Arranged, Kind as Shape, Layout};
@@ -237,8 +237,10 @@ impl<'a> Work<'a> {
         let mut at = self.function.shape.rank();
         for _ in 0..order {
             let g = &mut self.analysis.graph;
+            // the language has loops from the first item to the last: what is to be read goes that way
+            let mode = g.has_loops().then_some(Mode::Forward);
             let first = self.function.shape.rank();
-            let next = derivative_under(g, node, (first, at), &self.variable, self.request.convention);
+            let next = derivative_under(g, node, (first, at), &self.variable, self.request.convention, mode);
             node = next.map_err(|error| self.no_derivative(&error))?;
             at += self.variable.shape.rank();
             self.within_limits()?;
@@ -249,7 +251,8 @@ impl<'a> Work<'a> {
     /// The derivative along a step of the variable.
     pub fn along(&mut self, step: NodeId) -> Result<NodeId, Failure> {
         let (function, variable) = (self.function.node, self.variable.node);
-        diff::pushforward(self.graph(), function, variable, step).map_err(|error| self.no_derivative(&error))
+        let along = diff::pushforward(self.graph(), function, variable, step);
+        along.map_err(|error| self.no_derivative(&error))
     }
 
     /// The step `dX` of the variable.
@@ -283,8 +286,18 @@ impl<'a> Work<'a> {
         Ok(simple)
     }
 
+    /// The node with its loops as they are written. Their steps are not to be rewritten after that.
+    fn packed(&mut self, node: NodeId) -> NodeId {
+        let packed = notation::pack_loops(&mut self.analysis.graph, node);
+        if packed != node {
+            self.keep = NodeId(self.analysis.graph.len() as u32);
+        }
+        packed
+    }
+
     /// A derivative in a layout.
     pub fn arranged(&mut self, node: NodeId, at: Layout) -> Result<Arranged, Failure> {
+        let node = self.packed(node);
         let (function, variable, order) = (&self.function.shape, &self.variable.shape, self.request.order);
         let arranged = layout::arrange(&mut self.analysis.graph, node, function, variable, order, at);
         arranged.map_err(|error| self.refuse("layout", error.0))
@@ -488,6 +501,7 @@ pub(crate) fn derivative_under(
     (first, at): (usize, usize),
     variable: &Variable,
     convention: Convention,
+    mode: Option<Mode>,
 ) -> Result<NodeId, DiffError> {
     let constrained = convention == Convention::Constrained;
     let earlier: Vec<usize> = (first..at).step_by(variable.shape.rank().max(1)).collect();
@@ -496,7 +510,7 @@ pub(crate) fn derivative_under(
                        order (--convention free)";
         return Err(DiffError { message: message.into(), node });
     }
-    let options = diff::Options { stands_for: Some(variable.structured), ..diff::Options::default() };
+    let options = diff::Options { stands_for: Some(variable.structured), mode };
     let derivative = diff::derivative(g, node, variable.node, options)?;
     Ok(match convention {
         Convention::Free => derivative,

@@ -191,6 +191,9 @@ impl Found {
             ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, Invertible, NonNegative, NonZero,
             NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
         };
+        if g.open_in(node) != 0 {
+            return; // of a state inside a loop, for which there is no name
+        }
         let (mut kind, mut node) = (kind, node);
         // a number in front does not matter, but for its sign
         let (c, rest) = g.primitive(node);

@@ -43,6 +43,8 @@ pub struct Graph {
     implicits: Vec<(NodeId, NodeId)>,
     /// For each node the levels of the placeholders it depends on.
     open: Vec<u64>,
+    /// Whether there ever was a loop.
+    loops: bool,
     /// How many loops are being made.
     open_levels: usize,
     /// How many nodes there may be: a guard against inputs that grow without end.
@@ -80,6 +82,11 @@ impl Graph {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Whether any node is a loop.
+    pub fn has_loops(&self) -> bool {
+        self.loops
     }
 
     /// Whether the graph has outgrown its limit; long passes stop when it has.

@@ -164,6 +164,7 @@ impl Graph {
             Reading::Total(e) => self.axes(e).clone(),
             Reading::Each(e) => std::iter::once(r.length).chain(self.axes(e).iter().copied()).collect(),
         };
+        self.loops = true;
         self.intern(Node::Loop(Arc::new(r), reading), dims)
     }
 

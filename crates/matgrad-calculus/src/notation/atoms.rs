@@ -234,9 +234,14 @@ impl Printer<'_> {
                 self.arena.call(name, &[n], form)
             }
             Node::Product(p) => {
-                let mut net = Net::read(self, &p)?;
-                net.reduce(self)?;
-                net.assemble(self)?
+                let whole = Net::read(self, &p).and_then(|mut net| {
+                    net.reduce(self)?;
+                    net.assemble(self)
+                });
+                match whole {
+                    Some(m) => m,
+                    None => self.split_at_fuse(&p)?,
+                }
             }
             Node::Sum(terms, dims) => self.sum_expr(&terms, &dims)?,
             Node::Map(op, args) => self.map_expr(id, op, &args)?,
@@ -250,7 +255,9 @@ impl Printer<'_> {
                 self.arena.call(matrix_name(op), &args, form)
             }
             Node::Stack(axis, parts) => self.stack_expr(axis, &parts, form)?,
-            Node::Placeholder { .. } | Node::Loop(..) => return None,
+            // for its length only: where a step is written, its parameters stand for the placeholders
+            Node::Placeholder { slot, .. } => self.arena.name(&super::recurrence::stand_in(slot), form),
+            Node::Loop(r, reading) => self.loop_expr(&r, reading, id)?,
             Node::Call(function, derivative, args) => {
                 let args: Vec<M> = args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?;
                 if args.iter().any(|a| self.arena.form(*a) != Form::Scalar) {
@@ -536,6 +543,17 @@ impl Printer<'_> {
         if form == Form::Column {
             let items: Vec<M> = parts.iter().map(|p| self.known(p.node)).collect::<Option<_>>()?;
             if parts.iter().all(|p| p.extent.is_none()) {
+                return Some(self.arena.raw(Kind::Column(items), form));
+            }
+            // a literal inside a literal is its entries
+            let items: Vec<M> = items
+                .into_iter()
+                .flat_map(|m| match self.arena.kind(m) {
+                    Kind::Column(entries) => entries.clone(),
+                    _ => vec![m],
+                })
+                .collect();
+            if items.iter().all(|m| self.arena.form(*m) == Form::Scalar) {
                 return Some(self.arena.raw(Kind::Column(items), form));
             }
             return Some(self.arena.raw(Kind::Rows(items.into_iter().map(|m| vec![m]).collect()), form));

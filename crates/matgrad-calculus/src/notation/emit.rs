@@ -196,6 +196,7 @@ impl Emitter<'_> {
         match self.arena.kind(m).clone() {
             Kind::Number(value) => self.num(&value),
             Kind::Name(name) => self.ast.add(ExprKind::Name(name)),
+            Kind::Function(_) => self.ast.add(ExprKind::Name("step".into())),
             Kind::Size(dim) => self.dim(dim),
             Kind::Sum(terms) => {
                 let mut sum: Option<ExprId> = None;
@@ -325,7 +326,8 @@ impl Emitter<'_> {
 /// Calls `visit` with each part of an expression.
 pub(super) fn children(kind: &Kind, mut visit: impl FnMut(M)) {
     match kind {
-        Kind::Number(_) | Kind::Name(_) | Kind::Size(_) => {}
+        // a step is defined before, and sees nothing of what is around its name
+        Kind::Number(_) | Kind::Name(_) | Kind::Size(_) | Kind::Function(_) => {}
         Kind::Sum(terms) => terms.iter().for_each(|(_, m)| visit(*m)),
         Kind::Product { scalars, chain, .. } => {
             scalars.iter().for_each(|(m, _)| visit(*m));

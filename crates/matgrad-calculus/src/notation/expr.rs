@@ -60,6 +60,8 @@ pub enum Kind {
     /// `[a, b; c, d]`
     Rows(Vec<Vec<M>>),
     Compare(Comparison, M, M),
+    /// The name of a step of a recurrence, by the value of the step.
+    Function(M),
 }
 
 /// Comparison operators that are printed.
@@ -177,6 +179,11 @@ impl Arena {
         m
     }
 
+    /// An expression that was made before.
+    pub fn find(&self, kind: &Kind, form: Form) -> Option<M> {
+        self.index.get(&(kind.clone(), form)).copied()
+    }
+
     fn number_length(value: &Rational) -> u32 {
         let (n, d) = value.parts();
         n.len() as u32 + if d == "1" { 0 } else { d.len() as u32 + 1 }
@@ -255,6 +262,8 @@ impl Arena {
             }
             Kind::Column(items) => (2 + list(items), level::ATOM),
             Kind::Rows(rows) => (1 + rows.iter().map(|r| list(r) + 1).fold(0, u32::saturating_add), level::ATOM),
+            // the name, and the definition that goes before
+            Kind::Function(body) => (self.length(*body).saturating_add(10), level::ATOM),
             Kind::Compare(op, a, b) => {
                 let width = if matches!(op, Comparison::Less | Comparison::Greater) { 1 } else { 2 };
                 (self.inside(*a, 1) + width + self.inside(*b, 1), level::COMPARE)

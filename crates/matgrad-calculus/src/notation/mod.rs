@@ -9,6 +9,8 @@ mod expr;
 mod index;
 mod kron;
 mod net;
+mod operator;
+mod recurrence;
 mod tied;
 
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::FxHashMap;
 
 use crate::graph::{Dim, Graph, NodeId};
+pub use recurrence::pack_loops;
 pub use tied::{Sides, write_tied};
 
 use emit::Emitter;
@@ -64,6 +67,17 @@ pub enum Arrangement {
     },
 }
 
+/// A definition that a formula needs before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Helper {
+    /// What it is called.
+    pub name: Name,
+    /// The parameters of a function; a value has none.
+    pub parameters: Vec<Name>,
+    /// What it is.
+    pub body: ExprId,
+}
+
 /// A printed tensor.
 #[derive(Clone, Debug)]
 pub struct Formula {
@@ -73,8 +87,8 @@ pub struct Formula {
     pub root: ExprId,
     /// For an index definition the names of the axes, each with its range where use does not fix it.
     pub axes: Option<Vec<(Name, Option<ExprId>)>>,
-    /// Names for shared parts, in the order in which they need each other.
-    pub definitions: Vec<(Name, ExprId)>,
+    /// Steps of recurrences and names for shared parts, in the order in which they need each other.
+    pub definitions: Vec<Helper>,
     /// Which notation it is.
     pub notation: Notation,
 }
@@ -179,7 +193,7 @@ pub fn write_entry(
     let at: Vec<M> = at.iter().map(|n| printer.arena.name(n, Form::Scalar)).collect();
     let whole = printer.expr(node).map(|m| printer.subscript(m, &at));
     let entry = whole.or_else(|| printer.entry_at(node, &at, 0));
-    let formula = entry.map(|m| printer.finish(m, Some(axes), Notation::Index));
+    let formula = entry.and_then(|m| printer.finish(m, Some(axes), Notation::Index));
     *memory = printer.into_memory();
     formula
 }
@@ -204,7 +218,7 @@ impl Printer<'_> {
                     notation = self.notation(m);
                 }
             }
-            return Some(self.finish(m, None, notation));
+            return self.finish(m, None, notation);
         };
         let transposed = arrangement == Arrangement::Transposed && self.g.rank(node) == 2;
         let node = if transposed { self.g.transpose(node) } else { node };
@@ -216,8 +230,16 @@ impl Printer<'_> {
             None => self.entry_by_units(node, &names, &at)?,
         };
         let dims = self.g.axes(node).clone();
-        let axes: Vec<(Name, Dim)> = names.into_iter().zip(dims).collect();
-        Some(self.finish(m, Some(&axes), Notation::Index))
+        let mut axes: Vec<(Name, Dim)> = names.into_iter().zip(dims).collect();
+        if arrangement == Arrangement::Transposed && axes.len() == 1 {
+            // a row has an axis of length 1 before its own
+            let all = self.index_names(3, 1);
+            let free = all.into_iter().find(|name| axes[0].0 != *name && !self.bound.contains(name));
+            if let Some(name) = free {
+                axes.insert(0, (name, self.g.sizes.constant(1)));
+            }
+        }
+        self.finish(m, Some(&axes), Notation::Index)
     }
 
     fn notation(&self, root: M) -> Notation {
@@ -241,13 +263,22 @@ impl Printer<'_> {
         notation
     }
 
-    fn finish(&mut self, root: M, axes: Option<&[(Name, Dim)]>, notation: Notation) -> Formula {
+    fn finish(&mut self, root: M, axes: Option<&[(Name, Dim)]>, notation: Notation) -> Option<Formula> {
         // a definition of its own could not see the indices
         let share = notation != Notation::Index && self.arena.length(root) > SHARE_ABOVE;
         let shared = if share { self.shared_parts(root) } else { Vec::new() };
         let mut emitter =
             Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
         let mut definitions = Vec::new();
+        self.define_steps(root, &mut emitter, &mut definitions);
+        // a step is a function of its own, which sees no index
+        let hidden = |id: u32| match emitter.ast.kind(ExprId(id)) {
+            ExprKind::Name(name) => axes.is_some_and(|axes| axes.iter().any(|(axis, _)| axis == name)),
+            _ => false,
+        };
+        if !definitions.is_empty() && (0..emitter.ast.len() as u32).any(hidden) {
+            return None;
+        }
         for (k, m) in shared.into_iter().enumerate() {
             let body = emitter.emit(m);
             let name = (0..)
@@ -256,7 +287,7 @@ impl Printer<'_> {
                 .unwrap_or_else(|| Name::from("w"));
             let id = emitter.ast.add(ExprKind::Name(name.clone()));
             emitter.done.insert(m, id);
-            definitions.push((name, body));
+            definitions.push(Helper { name, parameters: Vec::new(), body });
         }
         let root = emitter.emit(root);
         let axes = axes.map(|axes| {
@@ -267,7 +298,7 @@ impl Printer<'_> {
             };
             axes.iter().map(range).collect()
         });
-        Formula { ast: emitter.ast, root, axes, definitions, notation }
+        Some(Formula { ast: emitter.ast, root, axes, definitions, notation })
     }
 
     /// Parts that occur more than once and are worth a name.

@@ -352,6 +352,11 @@ impl Net {
             };
             self.fuses.remove(k);
             self.dead[fused as usize] = true;
+            if fast == slow {
+                let diagonal = printer.arena.call("diag", &[matrix], Form::Column);
+                self.loads[fast as usize].push((diagonal, Rational::ONE));
+                return true;
+            }
             self.add_edge(printer, fast, slow, vec![(matrix, Rational::ONE)]);
             return true;
         }

@@ -72,7 +72,7 @@ impl Printer<'_> {
         if notation == Notation::Index {
             return None;
         }
-        Some(self.finish(m, None, notation))
+        self.finish(m, None, notation)
     }
 
     /// The factors of the matrix that takes vec of a free derivative to that of the tied one.

@@ -70,9 +70,10 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
                 // of equal length the product is better: it is computed faster
                 let vector = g.rank(group.node) == 1;
                 // but `2*x[1] + x[3]` reads better than `x'*[2, 0, 1]`
-                let entries = group.members.iter().any(|m| {
-                    products[m.term].factors.iter().any(|f| matches!(g.node(f.node), Node::OneHot { .. }))
-                });
+                let entries = group
+                    .members
+                    .iter()
+                    .any(|m| products[m.term].factors.iter().any(|f| matches!(g.node(f.node), Node::OneHot { .. })));
                 if entries {
                     length = length.saturating_add(ENTRIES_PENALTY);
                 }

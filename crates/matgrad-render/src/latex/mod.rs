@@ -69,12 +69,23 @@ pub fn latex_definition(ast: &Ast, name: &str, indices: &[Name], body: ExprId, k
     printer.out
 }
 
-/// Definitions of one tree, in time that grows with the tree and not with their number.
-pub fn latex_definitions(ast: &Ast, definitions: &[(Name, ExprId)], kind: &dyn Fn(&str) -> Kind) -> Vec<String> {
-    let Some(last) = definitions.iter().map(|(_, body)| *body).max() else { return Vec::new() };
+/// Definitions of one tree, each with its parameters where it is a function, in time that grows with the tree and not
+/// with their number.
+pub fn latex_definitions(
+    ast: &Ast,
+    definitions: &[(&Name, &[Name], ExprId)],
+    kind: &dyn Fn(&str) -> Kind,
+) -> Vec<String> {
+    let Some(last) = definitions.iter().map(|(_, _, body)| *body).max() else { return Vec::new() };
     let mut printer = Printer::new(ast, last, kind);
-    let written = definitions.iter().map(|(name, body)| {
-        printer.definition(name, &[], *body);
+    let written = definitions.iter().map(|(name, parameters, body)| {
+        if parameters.is_empty() {
+            printer.definition(name, &[], *body);
+        } else {
+            let list: Vec<String> = parameters.iter().map(|parameter| name_latex(parameter, kind)).collect();
+            printer.out.push_str(&format!(r"\operatorname{{{name}}}({}) = ", list.join(", ")));
+            printer.expression(*body);
+        }
         std::mem::take(&mut printer.out)
     });
     written.collect()
