@@ -11,7 +11,7 @@ use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
 use crate::implicit::Solving;
-use crate::work::{Variable, define_implicits, derivative_under, shape};
+use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
 use crate::{Convention, Failure, Limits, Text};
 
 /// A product with a derivative instead of the derivative itself; each names an array of the data.
@@ -272,7 +272,7 @@ impl<'a> Planner<'a> {
         let mut at = function.rank();
         for order in 1..=highest {
             let g = &mut self.analysis.graph;
-            let next = derivative_under(g, node, (function.rank(), at), variable, self.request.convention, None);
+            let next = derivative_in_mode(g, node, (function.rank(), at), variable, self.request.convention, None);
             node = next.map_err(|error| self.refuse("no-derivative", error.message))?;
             at += variable.shape.rank();
             if self.request.orders.contains(&order) {
@@ -311,7 +311,7 @@ impl<'a> Planner<'a> {
                 }
                 let step = self.like(step, variable.node, &variable.shape);
                 let g = &mut self.analysis.graph;
-                let gradient = derivative_under(g, target, (0, 0), variable, Convention::Free, None);
+                let gradient = derivative_in_mode(g, target, (0, 0), variable, Convention::Free, None);
                 let gradient = gradient.map_err(|error| no(self, error))?;
                 let node = diff::pushforward(&mut self.analysis.graph, gradient, variable.node, step);
                 let node = node.map_err(|error| no(self, error))?;

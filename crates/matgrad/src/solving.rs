@@ -170,7 +170,7 @@ impl Work<'_> {
             let node = self.replaced(solution.value, &back);
             let written = self.value(node, &unknown.variable)?;
             // names of shared parts are not to be used twice
-            let names: Vec<Name> = written.formula.definitions.iter().map(|(name, _)| name.clone()).collect();
+            let names: Vec<Name> = written.formula.definitions.iter().map(|helper| helper.name.clone()).collect();
             self.taken.extend(names);
             values.push((unknown.variable.name.clone(), written));
         }

@@ -237,10 +237,8 @@ impl<'a> Work<'a> {
         let mut at = self.function.shape.rank();
         for _ in 0..order {
             let g = &mut self.analysis.graph;
-            // the language has loops from the first item to the last: what is to be read goes that way
-            let mode = g.has_loops().then_some(Mode::Forward);
             let first = self.function.shape.rank();
-            let next = derivative_under(g, node, (first, at), &self.variable, self.request.convention, mode);
+            let next = derivative_under(g, node, (first, at), &self.variable, self.request.convention);
             node = next.map_err(|error| self.no_derivative(&error))?;
             at += self.variable.shape.rank();
             self.within_limits()?;
@@ -496,6 +494,19 @@ pub(crate) fn define_implicits(source: &Source, analysis: &mut Analysis) -> Resu
 /// The derivative of a node whose axes before `first` are the function's and those before `at` the earlier variables',
 /// under a convention.
 pub(crate) fn derivative_under(
+    g: &mut Graph,
+    node: NodeId,
+    axes: (usize, usize),
+    variable: &Variable,
+    convention: Convention,
+) -> Result<NodeId, DiffError> {
+    // the language has loops from the first item to the last: what is to be read goes that way
+    let mode = g.has_loops().then_some(Mode::Forward);
+    derivative_in_mode(g, node, axes, variable, convention, mode)
+}
+
+/// As [`derivative_under`], in a direction.
+pub(crate) fn derivative_in_mode(
     g: &mut Graph,
     node: NodeId,
     (first, at): (usize, usize),
