@@ -289,6 +289,8 @@ fn matrix(
     let flat = fuse_axes(g, block, &[&[0, 1], &[2, 3]]);
     let (flat, negated) = positive(g, memory, flat);
     let inverse = g.matrix(MatrixOp::Inverse, &[flat]);
+    let (constant, minus) = positive(g, memory, constant);
+    let negated = negated != minus;
     let mut p = ProductBuilder::new();
     let c = p.labels_of(g, constant);
     let (a, b) = (p.label(g.axes(from)[0]), p.label(g.axes(flat)[1]));

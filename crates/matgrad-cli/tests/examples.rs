@@ -31,7 +31,8 @@ fn transcript(file: &Path) -> String {
         assert!(done.status.success(), "{command} fails:\n{shown}");
         out.push_str(&format!("$ {command}\n"));
         for line in shown.lines() {
-            let stable = line.split_once(": relative error").map_or(line, |(before, _)| before);
+            let rounding = [": relative error", ": relative residual"];
+            let stable = rounding.iter().find_map(|end| line.split_once(end)).map_or(line, |(before, _)| before);
             out.push_str(stable);
             out.push('\n');
         }

@@ -41,7 +41,7 @@ pub struct Unknown {
 /// Unknowns that depend on one another; one alone where its goal is an extremum.
 ///
 /// The roots of the program are the residuals of all unknowns, then the derivative of each residual by each unknown, row
-/// by row, then the objective where there is one.
+/// by row, then the objective where there is one. The residual of a maximum is minus its gradient.
 #[derive(Clone, Debug)]
 pub struct System {
     /// The unknowns.
@@ -229,7 +229,7 @@ impl System {
         let arrays = self.program.run_in(data, workspace)?;
         let (k, n) = (self.unknowns.len(), self.len());
         let sign = if self.goal() == Goal::Maximum { -1.0 } else { 1.0 };
-        let residual = arrays.iter().take(k).flat_map(|array| array.data()).map(|x| sign * x).collect();
+        let residual = arrays.iter().take(k).flat_map(|array| array.data()).copied().collect();
         let sizes: Vec<usize> = self.unknowns.iter().map(|unknown| unknown.shape.iter().product()).collect();
         let mut jacobian = vec![0.0; n * n];
         let mut top = 0;
@@ -239,7 +239,7 @@ impl System {
                 let block = arrays.get(k + i * k + j).map_or(&[] as &[f64], Array::data);
                 for (row, line) in block.chunks_exact((*cols).max(1)).take(*rows).enumerate() {
                     let from = (top + row) * n + left;
-                    jacobian[from..from + cols].iter_mut().zip(line).for_each(|(to, x)| *to = sign * x);
+                    jacobian[from..from + cols].copy_from_slice(line);
                 }
                 left += cols;
             }

@@ -1,7 +1,9 @@
 //! The one pipeline that every front calls: text, graph, derivative, small derivative, notation, check.
 
+use matgrad_calculus::diff;
 use matgrad_calculus::graph::NodeId;
 use matgrad_calculus::layout::{Kind as Shape, Layout};
+use matgrad_calculus::notation;
 use matgrad_check::Verdict;
 
 use crate::answer::{Answer, Written};
@@ -42,6 +44,7 @@ impl Work<'_> {
         // what a Kronecker product will show is simplified once it is one
         let whole = self.analysis.graph.rank(plain) <= 2 || layout == Layout::Tensor;
         let node = if whole { self.simplified(plain)? } else { plain };
+        let node = self.by_definition(node)?;
 
         let mut derivative = self.write(node, layout)?;
         let both = layout == Layout::Numerator && order == 1 && self.function.shape == Shape::Scalar;
@@ -58,6 +61,23 @@ impl Work<'_> {
             }
         }
         Ok(self.answer("derivative", derivative, gradient, node, notes, verified))
+    }
+
+    /// A node with what its implicit definitions say put in where that is shorter: `z` for `tanh(W*z + x)`.
+    fn by_definition(&mut self, node: NodeId) -> Result<NodeId, Failure> {
+        let mut best = node;
+        for pair in diff::equal_by_definition(&self.analysis.graph, self.function.node) {
+            let other = self.replaced(best, &[pair]);
+            if other == best {
+                continue;
+            }
+            let other = self.simplified(other)?;
+            let g = &mut self.analysis.graph;
+            if notation::length(g, &mut self.memory, other) < notation::length(g, &mut self.memory, best) {
+                best = other;
+            }
+        }
+        Ok(best)
     }
 
     /// The answer with what there is to know about it.

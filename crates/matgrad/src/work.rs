@@ -402,6 +402,13 @@ impl<'a> Work<'a> {
 
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.analysis.notes.clone();
+        let g = &self.analysis.graph;
+        let unknowns = g.implicits_of(&[self.function.node]);
+        let names: Vec<&str> = unknowns.iter().filter_map(|(z, _)| g.as_input(*z)).map(|z| &*z.name).collect();
+        if !names.is_empty() {
+            let list = names.join(" and ");
+            notes.push(format!("a solution for {list} is assumed to exist; of several it is the one near the start"));
+        }
         notes.extend(self.structure());
         notes
     }

@@ -23,7 +23,11 @@ pub fn define_implicits(g: &mut Graph, implicits: &[Implicit]) -> Result<(), Dif
         let unknown = implicit.unknown.node;
         let residual = match implicit.rule {
             Rule::Vanishes(residual) => residual,
-            Rule::Extremum { objective, .. } => derivative(g, objective, unknown, Options::default())?,
+            Rule::Extremum { objective, minimum } => {
+                let gradient = derivative(g, objective, unknown, Options::default())?;
+                // the Hessian is positive definite either way
+                if minimum { gradient } else { g.negate(gradient) }
+            }
         };
         if !g.reachable(&[residual]).contains(&unknown) {
             let name = &implicit.name;
@@ -45,6 +49,27 @@ pub fn define_implicits(g: &mut Graph, implicits: &[Implicit]) -> Result<(), Dif
         g.define_implicit(unknown, residual);
     }
     Ok(())
+}
+
+/// What the definitions that a node needs say of equal values: `h(z, x)` and `z` of `z = h(z, x)`, in both directions
+/// where neither side is the unknown.
+pub fn equal_by_definition(g: &Graph, root: NodeId) -> Vec<(NodeId, NodeId)> {
+    let mut pairs = Vec::new();
+    for (unknown, residual) in g.implicits_of(&[root]) {
+        let Node::Sum(terms, _) = g.node(residual) else { continue };
+        let [(c, a), (d, b)] = terms.as_slice() else { continue };
+        if *c != -d.clone() {
+            continue;
+        }
+        if *b != unknown {
+            pairs.push((*b, *a));
+        }
+        if *a != unknown {
+            pairs.push((*a, *b));
+        }
+    }
+    pairs.retain(|(from, _)| g.as_input(*from).is_none());
+    pairs
 }
 
 /// `∂G/∂z` with everything else fixed, other unknowns too.

@@ -6,6 +6,7 @@ use super::elaborate::{Binding, Elaborator, Global};
 use super::lower::Lower;
 use super::term::{TermId, TermKind, Type, VariableInfo};
 use super::{Implicit, Rule, Solve};
+use crate::graph::Dim;
 
 /// An implicit definition before lowering.
 pub(super) struct RawImplicit {
@@ -147,6 +148,39 @@ impl Elaborator<'_> {
 }
 
 impl Elaborator<'_> {
+    /// An unknown vector that nobody declared and whose length nothing else has is a scalar.
+    pub fn settle_size(&mut self, unknown: TermId) {
+        let TermKind::Variable(own) = self.term(unknown).kind else { return };
+        let (declared, ty) = {
+            let info = &self.variables[own.0 as usize];
+            (info.declared, info.ty.clone())
+        };
+        let Type::Grid(rows, cols) = ty else { return };
+        if declared || !self.dims.is_one(cols) || !self.dims.is_open(rows) {
+            return;
+        }
+        let rows = self.dims.resolve(rows);
+        let open = self.dims.unknowns_of(rows);
+        for k in 0..self.variables.len() {
+            let dims: Vec<Dim> = match &self.variables[k].ty {
+                Type::Grid(r, c) => vec![*r, *c],
+                Type::Tensor(dims) => dims.to_vec(),
+                Type::Poison => Vec::new(),
+            };
+            let shares = dims.into_iter().any(|dim| {
+                let dim = self.dims.resolve(dim);
+                self.dims.unknowns_of(dim).iter().any(|unknown| open.contains(unknown))
+            });
+            if shares && k != own.0 as usize {
+                return;
+            }
+        }
+        if let [unknown] = open[..] {
+            let one = self.dims.number(1);
+            self.dims.assign(unknown, one);
+        }
+    }
+
     /// As many equations as unknowns, where dimensions that nobody declared leave that open.
     fn as_many(&mut self, difference: TermId, unknown: &Name, at: ExprId) {
         let Some(Global::Value(term)) = self.globals.get(unknown) else { return };

@@ -73,6 +73,9 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
         }
         _ => None,
     });
+    for implicit in &implicits {
+        e.settle_size(implicit.unknown);
+    }
     e.finish();
     Reading { elaborator: e, values, queries, implicits, solves, function }
 }
