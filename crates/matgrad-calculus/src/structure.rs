@@ -22,6 +22,8 @@ pub enum Tie {
     Lower,
     /// 0 below the diagonal
     Upper,
+    /// X'X = I: steps lie in the tangent space at X
+    Orthogonal,
 }
 
 impl Tie {
@@ -36,13 +38,13 @@ impl Tie {
                 Attribute::Lower => Tie::Lower,
                 Attribute::Upper => Tie::Upper,
                 Attribute::Positive | Attribute::Nonneg => continue,
-                Attribute::Orthogonal => return None,
+                Attribute::Orthogonal => Tie::Orthogonal,
             };
             match found {
                 None => found = Some(tie),
                 // a diagonal matrix is symmetric and triangular
                 Some(Tie::Symmetric | Tie::Lower | Tie::Upper) if tie == Tie::Diagonal => found = Some(tie),
-                Some(Tie::Diagonal) if tie != Tie::Skew => {}
+                Some(Tie::Diagonal) if !matches!(tie, Tie::Skew | Tie::Orthogonal) => {}
                 Some(known) if known == tie => {}
                 Some(_) => return None,
             }
@@ -64,7 +66,7 @@ pub fn settled(
     let sign = match tie {
         Tie::Symmetric | Tie::Diagonal => Rational::ONE,
         Tie::Skew => Rational::int(-1),
-        Tie::Lower | Tie::Upper => return node,
+        Tie::Lower | Tie::Upper | Tie::Orthogonal => return node,
     };
     let dims = g.axes(node).clone();
     let terms = match g.node(node) {
@@ -96,6 +98,27 @@ pub fn settled(
 /// Whether an attribute ties entries of the variable together.
 pub fn is_structural(attribute: Attribute) -> bool {
     !matches!(attribute, Attribute::Positive | Attribute::Nonneg)
+}
+
+/// What is projected from both sides to the Riemannian Hessian of a function with the gradient G and the Hessian H by free
+/// entries of an orthogonal X: H[E] - E·(X'G + G'X)/2, with the axes of H.
+pub fn bent_hessian(g: &mut Graph, gradient: NodeId, hessian: NodeId, x: NodeId) -> NodeId {
+    let mut p = ProductBuilder::new();
+    let inner = p.labels_of(g, gradient);
+    let other = p.label(g.axes(x)[1]);
+    p.factor(x, &[inner[0], other]);
+    p.factor(gradient, &inner);
+    let product = p.build(g, &[other, inner[1]]);
+    let turned = g.transpose(product);
+    let dims = g.axes(product).clone();
+    let both = g.sum(&[(Rational::ONE, product), (Rational::ONE, turned)], &dims);
+    let mut p = ProductBuilder::new();
+    let pair = p.labels_of(g, both);
+    let row = p.label(g.axes(x)[0]);
+    p.factor(both, &pair);
+    let spread = p.build(g, &[row, pair[0], row, pair[1]]);
+    let dims = g.axes(hessian).clone();
+    g.sum(&[(Rational::ONE, hessian), (Rational::new(-1, 2), spread)], &dims)
 }
 
 /// The derivative `node` by an orthogonal variable, whose earlier derivatives have their axes at the places `earlier`, as

@@ -16,18 +16,30 @@ impl Work<'_> {
         let (order, layout) = (self.request.order, self.request.layout);
         let (first, scalar) = (self.function.shape.rank(), self.function.shape == Shape::Scalar);
         let vec_form = !matches!(layout, Layout::Tensor | Layout::Differential | Layout::Rowvec);
-        let fits = if scalar { order == 2 } else { order == 1 && first <= 2 };
-        let Shape::Matrix(n, _) = self.variable.shape else { return Ok(None) };
+        if !matches!(self.variable.shape, Shape::Matrix(..)) {
+            return Ok(None);
+        }
         let Some(tie) = Tie::of(&self.variable.attributes) else { return Ok(None) };
+        let fits = match (scalar, tie) {
+            (true, _) => order == 2,
+            (false, Tie::Orthogonal) => false, // the projection of each term is shorter
+            (false, _) => order == 1 && first <= 2,
+        };
         if self.request.convention != Convention::Constrained || !vec_form || !fits {
             return Ok(None);
         }
         let mut node = self.function.node;
+        let mut before = node;
         for k in 0..order {
             let g = &mut self.analysis.graph;
+            before = node;
             let next = derivative_under(g, node, (first, first + 2 * k), &self.variable, Convention::Free);
             node = next.map_err(|error| self.no_derivative(&error))?;
             self.within_limits()?;
+        }
+        if tie == Tie::Orthogonal {
+            let x = self.variable.node;
+            node = structure::bent_hessian(self.graph(), before, node, x);
         }
         let node = self.with_structure(node);
         let pairs: Vec<usize> = (0..order).map(|k| first + 2 * k).collect();
@@ -47,7 +59,8 @@ impl Work<'_> {
         let across = matches!(layout, Layout::Denominator | Layout::Gradient);
         let sides = Sides { left: order == 2 || across, right: order == 2 || !across };
         let g = &mut self.analysis.graph;
-        let formula = notation::write_tied(g, &mut self.memory, free, (tie, n), sides, &self.taken);
+        let formula =
+            notation::write_tied(g, &mut self.memory, free, (tie, self.variable.structured), sides, &self.taken);
         let Some(formula) = formula else { return Ok(None) };
         let written = self.shown(formula, &arranged);
         let mut verified = None;

@@ -6,21 +6,7 @@ use std::collections::BTreeMap;
 
 use matgrad::{Array, Evaluation, Inputs, Layout, Product, derive};
 use support::draw::{Random, data};
-use support::{Case, cases};
-
-/// The largest difference against the largest entry; infinite where the shapes differ by more than axes of size 1.
-fn difference(a: &Array, b: &Array) -> f64 {
-    let long = |x: &Array| x.shape().iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
-    if long(a) != long(b) {
-        return f64::INFINITY;
-    }
-    let largest = b.data().iter().fold(1e-3f64, |most, x| most.max(x.abs()));
-    let gap = a.data().iter().zip(b.data()).fold(0.0f64, |most, (x, y)| {
-        let gap = (x - y).abs();
-        if gap.is_nan() { f64::INFINITY } else { most.max(gap) }
-    });
-    gap / largest
-}
+use support::{Case, cases, difference};
 
 fn result(evaluation: &Evaluation, inputs: &Inputs, name: &str) -> Result<Array, String> {
     let results = evaluation.plan(inputs).and_then(|plan| plan.run(inputs)).map_err(|failure| failure.to_string())?;

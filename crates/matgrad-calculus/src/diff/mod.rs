@@ -162,7 +162,13 @@ fn push_through(
             continue;
         }
         let dims: Dims = g.axes(id).iter().chain(extra).copied().collect();
-        let tangent = if let Node::Stack(axis, parts) = g.node(id) {
+        // one piece in a larger tensor is written with a selector: its place beside zeros has no matrix notation
+        let moving = match g.node(id) {
+            Node::Stack(_, parts) => parts.iter().filter(|part| tangents.contains_key(&part.node)).count(),
+            _ => 0,
+        };
+        let whole = moving != 1 || dims.len() <= 2;
+        let tangent = if let (Node::Stack(axis, parts), true) = (g.node(id), whole) {
             let (axis, parts) = (*axis, parts.clone());
             let pieces = parts.iter().map(|part| {
                 let node = tangents.get(&part.node).copied().unwrap_or_else(|| {

@@ -182,6 +182,9 @@ impl Graph {
                 orthogonal.then(|| self.transpose(arg))
             }
             Node::Product(p) => {
+                if let Some(inverse) = self.inverse_of_kron(&p) {
+                    return Some(inverse);
+                }
                 let chain = self.square_chain(&p)?;
                 let mut builder = ProductBuilder::new();
                 let n = self.axes(arg)[0];

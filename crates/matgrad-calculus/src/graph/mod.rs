@@ -5,6 +5,7 @@
 
 mod canonical;
 mod dim;
+mod kron;
 mod map;
 mod matrix;
 mod node;

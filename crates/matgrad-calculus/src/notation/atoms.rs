@@ -91,57 +91,6 @@ impl Arena {
         self.size(dim)
     }
 
-    /// An entry or slice; of a literal its entry, of a transposed expression the mirrored slice.
-    pub(super) fn entry(&mut self, m: M, subs: Vec<Sub>, form: Form) -> M {
-        if let (Kind::Column(items), [Sub::At(at)], Form::Column) = (self.kind(m), subs.as_slice(), self.form(m))
-            && let Kind::Number(value) = self.kind(*at)
-        {
-            let found = value.to_i64().and_then(|k| items.get(usize::try_from(k - 1).ok()?)).copied();
-            if let Some(item) = found {
-                return item;
-            }
-        }
-        if let Kind::Transpose(inner) = *self.kind(m) {
-            let row = self.form(inner) == Form::Row;
-            if let ([a, b], false) = (subs.as_slice(), row) {
-                let form = match form {
-                    Form::Row => Form::Column,
-                    Form::Column => Form::Row,
-                    other => other,
-                };
-                let mirrored = self.entry(inner, vec![b.clone(), a.clone()], form);
-                return self.transpose(mirrored);
-            }
-            if row && let Some(entry) = self.entry_of_slice(inner, &subs, form) {
-                return if self.form(entry) == Form::Row { self.transpose(entry) } else { entry };
-            }
-        }
-        if let Some(entry) = self.entry_of_slice(m, &subs, form) {
-            return entry;
-        }
-        self.raw(Kind::Index(m, subs), form)
-    }
-
-    /// An entry or slice of what is a slice already, where one pair of brackets says both.
-    fn entry_of_slice(&mut self, m: M, subs: &[Sub], form: Form) -> Option<M> {
-        let Kind::Index(base, outer) = self.kind(m).clone() else { return None };
-        let mut more = subs.iter();
-        let mut both = Vec::new();
-        for sub in outer {
-            let free = matches!(sub, Sub::All | Sub::Range(..)) || subs.len() > 1;
-            match (free.then(|| more.next()).flatten(), sub) {
-                (None, sub) | (Some(Sub::All), sub) => both.push(sub),
-                (Some(inner), Sub::All) => both.push(inner.clone()),
-                _ => return None,
-            }
-        }
-        if more.next().is_some() {
-            return None;
-        }
-        let form = if both.iter().all(|sub| matches!(sub, Sub::At(_))) { Form::Scalar } else { form };
-        Some(self.raw(Kind::Index(base, both), form))
-    }
-
     /// `vec` of a matrix expression; of an outer product the Kronecker product.
     pub(super) fn vec(&mut self, m: M) -> M {
         if let Kind::Product { number, scalars, chain } = self.kind(m).clone() {
@@ -357,6 +306,7 @@ impl Printer<'_> {
         }
         body.extend(constants);
         let sum = self.arena.sum(body, form);
+        let sum = self.by_cases(sum);
         Some(match form {
             Form::Matrix => self.common_factors(sum),
             Form::Column => self.sum_of_vecs(sum),

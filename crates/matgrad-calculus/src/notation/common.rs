@@ -10,7 +10,7 @@ use super::Printer;
 use super::expr::{Form, Kind, M};
 
 /// Sums with more terms than this are left as they are.
-const TERM_LIMIT: usize = 16;
+const TERM_LIMIT: usize = 12;
 
 /// How much longer `(I + K)·A` may be than `A + K·A`: it is the form readers know.
 const COMMUTATION_BONUS: u32 = 4;
@@ -26,18 +26,30 @@ struct Term {
 impl Printer<'_> {
     /// A sum of matrices with common factors of its Kronecker products taken out, where that is no longer.
     pub(super) fn common_factors(&mut self, sum: M) -> M {
+        if self.kronecker_terms(sum).is_none() {
+            return sum;
+        }
+        let first = self.merged(sum, COMMUTATION_BONUS);
+        // (I + K) taken out of every pair may let the pairs meet
+        let second = self.merged(sum, 10 * COMMUTATION_BONUS);
+        let most = self.arena.length(sum) + COMMUTATION_BONUS;
+        if self.arena.length(second) < self.arena.length(first).min(most) { second } else { first }
+    }
+
+    /// Terms joined two by two, the best pair first, as long as that is no longer; `(I + K)` may be this much longer.
+    fn merged(&mut self, sum: M, bonus: u32) -> M {
         let mut current = sum;
         for _ in 0..TERM_LIMIT {
             let Some((outer, terms)) = self.kronecker_terms(current) else { return current };
             let mut best: Option<(u32, M)> = None;
             for j in 1..terms.len() {
                 for i in 0..j {
-                    for (joined, bonus) in self.joined(&terms[i], &terms[j]) {
+                    for (joined, known) in self.joined(&terms[i], &terms[j]) {
                         let mut rest = terms.clone();
                         rest.remove(j);
                         rest[i] = joined;
                         let candidate = self.sum_of(&outer, &rest);
-                        let length = self.arena.length(candidate).saturating_sub(bonus);
+                        let length = self.arena.length(candidate).saturating_sub(if known { bonus } else { 0 });
                         if best.is_none_or(|(least, _)| length < least) {
                             best = Some((length, candidate));
                         }
@@ -108,8 +120,8 @@ impl Printer<'_> {
         self.arena.sum(terms, Form::Matrix)
     }
 
-    /// Ways to write two terms as one, each with the length that its form is worth.
-    fn joined(&mut self, a: &Term, b: &Term) -> Vec<(Term, u32)> {
+    /// Ways to write two terms as one, and whether it is the form with I + K that readers know.
+    fn joined(&mut self, a: &Term, b: &Term) -> Vec<(Term, bool)> {
         let mut found = Vec::new();
         if a.scalars != b.scalars {
             return found;
@@ -117,10 +129,10 @@ impl Printer<'_> {
         let (left, right) = (self.alternatives(&a.chain), self.alternatives(&b.chain));
         for x in &left {
             for y in &right {
-                found.extend(self.with_commutation(a, b, x, y).map(|t| (t, COMMUTATION_BONUS)));
-                found.extend(self.with_commutation(b, a, y, x).map(|t| (t, COMMUTATION_BONUS)));
-                found.extend(self.with_common_slot(a, b, x, y).map(|t| (t, 0)));
-                found.extend(self.with_common_ends(a, b, x, y).map(|t| (t, 0)));
+                found.extend(self.with_commutation(a, b, x, y).map(|t| (t, true)));
+                found.extend(self.with_commutation(b, a, y, x).map(|t| (t, true)));
+                found.extend(self.with_common_slot(a, b, x, y).map(|t| (t, false)));
+                found.extend(self.with_common_ends(a, b, x, y).map(|t| (t, false)));
             }
         }
         found

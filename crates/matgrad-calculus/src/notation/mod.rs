@@ -3,8 +3,10 @@
 
 mod atoms;
 mod build;
+mod cases;
 mod common;
 mod emit;
+mod entries;
 mod expr;
 mod index;
 mod kron;
@@ -18,7 +20,7 @@ use std::collections::BTreeSet;
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::FxHashMap;
 
-use crate::graph::{Dim, Graph, NodeId};
+use crate::graph::{Dim, Graph, NodeId, ProductBuilder};
 pub use recurrence::pack_loops;
 pub use tied::{Sides, write_tied};
 
@@ -220,8 +222,18 @@ impl Printer<'_> {
             }
             return self.finish(m, None, notation);
         };
-        let transposed = arrangement == Arrangement::Transposed && self.g.rank(node) == 2;
-        let node = if transposed { self.g.transpose(node) } else { node };
+        let (node, split) = match (arrangement, self.g.rank(node)) {
+            (Arrangement::Transposed, 2) => (self.g.transpose(node), split),
+            // a row has an axis of length 1 before its own
+            (Arrangement::Transposed, 1) => {
+                let one = self.g.sizes.constant(1);
+                let mut p = ProductBuilder::new();
+                let (row, own) = (p.label(one), p.labels_of(self.g, node));
+                p.factor(node, &own);
+                (p.build(self.g, &[row, own[0]]), split + 1)
+            }
+            _ => (node, split),
+        };
         let names = self.index_names(self.g.rank(node), split);
         self.bound.clone_from(&names);
         let at: Vec<M> = names.iter().map(|n| self.arena.name(n, Form::Scalar)).collect();

@@ -467,6 +467,11 @@ impl Printer<'_> {
                 best = trace;
             }
         }
+        if let Some(written) = self.written_out(&parts)
+            && self.arena.length(written) <= self.arena.length(best)
+        {
+            return vec![(written, Rational::ONE)];
+        }
         for k in 0..parts.len() {
             if parts.len() < 2 || !parts[k].1.is_one() {
                 continue;
@@ -486,6 +491,22 @@ impl Printer<'_> {
             }
         }
         vec![(best, Rational::ONE)]
+    }
+
+    /// Σ over the entries of a literal, written out.
+    fn written_out(&mut self, parts: &Parts) -> Option<M> {
+        let entries = parts.iter().find_map(|(m, e)| match self.arena.kind(*m) {
+            Kind::Column(items) if e.is_one() && items.len() <= 3 => Some(items.len()),
+            _ => None,
+        })?;
+        let mut terms = Vec::with_capacity(entries);
+        for k in 0..entries {
+            let at = self.arena.int(k as i64 + 1);
+            let factors =
+                parts.iter().map(|(m, e)| (self.arena.entry(*m, vec![Sub::At(at)], Form::Scalar), e.clone())).collect();
+            terms.push((Rational::ONE, self.arena.product(Rational::ONE, factors, Vec::new())));
+        }
+        Some(self.arena.sum(terms, Form::Scalar))
     }
 
     /// The trace of a matrix expression, in the rotation and reflection that prints shortest.

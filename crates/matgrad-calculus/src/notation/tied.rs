@@ -7,7 +7,7 @@ use matgrad_syntax::{Name, Rational};
 
 use super::expr::{Form, Kind, M};
 use super::{Formula, Memory, Notation, Printer};
-use crate::graph::{Dim, Graph, NodeId};
+use crate::graph::{Graph, NodeId};
 use crate::structure::Tie;
 
 /// On which sides of a free derivative the entries of the variable are tied.
@@ -19,29 +19,29 @@ pub struct Sides {
     pub right: bool,
 }
 
-/// Writes `node`, a derivative with free entries, with the matrix of a tie in front, behind or on both sides; `n` is the
-/// number of rows of the variable. `None` where the free derivative has no matrix notation.
+/// Writes `node`, a derivative with free entries, with the matrix of a tie in front, behind or on both sides; `x` is
+/// the variable. `None` where the free derivative has no matrix notation.
 pub fn write_tied(
     g: &mut Graph,
     memory: &mut Memory,
     node: NodeId,
-    (tie, n): (Tie, Dim),
+    (tie, x): (Tie, NodeId),
     sides: Sides,
     taken: &BTreeSet<Name>,
 ) -> Option<Formula> {
     let mut printer = Printer::new(g, std::mem::take(memory), taken.clone());
-    let formula = printer.tied(node, tie, n, sides);
+    let formula = printer.tied(node, tie, x, sides);
     *memory = printer.into_memory();
     formula
 }
 
 impl Printer<'_> {
-    fn tied(&mut self, node: NodeId, tie: Tie, n: Dim, sides: Sides) -> Option<Formula> {
+    fn tied(&mut self, node: NodeId, tie: Tie, x: NodeId, sides: Sides) -> Option<Formula> {
         if !self.has_matrix_notation(node) {
             return None;
         }
         let free = self.expr(node)?;
-        let matrix = self.tie_matrix(tie, n);
+        let matrix = self.tie_matrix(tie, x)?;
         let (number, only) = match self.arena.kind(free) {
             Kind::Product { number, scalars, chain } if scalars.is_empty() && chain.len() == 1 => {
                 (number.clone(), chain[0])
@@ -76,9 +76,10 @@ impl Printer<'_> {
     }
 
     /// The factors of the matrix that takes vec of a free derivative to that of the tied one.
-    fn tie_matrix(&mut self, tie: Tie, n: Dim) -> Vec<M> {
+    fn tie_matrix(&mut self, tie: Tie, x: NodeId) -> Option<Vec<M>> {
+        let n = *self.g.axes(x).first()?;
         let size = self.arena.size_or_number(self.g, n);
-        match tie {
+        Some(match tie {
             Tie::Symmetric => {
                 let d = self.arena.call("duplication", &[size], Form::Matrix);
                 vec![d, self.arena.transpose(d)]
@@ -94,6 +95,18 @@ impl Printer<'_> {
                 let swap = self.arena.call("commutation", &[size, size], Form::Matrix);
                 vec![self.arena.sum(vec![(Rational::ONE, eye), (Rational::int(-1), swap)], Form::Matrix)]
             }
+            Tie::Orthogonal => {
+                let x = self.expr(x)?;
+                let square = self.g.sizes.mul(n, n);
+                let square = self.arena.size_or_number(self.g, square);
+                let eye = self.arena.call("eye", &[square], Form::Matrix);
+                let swap = self.arena.call("commutation", &[size, size], Form::Matrix);
+                let turned = self.arena.transpose(x);
+                let kron = self.arena.kron(turned, x);
+                let reflection = self.arena.product(Rational::ONE, Vec::new(), vec![kron, swap]);
+                let both = self.arena.sum(vec![(Rational::ONE, eye), (Rational::int(-1), reflection)], Form::Matrix);
+                vec![self.arena.product(Rational::new(1, 2), Vec::new(), vec![both])]
+            }
             Tie::Diagonal | Tie::Upper => {
                 let mask = if tie == Tie::Diagonal {
                     self.arena.call("eye", &[size], Form::Matrix)
@@ -104,6 +117,6 @@ impl Printer<'_> {
                 let v = self.arena.vec(mask);
                 vec![self.arena.diag(v)]
             }
-        }
+        })
     }
 }

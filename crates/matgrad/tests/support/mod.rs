@@ -8,7 +8,7 @@ pub mod draw;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use matgrad::{Convention, Layout, Request, Text};
+use matgrad::{Array, Convention, Layout, Request, Text};
 use serde_json::Value;
 
 /// One case: a function, a variable, a layout, and the form a textbook gives.
@@ -98,4 +98,18 @@ pub fn cases() -> Vec<Case> {
 /// The length of a text without white space.
 pub fn length(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// The largest difference against the largest entry; infinite where the shapes differ by more than axes of size 1.
+pub fn difference(a: &Array, b: &Array) -> f64 {
+    let long = |x: &Array| x.shape().iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
+    if long(a) != long(b) {
+        return f64::INFINITY;
+    }
+    let largest = b.data().iter().fold(1e-3f64, |most, x| most.max(x.abs()));
+    let gap = a.data().iter().zip(b.data()).fold(0.0f64, |most, (x, y)| {
+        let gap = (x - y).abs();
+        if gap.is_nan() { f64::INFINITY } else { most.max(gap) }
+    });
+    gap / largest
 }

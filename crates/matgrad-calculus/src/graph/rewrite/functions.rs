@@ -63,6 +63,24 @@ impl Work {
         Some(std::mem::take(&mut self.factors))
     }
 
+    /// The entries of a softmax add up to 1.
+    pub(super) fn sum_of_softmax(&mut self, g: &mut Graph, k: usize, arg: NodeId) -> Option<Vec<Factor>> {
+        let labels = self.factors[k].labels.clone();
+        let free = |w: &Self, l: Label| w.summed(l) && w.uses(l) == 1;
+        if !labels.iter().any(|l| free(self, *l)) {
+            return None;
+        }
+        let axes = softmax_axes(g, arg)?;
+        if !axes.iter().all(|axis| labels.get(*axis as usize).is_some_and(|l| free(self, *l))) {
+            return None;
+        }
+        self.factors.swap_remove(k);
+        for axis in axes {
+            self.kill(labels[axis as usize]);
+        }
+        Some(std::mem::take(&mut self.factors))
+    }
+
     /// Σ λ^k = tr(A^k) over the eigenvalues of A.
     pub(super) fn power_sum(&mut self, g: &mut Graph, k: usize, matrix: NodeId) -> Option<Vec<Factor>> {
         let Factor { labels, exponent, .. } = self.factors[k].clone();
@@ -92,4 +110,21 @@ impl Work {
         self.factors.push(Factor { node, labels: Labels::new(), exponent: Rational::ONE });
         Some(std::mem::take(&mut self.factors))
     }
+}
+
+/// The axes over which `exp(arg)` adds up to 1: `arg` is z - logsumexp(z) along them.
+fn softmax_axes(g: &mut Graph, arg: NodeId) -> Option<SmallVec<[u8; 2]>> {
+    let Node::Sum(terms, _) = g.node(arg).clone() else { return None };
+    terms.iter().filter(|(c, _)| c.is_minus_one()).find_map(|(_, n)| {
+        let inner = match g.node(*n) {
+            Node::Product(p) => match p.factors.as_slice() {
+                [f] if f.exponent.is_one() => f.node,
+                _ => return None,
+            },
+            _ => *n,
+        };
+        let Node::Reduce(ReduceOp::LogSumExp, z, axes) = g.node(inner).clone() else { return None };
+        let wide = g.broadcast_except(inner, z, &axes);
+        (g.subtract(z, wide) == arg).then_some(axes)
+    })
 }

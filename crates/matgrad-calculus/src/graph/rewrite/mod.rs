@@ -3,6 +3,7 @@
 mod cancel;
 mod functions;
 mod selection;
+mod structural;
 
 use matgrad_syntax::Rational;
 
@@ -19,6 +20,8 @@ impl Work {
                 Node::Matrix(MatrixOp::Inverse, args) if factor.exponent.is_one() => self.cancel_inverse(g, k, args[0]),
                 Node::Input(_) if factor.exponent.is_one() => self.cancel_orthogonal(g, k),
                 Node::Fuse { .. } => self.join_fuse(g, k),
+                Node::Structural(kind, _) => self.structural(g, k, kind),
+                Node::Map(MapOp::Exp, args) if factor.exponent.is_one() => self.sum_of_softmax(g, k, args[0]),
                 Node::OneHot { at, .. } => self.pick(g, k, at),
                 Node::Shift { offset, rows, cols } => self.slice(g, k, offset, rows, cols),
                 Node::Map(MapOp::Sigmoid, args) if factor.exponent.is_integer() => self.flip_sigmoid(g, k, args[0]),

@@ -1,0 +1,51 @@
+//! Kronecker products of square matrices.
+
+use super::{Factor, Graph, Label, MatrixOp, Node, NodeId, Product, ProductBuilder, components};
+
+impl Graph {
+    /// (A ⊗ B)^-1 = A^-1 ⊗ B^-1 for square A and B.
+    pub(super) fn inverse_of_kron(&mut self, p: &Product) -> Option<NodeId> {
+        let &[rows, cols] = p.out.as_slice() else { return None };
+        let is_fuse = |f: &&Factor| matches!(self.node(f.node), Node::Fuse { .. });
+        let mut fuses = p.factors.iter().filter(is_fuse);
+        let (first, second) = (fuses.next()?.clone(), fuses.next()?.clone());
+        if fuses.next().is_some() || first.node != second.node || rows == cols {
+            return None;
+        }
+        let (left, right) = if first.labels[0] == rows { (first, second) } else { (second, first) };
+        if left.labels[0] != rows || right.labels[0] != cols {
+            return None;
+        }
+        let fast: [Label; 2] = [left.labels[1], right.labels[1]];
+        let slow: [Label; 2] = [left.labels[2], right.labels[2]];
+        if fast.iter().any(|l| slow.contains(l)) {
+            return None;
+        }
+        let rest: Vec<Factor> = p.factors.iter().filter(|f| !is_fuse(f)).cloned().collect();
+        let (mut of_fast, mut of_slow) = (Vec::new(), Vec::new());
+        for group in components(&rest, &Default::default()) {
+            let touches = |ends: &[Label; 2]| group.iter().any(|f| f.labels.iter().any(|l| ends.contains(l)));
+            match (touches(&fast), touches(&slow)) {
+                (true, true) => return None,
+                (true, false) => of_fast.extend(group),
+                _ => of_slow.extend(group),
+            }
+        }
+        let mut part = |factors: Vec<Factor>, ends: &[Label; 2]| {
+            let mut b = ProductBuilder { coefficient: None, factors, dims: p.dims.clone() };
+            b.forget_unused(ends);
+            let node = b.build(self, ends);
+            self.matrix(MatrixOp::Inverse, &[node])
+        };
+        let (inner, outer) = (part(of_fast, &fast), part(of_slow, &slow));
+        let mut b = ProductBuilder::new();
+        let (r, c) = (b.label(p.dims[rows as usize]), b.label(p.dims[cols as usize]));
+        let [f0, f1] = fast.map(|l| b.label(p.dims[l as usize]));
+        let [s0, s1] = slow.map(|l| b.label(p.dims[l as usize]));
+        b.factor(left.node, &[r, f0, s0]);
+        b.factor(left.node, &[c, f1, s1]);
+        b.factor(inner, &[f0, f1]);
+        b.factor(outer, &[s0, s1]);
+        Some(b.build(self, &[r, c]))
+    }
+}
