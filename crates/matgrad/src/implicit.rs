@@ -75,7 +75,7 @@ impl Solving {
                 let Some(input) = g.as_input(node) else { continue };
                 let mut shape = Vec::new();
                 for dim in &input.dims {
-                    let size = g.sizes.evaluate(*dim, sizes).and_then(|size| usize::try_from(size).ok());
+                    let size = g.sizes.evaluate(*dim, sizes);
                     let Some(size) = size else {
                         return Err(CompileError::Size { dimension: g.sizes.text(*dim) });
                     };

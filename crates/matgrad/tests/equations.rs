@@ -53,6 +53,19 @@ fn derivatives_go_through_implicit_definitions() {
 }
 
 #[test]
+fn queries_go_through_implicit_definitions() {
+    cases("implicit-queries.tsv", |fields| {
+        let script = fields[0];
+        let replies = answer_queries(&Request::new(Text::script("case", script), ""));
+        let replies = replies.unwrap_or_else(|failure| panic!("{script}: {failure}"));
+        let [Reply::Answer(answer)] = replies.as_slice() else { panic!("{script}: {replies:?}") };
+        let right = answer.verified.as_ref().is_some_and(|verdict| verdict.is_right());
+        let wrong = format!("{script}: {} is not verified: {:?}", answer.text(), answer.verified);
+        ([script, &answer.text()].join("\t"), if right { Vec::new() } else { vec![wrong] })
+    });
+}
+
+#[test]
 fn affine_equations_are_solved() {
     cases("solve.tsv", |fields| {
         let script = fields[0];

@@ -51,6 +51,11 @@ pub fn define_implicits(g: &mut Graph, implicits: &[Implicit]) -> Result<(), Dif
     Ok(())
 }
 
+/// The implicitly defined inputs through which a node depends on another input.
+pub fn followers(g: &Graph, root: NodeId, wrt: NodeId) -> Vec<NodeId> {
+    between(g, root, wrt).map(|list| list.into_iter().map(|(unknown, _)| unknown).collect()).unwrap_or_default()
+}
+
 /// What the definitions that a node needs say of equal values: `h(z, x)` and `z` of `z = h(z, x)`, in both directions
 /// where neither side is the unknown.
 pub fn equal_by_definition(g: &Graph, root: NodeId) -> Vec<(NodeId, NodeId)> {

@@ -91,7 +91,12 @@ impl Elaborator<'_> {
 
     /// The variable that is defined: declared, or shaped like the declared variable of the extremum, or by the convention.
     fn unknown(&mut self, name: &Ident, bound: &Ident) -> TermId {
-        let at = matgrad_syntax::ExprId(0);
+        let at = ExprId(0);
+        if let Some(first) = self.defined.insert(name.name.clone(), name.span) {
+            let message = format!("`{}` is defined twice", name.name);
+            let diagnostic = Diagnostic::error("duplicate-name", name.span, message);
+            return self.poison(diagnostic.label(first, "the first time"), at);
+        }
         match self.globals.get(&name.name) {
             Some(Global::Value(term)) if matches!(self.term(*term).kind, TermKind::Variable(_)) => *term,
             Some(_) => {
@@ -99,10 +104,6 @@ impl Elaborator<'_> {
                 self.poison(Diagnostic::error("duplicate-name", name.span, message), at)
             }
             None => {
-                if self.defined.contains_key(&name.name) {
-                    let message = format!("`{}` is defined twice", name.name);
-                    return self.poison(Diagnostic::error("duplicate-name", name.span, message), at);
-                }
                 let like = match self.globals.get(&bound.name) {
                     Some(Global::Value(term)) => match self.term(*term).kind {
                         TermKind::Variable(v) => Some(self.variables[v.0 as usize].clone()),

@@ -38,6 +38,15 @@ impl Parser<'_> {
             || next.spaced && matches!(next.kind, Name | Number | Minus | Backslash)
     }
 
+    /// An error of a statement in which an extremum stands where it cannot.
+    pub(super) fn with_extremum_help(&self, (start, end): (usize, usize), form: Form, error: Diagnostic) -> Diagnostic {
+        let misplaced = (start..end).any(|at| self.is_extremum(at, end) && self.kind(at + 1) == OpenSquare);
+        if misplaced && !matches!(form, Form::Extremum { .. }) {
+            return error.help("an extremum is a statement of its own: `z = argmin[z] f`");
+        }
+        error
+    }
+
     /// Whether the word asks for a minimum, and how long it is without the variable of `argmin_z`.
     fn extremum_word(&self, at: usize) -> Option<(bool, usize)> {
         let text = self.text(at);

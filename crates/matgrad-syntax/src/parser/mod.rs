@@ -106,7 +106,8 @@ impl<'s> Parser<'s> {
                 continue;
             }
             if let Err(failure) = self.statement(range, form) {
-                self.diagnostics.push(*failure);
+                let failure = self.with_extremum_help(range, form, *failure);
+                self.diagnostics.push(failure);
             }
             self.scope.clear();
         }

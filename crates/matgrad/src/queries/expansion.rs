@@ -52,6 +52,12 @@ impl Work<'_> {
             return Err(self.refuse("shape-mismatch", message));
         }
         self.same_shape(point, "the point")?;
+        let g = &self.analysis.graph;
+        if let Some(unknown) = diff::followers(g, self.function.node, self.variable.node).first() {
+            let name = g.as_input(*unknown).map_or_else(String::new, |input| input.name.to_string());
+            let message = format!("`{name}` is defined implicitly: its value at the point has no formula");
+            return Err(self.refuse("implicit", message));
+        }
         let step = self.step();
         let (variable, structured) = (self.variable.node, self.variable.structured);
         let difference = self.graph().subtract(structured, point.node);

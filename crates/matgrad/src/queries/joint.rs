@@ -57,6 +57,10 @@ impl Work<'_> {
         }
         let structured = g.stack(0, parts);
         self.function.node = self.replaced(self.function.node, &pairs);
+        for (unknown, residual) in self.analysis.graph.implicits().to_vec() {
+            let residual = self.replaced(residual, &pairs);
+            self.graph().define_implicit(unknown, residual);
+        }
         self.joined = variables.to_vec();
         let names: Vec<&str> = variables.iter().map(|variable| &*variable.name).collect();
         self.variable = Variable {
