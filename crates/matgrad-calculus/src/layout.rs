@@ -3,7 +3,7 @@
 //! Numerator and denominator layout after Wikipedia, *Matrix calculus*; the Jacobian and gradient matrices D_X F and
 //! ∇_X F after Magnus & Neudecker, ch. 9, and Zhang, *Matrix Analysis and Applications*, §3.1.
 
-use crate::graph::{Dim, Dims, Graph, Label, Labels, Node, NodeId, ProductBuilder};
+use crate::graph::{Dim, Dims, Graph, Label, Labels, Node, NodeId, Part, ProductBuilder};
 use crate::notation::Arrangement;
 
 /// An arrangement of the partial derivatives.
@@ -110,6 +110,9 @@ pub fn fuse_axes(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> NodeId {
             return g.sum(&fused, &dims);
         }
     }
+    if let Some(stack) = fuse_pieces(g, node, groups) {
+        return stack;
+    }
     let mut p = ProductBuilder::new();
     let labels = p.labels_of(g, node);
     p.factor(node, &labels);
@@ -132,6 +135,28 @@ pub fn fuse_axes(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> NodeId {
         out.extend(fused.map(|(label, _)| label));
     }
     p.build(g, &out)
+}
+
+/// Pieces side by side along an axis that stays as it is: each with its axes joined.
+fn fuse_pieces(g: &mut Graph, node: NodeId, groups: &[&[usize]]) -> Option<NodeId> {
+    let Node::Stack(axis, parts) = g.node(node) else { return None };
+    let (axis, parts) = (usize::from(*axis), parts.clone());
+    let kept: Vec<&[usize]> = groups.iter().copied().filter(|group| !group.is_empty()).collect();
+    let at = kept.iter().position(|group| *group == [axis])?;
+    let thin: Vec<Vec<usize>> = kept
+        .iter()
+        .filter(|group| **group != [axis])
+        .map(|group| group.iter().map(|k| if *k > axis { k - 1 } else { *k }).collect())
+        .collect();
+    let thin: Vec<&[usize]> = thin.iter().map(Vec::as_slice).collect();
+    let parts = parts
+        .into_iter()
+        .map(|part| {
+            let groups = if part.extent.is_some() { &kept } else { &thin };
+            Part { node: fuse_axes(g, part.node, groups), ..part }
+        })
+        .collect();
+    Some(g.stack(at as u8, parts))
 }
 
 /// The derivative `node` (axes of the function, then of the variable `order` times) in a layout.

@@ -282,11 +282,7 @@ fn between(g: &Graph, roots: &[NodeId], level: u8, is_seed: &dyn Fn(NodeId) -> b
         if let Node::Loop(r, _) = g.node(id) {
             loops |= 1 << r.level;
         }
-        g.for_each_child(id, |child| {
-            if !g.is_open(child, level) {
-                closed.push(child);
-            }
-        });
+        closed.extend(g.outer_children(id).into_iter().filter(|child| !g.is_open(*child, level)));
     }
     closed.retain(|id| is_seed(*id));
     closed.sort_unstable();
@@ -295,7 +291,7 @@ fn between(g: &Graph, roots: &[NodeId], level: u8, is_seed: &dyn Fn(NodeId) -> b
     let mut order = closed;
     for id in open {
         let mut depends = is_seed(id);
-        g.for_each_child(id, |child| depends |= dependent.contains(&child));
+        depends |= g.outer_children(id).iter().any(|child| dependent.contains(child));
         if depends {
             dependent.insert(id);
             if g.open_in(id) & loops == 0 {

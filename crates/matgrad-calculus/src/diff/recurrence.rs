@@ -33,18 +33,18 @@ fn activity(g: &Graph, r: &Recurrence, reading: Reading, varies: &dyn Fn(NodeId)
     loop {
         let mut moving: FxHashSet<NodeId> = FxHashSet::default();
         for &id in &order {
-            let mut here = false;
-            match g.node(id) {
+            let here = match g.node(id) {
                 Node::Placeholder { slot: Slot::State(k), level, .. } if *level == r.level => {
-                    here = states.get(*k as usize).copied().unwrap_or(false);
+                    states.get(*k as usize).copied().unwrap_or(false)
                 }
                 Node::Placeholder { slot: Slot::Item(k), level, .. } if *level == r.level => {
-                    here = items.get(*k as usize).copied().unwrap_or(false);
+                    items.get(*k as usize).copied().unwrap_or(false)
                 }
-                _ => g.for_each_child(id, |child| {
-                    here |= moving.contains(&child) || !g.is_open(child, r.level) && varies(child);
-                }),
-            }
+                _ => {
+                    let children = g.outer_children(id);
+                    children.into_iter().any(|id| moving.contains(&id) || !g.is_open(id, r.level) && varies(id))
+                }
+            };
             if here {
                 moving.insert(id);
             }
@@ -84,7 +84,7 @@ pub(super) fn push(
     };
     body.iter().copied().for_each(&mut enter);
     for id in g.open_order(&body, r.level) {
-        g.for_each_child(id, &mut enter);
+        g.outer_children(id).into_iter().for_each(&mut enter);
     }
     let (states, items) = (r.init.len() as u32, r.items.len() as u32);
     let mut wide = r.clone();

@@ -254,6 +254,33 @@ impl Graph {
         found
     }
 
+    /// What a node is made of, seen from outside: of a loop the first states, the sequences, and what its step takes from
+    /// around it.
+    pub fn outer_children(&self, id: NodeId) -> SmallVec<[NodeId; 8]> {
+        let mut found = SmallVec::new();
+        let Node::Loop(r, reading) = self.node(id) else {
+            self.for_each_child(id, |child| found.push(child));
+            return found;
+        };
+        found.extend(r.init.iter().chain(&r.items).copied());
+        let mut todo: Vec<NodeId> = r.body(*reading).into_vec();
+        let mut seen = FxHashSet::default();
+        while let Some(id) = todo.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            if self.is_open(id, r.level) {
+                // recursion as deep as loops are nested, see NESTING_LIMIT
+                todo.extend(self.outer_children(id));
+            } else {
+                found.push(id);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// As [`Graph::replace`] for placeholders of a level: other loops, whose placeholders may be the same, stay as they
     /// are.
     pub(crate) fn replace_open(&mut self, root: NodeId, level: u8, map: &FxHashMap<NodeId, NodeId>) -> NodeId {

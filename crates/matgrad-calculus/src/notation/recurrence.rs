@@ -286,11 +286,8 @@ fn packed(g: &mut Graph, r: &Recurrence, reading: Reading) -> Option<NodeId> {
     let body: Vec<NodeId> = pieces.iter().map(|piece| piece.next).collect();
     let mut outer: Vec<NodeId> = Vec::new();
     for id in g.open_order(&body, r.level) {
-        g.for_each_child(id, |child| {
-            if !g.is_open(child, r.level) && g.open_in(child) != 0 && !outer.contains(&child) {
-                outer.push(child);
-            }
-        });
+        let children = g.outer_children(id);
+        outer.extend(children.into_iter().filter(|child| !g.is_open(*child, r.level) && g.open_in(*child) != 0));
     }
     outer.extend(body.into_iter().filter(|id| !g.is_open(*id, r.level) && g.open_in(*id) != 0));
     outer.sort_unstable();
