@@ -42,6 +42,8 @@ impl Work<'_> {
             node = structure::bent_hessian(self.graph(), before, node, x);
         }
         let node = self.with_structure(node);
+        let plain = node;
+        let node = self.graph().roots_written_out(node);
         let pairs: Vec<usize> = (0..order).map(|k| first + 2 * k).collect();
         let memory = &mut self.memory;
         let length = |g: &mut _, n| {
@@ -72,6 +74,6 @@ impl Work<'_> {
             verified = Some(verdict);
         }
         let notes = self.notes();
-        Ok(Some(self.answer("derivative", written, None, free, notes, verified)))
+        Ok(Some(self.answer("derivative", written, None, plain, notes, verified)))
     }
 }

@@ -309,14 +309,35 @@ impl<'a> Work<'a> {
         }
         let g = &mut self.analysis.graph;
         let formula = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
-        match formula {
-            Some(formula) => Ok(self.shown(formula, &arranged)),
-            None => {
-                let formula = self.along_units(at)?;
-                let formula = formula.ok_or_else(|| self.no_notation())?;
-                Ok(self.shown(formula, &arranged))
-            }
+        if let Some(formula) = &formula
+            && formula.axes.is_none()
+        {
+            return Ok(self.shown(formula.clone(), &arranged));
         }
+        if let Some(written) = self.with_roots_written_out(&arranged, at)? {
+            return Ok(written);
+        }
+        let formula = match formula {
+            Some(formula) => Some(formula),
+            None => self.along_units(at)?,
+        };
+        let formula = formula.ok_or_else(|| self.no_notation())?;
+        Ok(self.shown(formula, &arranged))
+    }
+
+    /// A flattened derivative of matrix square roots with Kronecker products.
+    fn with_roots_written_out(&mut self, arranged: &Arranged, at: Layout) -> Result<Option<Written>, Failure> {
+        if matches!(at, Layout::Tensor | Layout::Differential) {
+            return Ok(None);
+        }
+        let node = self.graph().roots_written_out(arranged.node);
+        if node == arranged.node {
+            return Ok(None);
+        }
+        let node = self.simplified(node)?;
+        let g = &mut self.analysis.graph;
+        let formula = notation::write(g, &mut self.memory, node, arranged.arrangement, &self.taken);
+        Ok(formula.filter(|formula| formula.axes.is_none()).map(|formula| self.shown(formula, arranged)))
     }
 
     pub fn written(&mut self, arranged: &Arranged) -> Result<Written, Failure> {

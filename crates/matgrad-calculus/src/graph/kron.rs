@@ -1,6 +1,9 @@
-//! Kronecker products of square matrices.
+//! Kronecker products of square matrices, and the linear equations that are written with them.
 
-use super::{Factor, Graph, Label, MatrixOp, Node, NodeId, Product, ProductBuilder, components};
+use matgrad_syntax::Rational;
+use rustc_hash::FxHashMap;
+
+use super::{Factor, Graph, Label, Labels, MatrixOp, Node, NodeId, Product, ProductBuilder, components};
 
 impl Graph {
     /// (A ⊗ B)^-1 = A^-1 ⊗ B^-1 for square A and B.
@@ -47,5 +50,62 @@ impl Graph {
         b.factor(inner, &[f0, f1]);
         b.factor(outer, &[s0, s1]);
         Some(b.build(self, &[r, c]))
+    }
+
+    /// Steps of square roots written out: RX + XR = E is (R ⊗ I + I ⊗ R)·vec(X) = vec(E).
+    pub fn roots_written_out(&mut self, node: NodeId) -> NodeId {
+        let mut current = node;
+        // a step may stand inside the direction of another
+        for _ in 0..4 {
+            let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+            for id in self.reachable(&[current]) {
+                if let Node::Matrix(MatrixOp::SqrtmFrechet, args) = self.node(id)
+                    && let [x, e] = *args.as_slice()
+                    && self.rank(x) == 2
+                    && self.rank(e) > 2
+                {
+                    let written = self.root_written_out(x, e);
+                    map.insert(id, written);
+                    break;
+                }
+            }
+            if map.is_empty() {
+                break;
+            }
+            current = self.replace(current, &map);
+        }
+        current
+    }
+
+    fn root_written_out(&mut self, x: NodeId, e: NodeId) -> NodeId {
+        let root = self.matrix(MatrixOp::Sqrtm, &[x]);
+        let n = self.axes(x)[0];
+        let (square, fuse) = (self.sizes.mul(n, n), self.fuse(n, n));
+        let sides = [true, false].map(|first| {
+            let mut p = ProductBuilder::new();
+            let [u, v] = [p.label(square), p.label(square)];
+            let [i, j, k] = [p.label(n), p.label(n), p.label(n)];
+            p.factor(fuse, &[u, i, j]);
+            if first {
+                p.factor(fuse, &[v, k, j]);
+                p.factor(root, &[i, k]);
+            } else {
+                p.factor(fuse, &[v, i, k]);
+                p.factor(root, &[j, k]);
+            }
+            p.build(self, &[u, v])
+        });
+        let sum = self.sum(&sides.map(|side| (Rational::ONE, side)), &[square, square]);
+        let inverse = self.matrix(MatrixOp::Inverse, &[sum]);
+        let mut p = ProductBuilder::new();
+        let inner = p.labels_of(self, e);
+        let (batch, ends) = inner.split_at(inner.len() - 2);
+        let [u, v, i, j] = [p.label(square), p.label(square), p.label(n), p.label(n)];
+        p.factor(fuse, &[u, i, j]);
+        p.factor(inverse, &[u, v]);
+        p.factor(fuse, &[v, ends[0], ends[1]]);
+        p.factor(e, &inner);
+        let out: Labels = batch.iter().copied().chain([i, j]).collect();
+        p.build(self, &out)
     }
 }

@@ -66,13 +66,58 @@ impl Printer<'_> {
             if sides.right && !(projection && ends.1 == matrix.last().copied()) {
                 chain.extend(&matrix);
             }
-            self.arena.product(Rational::ONE, Vec::new(), chain)
+            let m = self.arena.product(Rational::ONE, Vec::new(), chain);
+            if tie == Tie::Symmetric { self.without_symmetrizers(m) } else { m }
         };
         let notation = self.notation(m);
         if notation == Notation::Index {
             return None;
         }
         self.finish(m, None, notation)
+    }
+
+    /// (I + K)·M·D = 2M·D, where M commutes with K.
+    fn without_symmetrizers(&mut self, m: M) -> M {
+        let Kind::Product { mut number, scalars, mut chain } = self.arena.kind(m).clone() else { return m };
+        let mut k = chain.len();
+        while k > 0 {
+            k -= 1;
+            let next = chain[k + 1..].iter().find(|m| !self.commutes(**m));
+            let before_d = next.is_some_and(|m| self.arena.is_call(*m, "duplication"));
+            if before_d && self.is_symmetrizer(chain[k]) {
+                chain.remove(k);
+                number = &number * &Rational::int(2);
+            }
+        }
+        self.arena.product(number, scalars, chain)
+    }
+
+    fn is_symmetrizer(&self, m: M) -> bool {
+        let Kind::Sum(terms) = self.arena.kind(m) else { return false };
+        let [(a, x), (b, y)] = terms.as_slice() else { return false };
+        let pair = |x, y| self.arena.is_call(x, "eye") && self.arena.is_call(y, "commutation");
+        a.is_one() && b.is_one() && (pair(*x, *y) || pair(*y, *x))
+    }
+
+    /// Whether a matrix is known to commute with K: A ⊗ A, A ⊗ B + B ⊗ A, and their powers.
+    fn commutes(&self, m: M) -> bool {
+        let mut m = m;
+        while let Kind::Power(inner, _) | Kind::Transpose(inner) = self.arena.kind(m) {
+            m = *inner;
+        }
+        let slots = |m: M| match self.arena.kind(m) {
+            Kind::Kron(a, b) => {
+                self.arena.extent(*a).zip(self.arena.extent(*b)).filter(|(x, y)| x == y).map(|_| (*a, *b))
+            }
+            _ => None,
+        };
+        match self.arena.kind(m) {
+            Kind::Kron(..) => slots(m).is_some_and(|(a, b)| a == b),
+            Kind::Sum(terms) => terms.iter().all(|(c, x)| {
+                slots(*x).is_some_and(|(a, b)| terms.iter().any(|(d, y)| c == d && slots(*y) == Some((b, a))))
+            }),
+            _ => false,
+        }
     }
 
     /// The factors of the matrix that takes vec of a free derivative to that of the tied one.
