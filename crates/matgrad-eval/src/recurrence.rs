@@ -12,6 +12,8 @@ pub(crate) enum Source {
     State(usize),
     /// The item of a sequence, which starts at `start` of an argument of the loop.
     Item { arg: usize, start: usize, len: usize },
+    /// A state before the same step of the loop that is run again.
+    Replayed(usize),
     /// A value that is the same in all steps.
     Outer { arg: usize, start: usize, len: usize },
 }
@@ -38,6 +40,8 @@ pub(crate) struct LoopProgram {
     /// For each state which argument it starts as, where that starts, and how many numbers it has.
     pub init: Vec<(usize, usize, usize)>,
     pub gathers: Vec<Gather>,
+    /// A loop in the other direction whose states are needed and not kept: they are computed again, some steps at once.
+    pub replay: Option<Box<LoopProgram>>,
     /// Its place in the workspace.
     pub workspace: usize,
 }
@@ -49,6 +53,20 @@ pub(crate) struct LoopMemory {
     states: Vec<Vec<f64>>,
     /// The states after the step.
     next: Vec<Vec<f64>>,
+    replay: Option<Box<Replay>>,
+}
+
+/// The states of a loop that is run again: every so many kept, and those of one stretch between.
+#[derive(Clone, Debug, Default)]
+struct Replay {
+    memory: LoopMemory,
+    /// How many steps a stretch has.
+    stretch: usize,
+    /// The states at the start of each stretch.
+    starts: Vec<Vec<Vec<f64>>>,
+    /// The states before each step of one stretch, and which one it is.
+    states: Vec<Vec<Vec<f64>>>,
+    current: usize,
 }
 
 /// A part of an argument.
@@ -59,7 +77,49 @@ fn part<'a>(args: &[&'a [f64]], arg: usize, start: usize, len: usize) -> &'a [f6
 impl LoopProgram {
     /// Runs all steps; `args` are whole slots.
     pub fn run(&self, args: &[&[f64]], out: &mut [f64], memory: &mut LoopMemory) {
-        let LoopMemory { body, states, next } = memory;
+        self.start(args, memory);
+        for gather in &self.gathers {
+            if let Gather::Total { at, len, .. } = gather
+                && let Some(sum) = out.get_mut(*at..*at + *len)
+            {
+                sum.fill(0.0);
+            }
+        }
+        let mut replay = memory.replay.take();
+        if let Some(of) = &self.replay {
+            of.keep(args, replay.get_or_insert_default());
+        }
+        for turn in 0..self.steps {
+            let replayed: &[Vec<f64>] = match (&self.replay, &mut replay) {
+                (Some(of), Some(replay)) => of.states_before(args, self.steps - 1 - turn, replay),
+                _ => &[],
+            };
+            self.step(args, turn, replayed, memory, |step, data, body| {
+                for gather in &self.gathers {
+                    let (root, at, len, add) = match gather {
+                        Gather::Last { .. } => continue,
+                        Gather::Each { root, at, len } => (*root, at + step * len, *len, false),
+                        Gather::Total { root, at, len } => (*root, *at, *len, true),
+                    };
+                    if let (Some(view), Some(to)) = (self.body.roots.get(root), out.get_mut(at..at + len)) {
+                        read(&self.body, view, data, body, to, add);
+                    }
+                }
+            });
+        }
+        memory.replay = replay;
+        for gather in &self.gathers {
+            if let Gather::Last { state, at, len } = gather
+                && let (Some(state), Some(to)) = (memory.states.get(*state), out.get_mut(*at..*at + *len))
+            {
+                to.copy_from_slice(state);
+            }
+        }
+    }
+
+    /// Puts the states at their start.
+    fn start(&self, args: &[&[f64]], memory: &mut LoopMemory) {
+        let LoopMemory { body, states, next, .. } = memory;
         states.resize_with(self.init.len(), Vec::new);
         next.resize_with(self.init.len(), Vec::new);
         for ((state, after), (arg, start, len)) in states.iter_mut().zip(next.iter_mut()).zip(&self.init) {
@@ -68,55 +128,86 @@ impl LoopProgram {
             after.resize(*len, 0.0);
         }
         body.prepare(&self.body);
-        for gather in &self.gathers {
-            if let Gather::Total { at, len, .. } = gather
-                && let Some(sum) = out.get_mut(*at..*at + *len)
-            {
-                sum.fill(0.0);
-            }
+    }
+
+    /// The step of a turn: the states before it go to those after it, and `seen` looks at what was computed.
+    fn step(
+        &self,
+        args: &[&[f64]],
+        turn: usize,
+        replayed: &[Vec<f64>],
+        memory: &mut LoopMemory,
+        mut seen: impl FnMut(usize, &[&[f64]], &Workspace),
+    ) {
+        let LoopMemory { body, states, next, .. } = memory;
+        let step = if self.backward { self.steps - 1 - turn } else { turn };
+        let find = |source: &Source| match source {
+            Source::State(k) => states.get(*k).map_or(&[] as &[f64], Vec::as_slice),
+            Source::Replayed(k) => replayed.get(*k).map_or(&[] as &[f64], Vec::as_slice),
+            Source::Item { arg, start, len } => part(args, *arg, start + step * len, *len),
+            Source::Outer { arg, start, len } => part(args, *arg, *start, *len),
+        };
+        let data: SmallVec<[&[f64]; 16]> = self.sources.iter().map(find).collect();
+        self.body.execute_all(&data, body);
+        seen(step, &data, body);
+        for (view, after) in self.body.roots.iter().zip(next.iter_mut()) {
+            read(&self.body, view, &data, body, after, false);
         }
+        drop(data);
+        std::mem::swap(states, next);
+    }
+
+    /// Runs the loop and keeps its states at the start of each stretch.
+    fn keep(&self, args: &[&[f64]], replay: &mut Replay) {
+        replay.stretch = (self.steps as f64).sqrt().ceil().max(1.0) as usize;
+        replay.current = usize::MAX;
+        self.start(args, &mut replay.memory);
         for turn in 0..self.steps {
-            let step = if self.backward { self.steps - 1 - turn } else { turn };
-            let find = |source: &Source| match source {
-                Source::State(k) => states.get(*k).map_or(&[] as &[f64], Vec::as_slice),
-                Source::Item { arg, start, len } => part(args, *arg, start + step * len, *len),
-                Source::Outer { arg, start, len } => part(args, *arg, *start, *len),
-            };
-            let data: SmallVec<[&[f64]; 16]> = self.sources.iter().map(find).collect();
-            self.body.execute_all(&data, body);
-            for gather in &self.gathers {
-                let (root, at, len, add) = match gather {
-                    Gather::Last { .. } => continue,
-                    Gather::Each { root, at, len } => (*root, at + step * len, *len, false),
-                    Gather::Total { root, at, len } => (*root, *at, *len, true),
-                };
-                if let (Some(view), Some(to)) = (self.body.roots.get(root), out.get_mut(at..at + len)) {
-                    read(&self.body, view, &data, body, to, add);
-                }
+            if turn % replay.stretch == 0 {
+                copy_to(&mut replay.starts, turn / replay.stretch, &replay.memory.states);
             }
-            for (view, after) in self.body.roots.iter().zip(next.iter_mut()) {
-                read(&self.body, view, &data, body, after, false);
-            }
-            drop(data);
-            std::mem::swap(states, next);
+            self.step(args, turn, &[], &mut replay.memory, |_, _, _| {});
         }
-        for gather in &self.gathers {
-            if let Gather::Last { state, at, len } = gather
-                && let (Some(state), Some(to)) = (states.get(*state), out.get_mut(*at..*at + *len))
-            {
-                to.copy_from_slice(state);
+    }
+
+    /// The states before a turn, the stretch around it computed again where it is another one.
+    fn states_before<'r>(&self, args: &[&[f64]], turn: usize, replay: &'r mut Replay) -> &'r [Vec<f64>] {
+        let wanted = turn / replay.stretch.max(1);
+        if replay.current != wanted {
+            replay.current = wanted;
+            if let Some(start) = replay.starts.get(wanted) {
+                replay.memory.states.clone_from(start);
+            }
+            let first = wanted * replay.stretch;
+            for turn in first..(first + replay.stretch).min(self.steps) {
+                copy_to(&mut replay.states, turn - first, &replay.memory.states);
+                self.step(args, turn, &[], &mut replay.memory, |_, _, _| {});
             }
         }
+        replay.states.get(turn - wanted * replay.stretch).map_or(&[], Vec::as_slice)
     }
 
     /// Floating-point operations of all steps.
     pub fn flops(&self) -> f64 {
-        self.steps as f64 * self.body.flops()
+        let again = self.replay.as_ref().map_or(0.0, |of| 2.0 * of.flops());
+        self.steps as f64 * self.body.flops() + again
     }
 
     /// Bytes that the steps read and write in their own memory.
     pub fn traffic(&self) -> f64 {
-        self.steps as f64 * self.body.traffic()
+        let again = self.replay.as_ref().map_or(0.0, |of| 2.0 * of.traffic());
+        self.steps as f64 * self.body.traffic() + again
+    }
+}
+
+/// Puts states into a place of a list that grows as needed.
+fn copy_to(list: &mut Vec<Vec<Vec<f64>>>, at: usize, states: &[Vec<f64>]) {
+    if list.len() <= at {
+        list.resize_with(at + 1, Vec::new);
+    }
+    if let Some(place) = list.get_mut(at) {
+        place.resize_with(states.len(), Vec::new);
+        place.iter_mut().zip(states).for_each(|(to, from)| to.clone_from(from));
     }
 }
 

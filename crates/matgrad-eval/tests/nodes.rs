@@ -396,7 +396,8 @@ fn errors_name_what_is_wrong() {
     let error = compile(&g, &[wide], &sizes(&[("n", 100_000)])).unwrap_err();
     assert!(matches!(error, CompileError::TooLarge { .. }), "{error}");
     let eye = g.identity(n);
-    let limited = compile_with(&g, &[eye], &sizes(&[("n", 100)]), &Options { memory_limit: 10_000 });
+    let limited =
+        compile_with(&g, &[eye], &sizes(&[("n", 100)]), &Options { memory_limit: 10_000, ..Options::default() });
     assert!(limited.unwrap_err().to_string().contains("100×100"));
 }
 

@@ -1,6 +1,8 @@
 //! Which nodes are needed as tensors of their own, found from the roots down.
 
-use matgrad_calculus::graph::{Factor, Graph, MapOp, MatrixOp, Node, NodeId};
+use std::sync::Arc;
+
+use matgrad_calculus::graph::{Factor, Graph, MapOp, MatrixOp, Node, NodeId, Reading, Recurrence, Slot};
 use rustc_hash::FxHashSet;
 
 /// What a factor of a product asks of its node.
@@ -34,10 +36,21 @@ pub(super) fn need(graph: &Graph, factor: &Factor) -> Need {
     }
 }
 
+/// The loop and the number of the state, where a node is a state before each step of a loop.
+pub(super) fn kept_states(graph: &Graph, id: NodeId) -> Option<(&Arc<Recurrence>, usize)> {
+    let Node::Loop(r, Reading::Each(e)) = graph.node(id) else { return None };
+    match graph.node(*e) {
+        Node::Placeholder { level, slot: Slot::State(k), .. } if *level == r.level => Some((r, *k as usize)),
+        _ => None,
+    }
+}
+
 /// The nodes to compute.
 pub(super) struct Demand {
     /// Nodes that get a value, children before parents.
     pub order: Vec<NodeId>,
+    /// The states of loops, step by step, that other loops need.
+    pub states: Vec<NodeId>,
     inline: FxHashSet<NodeId>,
 }
 
@@ -87,6 +100,7 @@ impl Demand {
             }
         };
         roots.iter().for_each(|r| want(*r, &mut needed));
+        let mut states: Vec<NodeId> = Vec::new();
         for &id in reachable.iter().rev() {
             if !needed[id.0 as usize] {
                 continue;
@@ -101,12 +115,22 @@ impl Demand {
                         }
                     }
                 }
+                // states that a reverse loop needs may be computed again instead of kept
+                Node::Loop(..) => graph.for_each_child(id, |child| {
+                    if own(id) && kept_states(graph, child).is_some() {
+                        states.push(child);
+                    } else {
+                        want(child, &mut needed);
+                    }
+                }),
                 _ => graph.for_each_child(id, |child| want(child, &mut needed)),
             }
         }
+        states.sort_unstable();
+        states.dedup();
         let order =
             reachable.into_iter().filter(|id| needed[id.0 as usize] && own(*id) && !inline.contains(id)).collect();
-        Self { order, inline }
+        Self { order, states, inline }
     }
 
     /// Whether the node is written straight into the one sum or stack that uses it.

@@ -35,11 +35,14 @@ use solve::Solution;
 pub struct Options {
     /// How many bytes intermediate results and results may take.
     pub memory_limit: u64,
+    /// How many bytes the states of a loop may take that a reverse loop needs; of longer ones only every √n-th is kept,
+    /// and those between are computed again.
+    pub state_limit: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_limit: 8 << 30 }
+        Self { memory_limit: 8 << 30, state_limit: 256 << 20 }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use matgrad_calculus::graph::{Node, NodeId, Reading, Recurrence, Slot as Place};
 use smallvec::SmallVec;
 
-use super::demand::Demand;
+use super::demand::{Demand, kept_states};
 use super::{Compiler, dense_view};
 use crate::error::CompileError;
 use crate::program::{Op, Program, Slot, View};
@@ -63,8 +63,10 @@ impl Compiler<'_> {
         let graph = self.graph;
         // what else is asked of the same loop, as long as it does not need this result
         let mut readings = vec![(id, reading)];
-        for &other in &self.demand.order {
-            if other <= id {
+        let replayed = self.is_replayed(r)?;
+        let states = if replayed { &[] } else { self.demand.states.as_slice() };
+        for &other in self.demand.order.iter().chain(states) {
+            if other == id || self.values.contains_key(&other) || readings.iter().any(|(known, _)| *known == other) {
                 continue;
             }
             if let Node::Loop(same, more) = graph.node(other)
@@ -87,6 +89,95 @@ impl Compiler<'_> {
                 args.push(view.slot);
                 Ok((args.len() - 1, view.offset, view.shape))
             };
+        let mut again: Option<Arc<Recurrence>> = None;
+        for leaf in leaves {
+            if let Leaf::Own(Place::Item(k)) = leaf
+                && let Some(node) = r.items.get(k as usize).filter(|node| !self.is_outside(**node))
+                && let Some((of, state)) = kept_states(graph, *node)
+                && of.backward != r.backward
+                && again.as_ref().is_none_or(|known| known == of)
+                && self.is_replayed(of)?
+            {
+                again = Some(of.clone());
+                sources.push(Source::Replayed(state));
+                continue;
+            }
+            sources.push(match leaf {
+                Leaf::Own(Place::State(k)) => Source::State(k as usize),
+                Leaf::Own(Place::Item(k)) => {
+                    let node = *r.items.get(k as usize).ok_or(CompileError::Shapes { what: "a recurrence" })?;
+                    let (arg, start, shape) = operand(self, node)?;
+                    Source::Item { arg, start, len: shape[1..].iter().product() }
+                }
+                Leaf::Captured(node) => {
+                    let (arg, start, shape) = operand(self, node)?;
+                    Source::Outer { arg, start, len: shape.iter().product() }
+                }
+            });
+        }
+        let mut init = Vec::with_capacity(r.init.len());
+        for node in &r.init {
+            let (arg, start, shape) = operand(self, *node)?;
+            init.push((arg, start, shape.iter().product()));
+        }
+        let replay = match again {
+            Some(of) => Some(Box::new(self.replay(&of, steps, &mut args)?)),
+            None => None,
+        };
+        // all results lie in one slot, one after the other
+        let (mut gathers, mut views, mut at, mut root) = (Vec::new(), Vec::new(), 0usize, r.next.len());
+        for (node, reading) in &readings {
+            let shape = self.shape_of(*node)?;
+            let len = self.check_size(&shape)?;
+            gathers.push(match reading {
+                Reading::Last(k) => Gather::Last { state: *k as usize, at, len },
+                Reading::Each(_) => Gather::Each { root, at, len: shape[1..].iter().product() },
+                Reading::Total(_) => Gather::Total { root, at, len },
+            });
+            root += usize::from(reading.expression().is_some());
+            views.push((*node, at, shape));
+            at = at.saturating_add(len);
+        }
+        let slot = self.allocate(&[at])?;
+        for (node, offset, shape) in views {
+            self.values.insert(node, View { offset, ..dense_view(slot, &shape) });
+        }
+        let work =
+            LoopProgram { body, steps, backward: r.backward, sources, init, gathers, replay, workspace: self.loops };
+        self.loops += 1;
+        self.emit(Op::Recurrence(Box::new(work)), slot, args);
+        self.values.get(&id).cloned().ok_or(CompileError::Shapes { what: "a recurrence" })
+    }
+
+    /// Whether the states of a loop are too many to be kept.
+    fn is_replayed(&mut self, r: &Recurrence) -> Result<bool, CompileError> {
+        let mut numbers = 0u64;
+        for node in self.demand.states.clone() {
+            if kept_states(self.graph, node).is_some_and(|(of, _)| **of == *r) {
+                let shape = self.shape_of(node)?;
+                let count = crate::array::count(&shape).unwrap_or(usize::MAX) as u64;
+                numbers = numbers.saturating_add(count);
+            }
+        }
+        Ok(numbers.saturating_mul(8) > self.options.state_limit)
+    }
+
+    /// A loop whose states are computed again; its arguments follow those of the loop that needs them.
+    fn replay(
+        &mut self,
+        r: &Recurrence,
+        steps: usize,
+        args: &mut SmallVec<[Slot; 3]>,
+    ) -> Result<LoopProgram, CompileError> {
+        let (body, leaves) = self.step_program(r.level, &r.next)?;
+        let mut operand =
+            |this: &mut Self, node: NodeId| -> Result<(usize, usize, SmallVec<[usize; 4]>), CompileError> {
+                let view = this.value(node)?;
+                let view = this.dense(view)?;
+                args.push(view.slot);
+                Ok((args.len() - 1, view.offset, view.shape))
+            };
+        let mut sources = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             sources.push(match leaf {
                 Leaf::Own(Place::State(k)) => Source::State(k as usize),
@@ -106,28 +197,8 @@ impl Compiler<'_> {
             let (arg, start, shape) = operand(self, *node)?;
             init.push((arg, start, shape.iter().product()));
         }
-        // all results lie in one slot, one after the other
-        let (mut gathers, mut views, mut at, mut root) = (Vec::new(), Vec::new(), 0usize, r.next.len());
-        for (node, reading) in &readings {
-            let shape = self.shape_of(*node)?;
-            let len = self.check_size(&shape)?;
-            gathers.push(match reading {
-                Reading::Last(k) => Gather::Last { state: *k as usize, at, len },
-                Reading::Each(_) => Gather::Each { root, at, len: shape[1..].iter().product() },
-                Reading::Total(_) => Gather::Total { root, at, len },
-            });
-            root += usize::from(reading.expression().is_some());
-            views.push((*node, at, shape));
-            at = at.saturating_add(len);
-        }
-        let slot = self.allocate(&[at])?;
-        for (node, offset, shape) in views {
-            self.values.insert(node, View { offset, ..dense_view(slot, &shape) });
-        }
-        let work = LoopProgram { body, steps, backward: r.backward, sources, init, gathers, workspace: self.loops };
-        self.loops += 1;
-        self.emit(Op::Recurrence(Box::new(work)), slot, args);
-        self.values.get(&id).cloned().ok_or(CompileError::Shapes { what: "a recurrence" })
+        let (gathers, backward) = (Vec::new(), r.backward);
+        Ok(LoopProgram { body, steps, backward, sources, init, gathers, replay: None, workspace: 0 })
     }
 
     /// Whether what is read needs the result of the node.
