@@ -41,6 +41,7 @@ pub fn verify_solution(
     };
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
     let budget = Budget::new();
+    let mut singular = 0;
     for dims in problem.assignments().into_iter().take(16) {
         let result = Model::with_equations(problem, &dims, &answers, pairs).and_then(|model| {
             let bodies = bodies(&model, 0.5, options.seed);
@@ -50,14 +51,15 @@ pub fn verify_solution(
             Ok(verdict) => return Verdict { dims, ..verdict },
             Err(error) => {
                 let retry = error.depends_on_numbers() || error.kind == ErrorKind::Subscript;
+                singular += usize::from(error.kind == ErrorKind::Singular);
                 last = error;
-                if !retry {
+                if !retry || singular >= 2 {
                     break;
                 }
             }
         }
     }
-    Verdict { error: Some(last), ..Verdict::default() }
+    Verdict { singular: last.kind == ErrorKind::Singular, error: Some(last), ..Verdict::default() }
 }
 
 struct Check<'m> {

@@ -180,6 +180,9 @@ impl Work<'_> {
             true => Some(self.verified(statement, &values)),
             false => None,
         };
+        if verified.as_ref().is_some_and(|verdict| verdict.singular) {
+            return Err(self.unsolved(Unsolved::Singular, statement, &parts, &unknowns));
+        }
         if let Some(failure) = verified.as_ref().and_then(|verdict| verdict.failure.as_ref()) {
             if failure.message.ends_with("is not symmetric") {
                 let message =
