@@ -503,6 +503,13 @@ pub enum StatementKind {
         /// The unknowns.
         unknowns: Vec<Ident>,
     },
+    /// `assume r(t)'*r(t) = c`: both sides are equal, whatever the names stand for.
+    Assume {
+        /// The left side.
+        left: ExprId,
+        /// The right side.
+        right: ExprId,
+    },
     /// A bare expression: a one-liner, or the last line of a script; stands for a definition without a name.
     Expression(ExprId),
 }

@@ -60,6 +60,10 @@ impl Work<'_> {
                 verified = verified.map(|first| weaker(first, second));
             }
         }
+        if let Some(reduced) = self.under_assumptions([plain, node], layout, verified.as_ref(), &mut notes)? {
+            derivative = self.write(reduced, layout)?;
+            gradient = if both { Some(self.write(reduced, Layout::Gradient)?) } else { None };
+        }
         Ok(self.answer("derivative", derivative, gradient, node, notes, verified))
     }
 

@@ -25,6 +25,7 @@ mod implicit;
 mod json;
 mod proof;
 mod queries;
+mod relations;
 mod request;
 mod solving;
 mod text;

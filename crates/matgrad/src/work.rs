@@ -468,6 +468,8 @@ impl<'a> Work<'a> {
         let mut used: BTreeSet<&str> = [&*self.variable.name].into();
         used.extend(self.joined.iter().map(|variable| &*variable.name));
         let mut roots = nodes.to_vec();
+        let assumed = self.analysis.relations.iter().flat_map(|relation| &relation.equations);
+        roots.extend(assumed.flat_map(infer::Equation::sides).map(|side| side.node));
         for (unknown, residual) in g.implicits_of(&roots) {
             roots.extend([unknown, residual]);
         }
@@ -486,7 +488,7 @@ impl<'a> Work<'a> {
                 StatementKind::Implicit { name, .. } if used.contains(&*name.name) => {
                     lines.push(matgrad_render::statement_text(ast, &statement.kind, TextOptions::PLAIN));
                 }
-                StatementKind::Abstract { .. } => {
+                StatementKind::Abstract { .. } | StatementKind::Assume { .. } => {
                     lines.push(matgrad_render::statement_text(ast, &statement.kind, TextOptions::PLAIN));
                 }
                 _ => {}

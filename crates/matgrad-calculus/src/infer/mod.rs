@@ -188,6 +188,14 @@ pub enum Equation {
 }
 
 impl Equation {
+    /// The function or the left side, and the right side.
+    pub fn sides(&self) -> [&Typed; 2] {
+        match self {
+            Equation::Gradient { function, right } => [function, right],
+            Equation::Equal { left, right } => [left, right],
+        }
+    }
+
     /// The function, or the left side.
     pub fn left(&self) -> &Typed {
         match self {
@@ -220,6 +228,8 @@ pub struct Analysis {
     pub implicits: Vec<Implicit>,
     /// Equations to be solved, in their order.
     pub solves: Vec<Solve>,
+    /// Equations that are assumed to hold, in their order.
+    pub relations: Vec<Solve>,
     /// Abstract functions that are called.
     pub functions: Vec<FunctionId>,
     /// Remarks for the reader.
@@ -238,12 +248,13 @@ pub struct Analysis {
 pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagnostic>> {
     let first = readings::attempt(script, &[], options.of);
     let scalars;
-    let Reading { mut elaborator, values, queries, implicits, solves, function } = if first.elaborator.failed() {
-        scalars = readings::search(script, first.elaborator, options.of)?;
-        readings::attempt(script, &scalars, options.of)
-    } else {
-        first
-    };
+    let Reading { mut elaborator, values, queries, implicits, solves, relations, function } =
+        if first.elaborator.failed() {
+            scalars = readings::search(script, first.elaborator, options.of)?;
+            readings::attempt(script, &scalars, options.of)
+        } else {
+            first
+        };
     elaborator.name_dimensions();
     let target = choose(&mut elaborator, options, &values, &queries, &solves, function)?;
     if elaborator.failed() {
@@ -275,6 +286,7 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
         .collect();
     let implicits = implicits.iter().map(|raw| implicit::lowered(&mut lower, raw)).collect();
     let solves = solves.iter().map(|raw| implicit::lowered_solve(&mut lower, raw)).collect();
+    let relations = relations.iter().map(|raw| implicit::lowered_solve(&mut lower, raw)).collect();
     let mut variables = Vec::new();
     for k in 0..lower.e.variables.len() {
         let id = VariableId(k as u32);
@@ -310,6 +322,7 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
         queries,
         implicits,
         solves,
+        relations,
         functions,
         notes,
     })

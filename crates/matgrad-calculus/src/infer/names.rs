@@ -1,7 +1,7 @@
 //! Names: declarations, definitions, and the convention for what nobody declared.
 
 use matgrad_syntax::{
-    Attribute, Diagnostic, ExprId, ExprKind, Ident, Name, Parameters, Script, Span, Statement, StatementKind,
+    Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Parameters, Script, Span, Statement, StatementKind,
     split_greek,
 };
 use smallvec::smallvec;
@@ -171,6 +171,10 @@ impl Elaborator<'_> {
             StatementKind::Solve { equations, unknowns } => {
                 Outcome::Solve(self.equations(equations, unknowns, statement.span))
             }
+            StatementKind::Assume { left, right } => {
+                let equation = Equation::Equal { left: *left, right: *right };
+                Outcome::Assume(self.equations(&[equation], &[], statement.span))
+            }
             StatementKind::Expression(body) => match self.function_body(*body) {
                 Some(term) => Outcome::Value(None, term),
                 None => Outcome::Value(None, self.expression(*body)),
@@ -312,4 +316,5 @@ pub(super) enum Outcome {
     Query(matgrad_syntax::QueryKind, TermId, Vec<Ident>, Option<TermId>),
     Implicit(RawImplicit),
     Solve(RawSolve),
+    Assume(RawSolve),
 }

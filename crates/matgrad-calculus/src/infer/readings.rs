@@ -32,6 +32,7 @@ pub(super) struct Reading<'a> {
     pub queries: Vec<RawQuery>,
     pub implicits: Vec<RawImplicit>,
     pub solves: Vec<RawSolve>,
+    pub relations: Vec<RawSolve>,
     /// The body of the function that is meant, where it is one.
     pub function: Option<(Name, TermId)>,
 }
@@ -41,7 +42,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
     let mut e = Elaborator::new(script, scalars);
     e.declare(script);
     let (mut values, mut queries, mut function) = (Vec::new(), Vec::new(), None);
-    let (mut implicits, mut solves) = (Vec::new(), Vec::new());
+    let (mut implicits, mut solves, mut relations) = (Vec::new(), Vec::new(), Vec::new());
     for statement in &script.statements {
         match e.statement(statement) {
             Outcome::Nothing => {}
@@ -56,6 +57,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
                 implicits.push(implicit);
             }
             Outcome::Solve(solve) => solves.push(solve),
+            Outcome::Assume(relation) => relations.push(relation),
             Outcome::Query(kind, value, wrt, argument) => {
                 queries.push(RawQuery { kind, function: value, wrt, argument, span: statement.span });
             }
@@ -77,7 +79,7 @@ pub(super) fn attempt<'a>(script: &'a Script, scalars: &'a [Name], of: Option<&s
         e.settle_size(implicit.unknown);
     }
     e.finish();
-    Reading { elaborator: e, values, queries, implicits, solves, function }
+    Reading { elaborator: e, values, queries, implicits, solves, relations, function }
 }
 
 /// The names that have to be scalars against the convention, which failed.

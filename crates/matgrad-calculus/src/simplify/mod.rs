@@ -7,6 +7,7 @@
 mod expand;
 mod factor;
 mod literal;
+mod relations;
 mod reroll;
 
 use rustc_hash::FxHashMap;
@@ -14,6 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::graph::{Graph, Node, NodeId};
 use crate::notation::{self, Memory};
 
+pub use relations::{Rule, reduce, rule};
 pub use reroll::reroll;
 
 /// Sums with more terms than this are left as they are.

@@ -78,6 +78,12 @@ pub fn statement_text(ast: &Ast, statement: &StatementKind, options: TextOptions
         }
         StatementKind::Implicit { name, rule } => printer.implicit(&name.name, rule),
         StatementKind::Solve { equations, unknowns } => printer.solve(equations, unknowns),
+        StatementKind::Assume { left, right } => {
+            printer.out.push_str("assume ");
+            printer.expression(*left, COMPARISON);
+            printer.out.push_str(" = ");
+            printer.expression(*right, COMPARISON);
+        }
         StatementKind::Expression(id) => {
             // a comparison with a name on its left would read as a slip for a definition
             let equality = matches!(ast.kind(*id), ExprKind::Binary(BinaryOp::Equal, ..));

@@ -24,8 +24,19 @@ impl Parser<'_> {
                     self.find_kind(start + 1, end, Eq).is_some() || self.find_kind(start + 1, end, EqEq).is_some();
                 (equation || self.find_word(start + 1, end, "for").is_some()).then_some(Form::Solve)
             }
+            "assume" if !matches!(next.kind, Eq | OpenParen | OpenSquare) => {
+                let equals = self.find_equals(start + 1, end);
+                equals.filter(|equals| *equals > start + 1).map(|equals| Form::Assume { equals })
+            }
             _ => None,
         }
+    }
+
+    /// `assume LEFT = RIGHT`
+    pub(super) fn assumption(&mut self, start: usize, equals: usize, end: usize) -> Outcome<StatementKind> {
+        let left = self.expression(start + 1, equals)?;
+        let right = self.expression(equals + 1, end)?;
+        Ok(StatementKind::Assume { left, right })
     }
 
     /// Whether an extremum stands there: `argmin[z] …`, `argmin(f, z)`, `argmin f wrt z`, `argmin_z f`.

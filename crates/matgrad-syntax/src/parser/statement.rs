@@ -17,6 +17,10 @@ pub(super) enum Form {
     Implicit {
         by: usize,
     },
+    /// `assume … = …`
+    Assume {
+        equals: usize,
+    },
     /// `z = argmin …`
     Extremum {
         equals: usize,
@@ -123,6 +127,7 @@ impl Parser<'_> {
             Form::Query => self.query(start, end)?,
             Form::Solve => self.solve(start, end)?,
             Form::Implicit { by } => self.implicit(start, by, end)?,
+            Form::Assume { equals } => self.assumption(start, equals, end)?,
             Form::Extremum { equals } => self.extremum(start, equals, end)?,
             Form::Abstract { colon } => return self.abstract_functions(start, colon, end),
             Form::Declaration { in_at } => return self.declarations(start, in_at, end),

@@ -88,6 +88,7 @@ fn show_statement(script: &Script, statement: &Statement) -> String {
                 format!("{} extremum({minimum}) by {} of {}", name.name, bound.name, show(ast, *objective))
             }
         },
+        StatementKind::Assume { left, right } => format!("assume {} = {}", show(ast, *left), show(ast, *right)),
         StatementKind::Solve { equations, unknowns } => {
             let equations = equations.iter().map(|equation| match equation {
                 Equation::Gradient { function, right } => {

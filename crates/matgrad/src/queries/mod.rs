@@ -152,7 +152,7 @@ impl Query {
         let mut work = Work::of_query(source, script, &request, self.at, self.target, wrt)?;
         let argument = work.analysis.queries.get(self.at).and_then(|query: &infer::Query| query.argument.clone());
         let mut answer = match (self.kind, argument, self.argument) {
-            (QueryKind::Check, ..) => return self.check(&work),
+            (QueryKind::Check, argument, _) => return self.check(&mut work, argument),
             (QueryKind::Directional, Some(direction), Some(root)) => work.directional(&direction, root)?,
             (QueryKind::Linearize, Some(point), Some(root)) => work.expansion(&point, root, 1)?,
             (QueryKind::Taylor, Some(point), Some(root)) => work.expansion(&point, root, request.order)?,
@@ -175,7 +175,7 @@ impl Query {
         Ok(Reply::Answer(Box::new(answer)))
     }
 
-    fn check(&self, work: &Work) -> Result<Reply, Failure> {
+    fn check(&self, work: &mut Work, claimed: Option<infer::Typed>) -> Result<Reply, Failure> {
         let Some(root) = self.argument else { return Err(work.refuse("claim", "there is no claim")) };
         let Request { layout, order, convention, .. } = *work.request;
         let claim = Claimed::expr(&work.script.ast, root, proof::layout(layout), order);
@@ -185,7 +185,16 @@ impl Query {
         if let Some(error) = &report.error {
             return Err(work.refuse("claim", format!("the claim cannot be checked: {error}")));
         }
-        let finding = Finding { right: report.is_right(), sentence: report.sentence.clone(), report };
+        let mut finding = Finding { right: report.is_right(), sentence: report.sentence.clone(), report };
+        if let (false, Some(claimed)) = (finding.right, claimed) {
+            let layouts = work.claimed_under_assumptions(claimed.node)?;
+            if !layouts.is_empty() {
+                finding.right = true;
+                finding.sentence = work.sentence_under_assumptions();
+                finding.report.layouts = layouts.into_iter().map(proof::layout).collect();
+                finding.report.mismatch = None;
+            }
+        }
         Ok(Reply::Finding(self.text.clone(), Box::new(finding)))
     }
 }

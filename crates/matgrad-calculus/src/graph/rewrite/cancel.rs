@@ -88,6 +88,28 @@ impl Work {
         None
     }
 
+    /// The Levi-Civita symbol contracted with what is symmetric in two of its indices is 0: `cross(a, a)`.
+    pub(super) fn antisymmetric(&mut self, g: &mut Graph, k: usize) -> Option<Vec<Factor>> {
+        let labels = self.factors[k].labels.clone();
+        let on = |this: &Self, l: Label| -> Option<usize> {
+            let mut others = (0..this.factors.len()).filter(|j| *j != k && this.factors[*j].labels.contains(&l));
+            others.next().filter(|_| this.bond(l))
+        };
+        for (at, a) in labels.iter().enumerate() {
+            for b in &labels[at + 1..] {
+                let (Some(i), Some(j)) = (on(self, *a), on(self, *b)) else { continue };
+                let (f, h) = (&self.factors[i], &self.factors[j]);
+                let twice = i != j && f.node == h.node && f.exponent == h.exponent && f.labels.len() == 1;
+                let symmetric = i == j && f.labels.len() == 2 && f.exponent.is_one() && g.is_symmetric(f.node);
+                if twice || symmetric {
+                    self.coefficient = Rational::ZERO;
+                    return Some(std::mem::take(&mut self.factors));
+                }
+            }
+        }
+        None
+    }
+
     /// A Fréchet derivative is linear: what is contracted with the axes before its direction's last two goes inside.
     pub(super) fn move_into_direction(&mut self, g: &mut Graph, k: usize) -> Option<Vec<Factor>> {
         let Factor { node, labels, .. } = self.factors[k].clone();

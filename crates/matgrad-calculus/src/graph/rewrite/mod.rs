@@ -42,6 +42,7 @@ impl Work {
                 {
                     self.move_into_direction(g, k)
                 }
+                Node::LeviCivita(_) => self.antisymmetric(g, k),
                 Node::Matrix(MatrixOp::Eigvals, args) => self.power_sum(g, k, args[0]),
                 Node::Map(MapOp::Log, args) if factor.exponent.is_one() => self.log_of_eigvals(g, k, args[0]),
                 Node::Matrix(MatrixOp::Pinv, _) if factor.exponent.is_one() && factor.labels.len() == 2 => {
