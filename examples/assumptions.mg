@@ -1,4 +1,5 @@
 # A curve on a sphere: its velocity is at right angles to it, and its acceleration follows.
+# run: matgrad diff FILE
 r : R -> R^3
 c, t in R
 assume r(t)'*r(t) = c

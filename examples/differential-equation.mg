@@ -1,4 +1,5 @@
 # A force that pulls towards the origin keeps the angular momentum: its derivative is 0.
+# run: matgrad diff FILE
 r : R -> R^3
 k : R -> R
 t in R

@@ -333,7 +333,7 @@ impl<'m, T: Lift> Trial<'m, T> {
         }
     }
 
-    fn quantity_at(&mut self, inputs: &mut Vec<Array>) -> Result<Truth> {
+    fn quantity_at(&mut self, inputs: &mut [Array]) -> Result<Truth> {
         match self.quantity {
             Quantity::Operators(list) => self.operated(list, inputs),
             Quantity::Determinant(scaling) => self.determinant(*scaling, inputs),

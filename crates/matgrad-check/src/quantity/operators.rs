@@ -15,6 +15,9 @@ struct Jet {
     coordinates: usize,
 }
 
+/// A new entry: its terms `(sign, entry, coordinate)`.
+type Entry = Vec<(f64, usize, usize)>;
+
 impl Jet {
     fn values(&self) -> usize {
         self.shape.iter().product()
@@ -23,7 +26,7 @@ impl Jet {
     /// The linear map of the operator: each new entry as a list of `(sign, entry, coordinate)`.
     fn apply(self, operator: Operator) -> Result<Jet> {
         let (n, v) = (self.coordinates, self.values());
-        let (shape, terms): (Vec<usize>, Vec<Vec<(f64, usize, usize)>>) = match operator {
+        let (shape, terms): (Vec<usize>, Vec<Entry>) = match operator {
             Operator::Gradient if v == 1 => (vec![n, 1], (0..n).map(|k| vec![(1.0, 0, k)]).collect()),
             Operator::Divergence if v == n => (vec![1, 1], vec![(0..n).map(|k| (1.0, k, k)).collect()]),
             Operator::Divergence if self.shape.get(1) == Some(&n) => {
