@@ -39,6 +39,15 @@ impl Arena {
         if let Some(entry) = self.entry_of_slice(m, &subs, form) {
             return entry;
         }
+        // `x[2:4][1]` is `x[2]`
+        if let (Kind::Index(base, inner), [Sub::At(at)]) = (self.kind(m).clone(), subs.as_slice())
+            && let ([Sub::Range(first, _)], Kind::Number(k)) = (inner.as_slice(), self.kind(*at))
+            && let (Kind::Number(first), Some(k)) = (self.kind(*first), k.to_i64())
+            && let Some(position) = first.to_i64().and_then(|first| first.checked_add(k - 1))
+        {
+            let position = self.int(position);
+            return self.raw(Kind::Index(base, vec![Sub::At(position)]), form);
+        }
         let inside = self.entry_inside(m, &subs, form);
         let plain = self.raw(Kind::Index(m, subs), form);
         match inside {
