@@ -99,6 +99,12 @@ impl Arena {
             match (free.then(|| more.next()).flatten(), sub) {
                 (None, sub) | (Some(Sub::All), sub) => both.push(sub),
                 (Some(inner), Sub::All) => both.push(inner.clone()),
+                (Some(Sub::At(at)), Sub::Range(from, _)) => {
+                    // a place in a slice, where both are numbers
+                    let (Kind::Number(at), Kind::Number(from)) = (self.kind(*at), self.kind(from)) else { return None };
+                    let place = at.to_i64()?.checked_add(from.to_i64()?)?.checked_sub(1)?;
+                    both.push(Sub::At(self.int(place)));
+                }
                 _ => return None,
             }
         }
