@@ -166,6 +166,41 @@ pub fn constrain(g: &mut Graph, node: NodeId, at: usize, x: NodeId, attributes: 
     node
 }
 
+/// The step of `x` that moves what its structure ties to the entry where `unit` is 1: along it a derivative with free
+/// entries gives the entry of the one that [`constrain`] makes.
+pub fn tied(g: &mut Graph, unit: NodeId, x: NodeId, attributes: &[Attribute]) -> NodeId {
+    use Attribute::{Diagonal, Lower, Orthogonal, Pd, Psd, Skew, Symmetric, Upper};
+    if g.rank(x) != 2 {
+        return unit;
+    }
+    let has = |wanted: &[Attribute]| attributes.iter().any(|a| wanted.contains(a));
+    let mut unit = unit;
+    if has(&[Diagonal]) {
+        return diagonal(g, unit, 0);
+    }
+    if has(&[Lower]) {
+        unit = masked(g, unit, 0, true);
+    }
+    if has(&[Upper]) {
+        unit = masked(g, unit, 0, false);
+    }
+    let dims = g.axes(unit).clone();
+    let (one, half) = (Rational::ONE, Rational::new(1, 2));
+    let turned = g.transpose(unit);
+    if has(&[Skew]) {
+        return g.sum(&[(one, unit), (Rational::int(-1), turned)], &dims);
+    }
+    if has(&[Symmetric, Pd, Psd]) {
+        let twice = diagonal(g, unit, 0);
+        return g.sum(&[(one.clone(), unit), (one, turned), (Rational::int(-1), twice)], &dims);
+    }
+    if has(&[Orthogonal]) {
+        let reflected = reflected(g, unit, 0, x);
+        return g.sum(&[(half.clone(), unit), (-half, reflected)], &dims);
+    }
+    unit
+}
+
 fn swapped(g: &mut Graph, node: NodeId, at: usize) -> NodeId {
     let mut order: Vec<usize> = (0..g.rank(node)).collect();
     order.swap(at, at + 1);

@@ -20,7 +20,7 @@ pub(crate) fn first_entry(got: &Array, want: &Array, tolerance: f64) -> Option<M
     if got.shape() != want.shape() {
         return Some(shape_mismatch(got, &show(want.shape())));
     }
-    let scale = want.magnitude().max(1e-3);
+    let scale = want.magnitude().max(f64::MIN_POSITIVE);
     let mut order: Vec<(Vec<usize>, usize)> = (0..got.len())
         .map(|at| {
             let mut rest = at;
@@ -74,16 +74,21 @@ pub(crate) fn contract(tensor: &[f64], rows: usize, weights: &[&[f64]]) -> (Vec<
     (current, sizes.into_iter().fold(0.0, f64::max))
 }
 
+/// The largest difference; infinite where one is no number.
+pub(crate) fn gap(got: &[f64], want: &[f64]) -> f64 {
+    got.iter().zip(want).fold(0.0, |most: f64, (x, y)| {
+        let gap = (x - y).abs();
+        if gap.is_nan() { f64::INFINITY } else { most.max(gap) }
+    })
+}
+
+/// The largest magnitude.
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
+}
+
 /// The largest difference against the largest entry, or against `floor` where all entries are small.
 pub(crate) fn relative_error(got: &[f64], want: &[f64], floor: f64) -> f64 {
-    let scale = want.iter().fold(floor, |most, x| most.max(x.abs()));
-    let mut error: f64 = 0.0;
-    for (x, y) in got.iter().zip(want) {
-        let gap = (x - y).abs();
-        if gap.is_nan() {
-            return f64::INFINITY;
-        }
-        error = error.max(gap);
-    }
-    if error == 0.0 { 0.0 } else { error / scale.max(1e-6) }
+    let error = gap(got, want);
+    if error == 0.0 { 0.0 } else { error / largest(want).max(floor).max(f64::MIN_POSITIVE) }
 }

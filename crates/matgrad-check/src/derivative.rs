@@ -120,6 +120,16 @@ impl<'m, T: Lift> Directional<'m, T> {
     }
 }
 
+/// Moves the variables by so much of a step.
+fn displace(inputs: &mut [Array], offsets: &[Option<usize>], step: &[f64], by: f64) {
+    for (input, offset) in inputs.iter_mut().zip(offsets) {
+        let Some(own) = offset.and_then(|offset| step.get(offset..)) else { continue };
+        for (x, d) in input.data_mut().iter_mut().zip(own) {
+            *x += by * d;
+        }
+    }
+}
+
 /// Central differences in every direction at step widths h, h/2, h/4, extrapolated to 0.
 fn differences(
     machine: &mut Machine<'_, f64>,
@@ -141,12 +151,7 @@ fn differences(
             for (k, step) in steps.iter().enumerate() {
                 let direction = if signs >> k & 1 == 0 { 1.0 } else { -1.0 };
                 sign *= direction;
-                for (input, offset) in moved.iter_mut().zip(offsets) {
-                    let Some(own) = offset.and_then(|offset| step.get(offset..)) else { continue };
-                    for (x, d) in input.data_mut().iter_mut().zip(own) {
-                        *x += direction * h * d;
-                    }
-                }
+                displace(&mut moved, offsets, step, direction * h);
             }
             if let Some(solver) = &mut solver {
                 solver.solve(&mut moved)?;
@@ -166,7 +171,34 @@ fn differences(
             rows[k] = rows[k + 1].zip(&rows[k], |fine, coarse| (factor * fine - coarse) / (factor - 1.0));
         }
     }
-    let Some(best) = rows.into_iter().next() else { return Err(EvalError::shape("nothing to differentiate")) };
+    let mut rows = rows.into_iter();
+    let Some(best) = rows.next() else { return Err(EvalError::shape("nothing to differentiate")) };
+    if let Some(coarser) = rows.next() {
+        let gap = best.zip(&coarser, |x, y| x - y).magnitude();
+        if gap > 1e-2 * best.magnitude().max(1e-3) {
+            return Err(EvalError::domain("the function has no derivative there, or it is too rough"));
+        }
+    }
+    if let [step] = steps {
+        // both sides have to have one slope
+        let h = 1e-5;
+        let mut values = Vec::new();
+        for sign in [-1.0, 0.0, 1.0] {
+            let mut moved = inputs.to_vec();
+            displace(&mut moved, offsets, step, sign * h);
+            if let Some(solver) = &mut solver {
+                solver.solve(&mut moved)?;
+            }
+            machine.set_inputs(moved);
+            values.push(dense(machine.eval(target)?)?.clone());
+        }
+        if let [before, here, after] = values.as_slice() {
+            let bend = before.zip(after, |x, y| x + y).zip(here, |sum, x| (sum - 2.0 * x) / h).magnitude();
+            if bend > 1e-2 * best.magnitude().max(here.magnitude()) {
+                return Err(EvalError::domain("the function has no derivative there"));
+            }
+        }
+    }
     if best.is_finite() { Ok(best) } else { Err(EvalError::domain("the function is not finite there")) }
 }
 

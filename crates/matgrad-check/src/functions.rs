@@ -160,11 +160,14 @@ fn need_matrix<T: Scalar>(a: &Array<T>, name: &str) -> Result<()> {
 /// One number from the entries of a slice.
 fn fold<T: Scalar>(reducer: Reducer, entries: &[T]) -> Result<T> {
     let pick = |better: fn(f64, f64) -> bool| {
-        entries
+        let best = entries
             .iter()
             .copied()
             .reduce(|best, x| if better(x.re(), best.re()) { x } else { best })
-            .ok_or_else(|| EvalError::domain(format!("{} of nothing", reducer.name())))
+            .ok_or_else(|| EvalError::domain(format!("{} of nothing", reducer.name())))?;
+        // entries that attain it together may differ in their derivatives
+        let torn = T::ORDER > 0 && entries.iter().any(|x| x.re() == best.re() && (*x - best).magnitude() > 1e-12);
+        if torn { Err(EvalError::domain(format!("{} has no derivative there", reducer.name()))) } else { Ok(best) }
     };
     let sum = |f: &dyn Fn(T) -> T| entries.iter().fold(T::ZERO, |sum, x| sum + f(*x));
     match reducer {
@@ -174,7 +177,7 @@ fn fold<T: Scalar>(reducer: Reducer, entries: &[T]) -> Result<T> {
         Reducer::Max => pick(|a, b| a > b),
         Reducer::Min => pick(|a, b| a < b),
         Reducer::LogSumExp => {
-            let shift = T::new(pick(|a, b| a > b)?.re());
+            let shift = T::new(entries.iter().fold(f64::NEG_INFINITY, |most, x| most.max(x.re())));
             Ok(shift + sum(&|x| (x - shift).exp()).ln())
         }
     }

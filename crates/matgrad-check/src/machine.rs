@@ -241,16 +241,17 @@ impl<'p, T: Scalar> Machine<'p, T> {
         let name = &self.program.binders[binder as usize].name;
         let mut found: Option<(i64, i64)> = None;
         let mut plain: Option<i64> = None;
+        let mut shifted = false;
+        let mut clash = None;
         for source in &self.program.binders[binder as usize].sources {
             match source {
                 Source::Axis(usage) => {
                     let Some((low, high)) = self.axis_range(usage) else { continue };
                     if usage.coefficient == 1.0 && usage.offset == 0.0 {
-                        if plain.is_some_and(|other| other != high) {
-                            let other = plain.unwrap_or(0);
-                            return Err(EvalError::shape(format!("index {name} has ranges {other} and {high}")));
-                        }
+                        clash = plain.filter(|other| *other != high).map(|other| (other, high)).or(clash);
                         plain = Some(high);
+                    } else {
+                        shifted = true;
                     }
                     let (l, h) = found.unwrap_or((1, i64::MAX));
                     found = Some((l.max(low), h.min(high)));
@@ -264,6 +265,10 @@ impl<'p, T: Scalar> Machine<'p, T> {
                 Source::Count(count) => found = Some((1, *count)),
                 Source::Same(other) => found = self.running_range(*other),
             }
+        }
+        // beside `u[i + 1]` the axes may have different lengths: the index stays inside them all
+        if let (Some((one, other)), false) = (clash, shifted) {
+            return Err(EvalError::shape(format!("index {name} has ranges {one} and {other}")));
         }
         found.ok_or_else(|| EvalError::shape(format!("the range of index {name} does not follow from use")))
     }

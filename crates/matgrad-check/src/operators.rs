@@ -1,6 +1,7 @@
 //! The operators between values: broadcasting of scalars, products, powers, subscripts, brackets.
 
 use matgrad_syntax::BinaryOp;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::error::{ErrorKind, EvalError, Result};
@@ -411,6 +412,12 @@ pub(crate) fn rows<T: Scalar>(lengths: &[u32], entries: &[&Value<T>]) -> Result<
         parts.push(row);
         rest = others;
     }
+    let zeros = zero_blocks(&parts);
+    if !zeros.is_empty() {
+        let replaced: Vec<&Value<T>> =
+            entries.iter().enumerate().map(|(k, entry)| zeros.get(&k).unwrap_or(entry)).collect();
+        return rows(lengths, &replaced);
+    }
     // a row of one constant takes its size from the column
     let width = parts.iter().find_map(|row| match row {
         [Value::Dense(block)] => Some(block.cols()),
@@ -425,6 +432,30 @@ pub(crate) fn rows<T: Scalar>(lengths: &[u32], entries: &[&Value<T>]) -> Result<
         });
     }
     stack_rows(&done).map(Value::Dense)
+}
+
+/// Zeros of the size of their row and column, for each 0 among blocks, by its place.
+fn zero_blocks<T: Scalar>(parts: &[&[&Value<T>]]) -> FxHashMap<usize, Value<T>> {
+    let mut found = FxHashMap::default();
+    let columns = parts.first().map_or(0, |row| row.len());
+    if columns == 0 || parts.iter().any(|row| row.len() != columns) {
+        return found;
+    }
+    let block = |r: usize, c: usize| parts[r][c].dense().ok().filter(|a| a.rank() == 2 && !a.is_scalar());
+    let height_of = |r: usize| (0..columns).find_map(|c| block(r, c)).map(Array::rows);
+    let width_of = |c: usize| (0..parts.len()).find_map(|r| block(r, c)).map(Array::cols);
+    for r in 0..parts.len() {
+        for c in 0..columns {
+            if parts[r][c].as_scalar().is_some_and(|x| x.is_zero())
+                && let size @ (Some(_), _) | size @ (_, Some(_)) = (height_of(r), width_of(c))
+                && let (height, width) = (size.0.unwrap_or(1), size.1.unwrap_or(1))
+                && height * width > 1
+            {
+                found.insert(r * columns + c, Value::Dense(Array::zeros(&[height, width])));
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -479,6 +510,9 @@ mod tests {
         assert_eq!(rows(&[1, 1], &[&x, &x]).unwrap().dense().unwrap().shape(), [4, 1]);
         let a = Value::Dense(Array::matrix(2, 2, [1.0, 2.0, 3.0, 4.0]));
         assert_eq!(rows(&[2, 2], &[&a, &Value::Eye(1.0), &a, &a]).unwrap().dense().unwrap().shape(), [4, 4]);
+        let zero = Value::number(0.0);
+        assert_eq!(rows(&[2, 2], &[&a, &x, &zero, &Value::number(5.0)]).unwrap().dense().unwrap().shape(), [3, 3]);
+        assert_eq!(rows(&[2, 2], &[&a, &zero, &zero, &a]).unwrap().dense().unwrap().shape(), [4, 4]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::sample::{Family, draw};
 use crate::value::{Array, two_axes};
 
 /// A point of the domain where function and answer have values.
+#[derive(Clone)]
 pub(crate) struct Point {
     pub inputs: Vec<Array>,
 }

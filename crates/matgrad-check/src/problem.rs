@@ -56,6 +56,8 @@ pub struct Problem<'a> {
     pub wrt: Name,
     /// Sizes of dimension names that are fixed; the others are chosen small and distinct.
     pub dims: BTreeMap<Name, usize>,
+    /// Dimension names that no shape has, only the expression.
+    pub sizes: Vec<Name>,
     /// All variables. One of them may have the name of a definition, which it then hides.
     pub variables: Vec<Variable>,
     /// The abstract functions.
@@ -65,8 +67,15 @@ pub struct Problem<'a> {
 impl<'a> Problem<'a> {
     /// The problem as the declarations of a script state it; inferred variables are added by the caller.
     pub fn new(script: &'a Script, target: Target, wrt: Name) -> Self {
-        let mut problem =
-            Self { script, target, wrt, dims: BTreeMap::new(), variables: Vec::new(), functions: Vec::new() };
+        let mut problem = Self {
+            script,
+            target,
+            wrt,
+            dims: BTreeMap::new(),
+            sizes: Vec::new(),
+            variables: Vec::new(),
+            functions: Vec::new(),
+        };
         let extents =
             |ids: &[ExprId]| ids.iter().map(|id| Extent::from_expr(&script.ast, *id)).collect::<Option<Vec<_>>>();
         for statement in &script.statements {
@@ -109,7 +118,7 @@ impl<'a> Problem<'a> {
     /// Numbers for the dimension names, several ways, most useful first.
     pub(crate) fn assignments(&self) -> Vec<BTreeMap<Name, usize>> {
         let mut names: Vec<Name> = Vec::new();
-        for name in self.extents().flat_map(Extent::names) {
+        for name in self.extents().flat_map(Extent::names).chain(&self.sizes) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

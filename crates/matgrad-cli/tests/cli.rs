@@ -152,7 +152,7 @@ fn declarations_layouts_and_conventions() {
     assert_eq!(text(&["norm(x)^2", "--wrt", "x", "--order", "2"]), "2*eye(n)");
     let symmetric = ["logdet(X)", "--wrt", "X", "--declare", "X in R^(n x n) pd"];
     assert_eq!(text(&symmetric), "X^-1");
-    assert_eq!(text(&[&symmetric[..], &["--convention", "constrained"]].concat()), "2*X^-1 - X^-1 .* eye(n)");
+    assert_eq!(text(&[&symmetric[..], &["--convention", "constrained"]].concat()), "2*X^-1 - diag(diag(X^-1))");
     assert_eq!(out(&["diff", "λ*x'*x", "--wrt", r"\lambda", "--format", "latex"]), "\\mathbf{x}^{\\top} \\mathbf{x}\n");
 }
 

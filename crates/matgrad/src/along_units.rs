@@ -5,6 +5,7 @@ use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dim, NodeId, ProductBuilder};
 use matgrad_calculus::layout::{Kind as Shape, Layout, fuse_axes};
 use matgrad_calculus::notation::{self, Formula};
+use matgrad_calculus::structure;
 use matgrad_syntax::Name;
 
 use crate::work::Work;
@@ -15,12 +16,13 @@ impl Work<'_> {
     /// not that of free entries.
     pub fn along_units(&mut self, at: Layout) -> Result<Option<Formula>, Failure> {
         let variable = self.variable.shape.clone();
-        if self.request.convention == Convention::Constrained || variable == Shape::Scalar {
+        if variable == Shape::Scalar {
             return Ok(None);
         }
         // of a scalar function the gradient is had already
         let scalar = self.function.shape == Shape::Scalar;
         let (mut node, times) = match (scalar, self.request.order) {
+            // a scalar function of order 1 has been tried as it is
             (true, order) => (self.derivative(1)?, order - 1),
             (false, order) => (self.function.node, order),
         };
@@ -48,6 +50,7 @@ impl Work<'_> {
         let names = notation::index_names(self.graph(), &taken, axes.len(), split);
         for step in names[own..].chunks(per.max(1)) {
             let direction = self.unit_direction(step, &block);
+            let direction = self.constrained_direction(direction);
             let options = diff::Options { stands_for: Some(self.variable.structured), ..diff::Options::default() };
             let variable = self.variable.node;
             let next = diff::pushforward_with(self.graph(), node, variable, direction, options);
@@ -66,6 +69,15 @@ impl Work<'_> {
         }
         let g = &mut self.analysis.graph;
         Ok(notation::write_entry(g, &mut self.memory, node, &names[..own], &named, &taken))
+    }
+
+    /// The step of all entries that the structure of the variable ties to the one of a unit direction.
+    fn constrained_direction(&mut self, unit: NodeId) -> NodeId {
+        if self.request.convention == Convention::Free {
+            return unit;
+        }
+        let (x, attributes) = (self.variable.node, self.variable.attributes.clone());
+        structure::tied(self.graph(), unit, x, &attributes)
     }
 
     /// The unit tensor at the named position: one name an axis, or one for the position in its vec.

@@ -39,9 +39,9 @@ pub(crate) fn texts(
 
 fn sentence(ast: &mut Ast, root: ExprId, kind: ConditionKind) -> String {
     use ConditionKind::{
-        AboveOne, ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, InsideUnit, Invertible,
-        NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
-        UniqueExtremum,
+        AboveOne, ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, FullRank, InsideUnit,
+        Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
+        SimpleEigenvalue, SimpleSingularValue, UniqueExtremum,
     };
     let plain = text(ast, root, TextOptions::PLAIN);
     match kind {
@@ -69,6 +69,9 @@ fn sentence(ast: &mut Ast, root: ExprId, kind: ConditionKind) -> String {
         ConstantRank => format!("{plain} keeps its rank nearby"),
         DistinctEigenvalues => format!("the eigenvalues of {plain} are distinct"),
         DistinctSingularValues => format!("the singular values of {plain} are distinct and not 0"),
+        SimpleEigenvalue => format!("{plain} is a simple eigenvalue"),
+        SimpleSingularValue => format!("{plain} is a simple singular value and not 0"),
+        FullRank => format!("{plain} has full rank"),
         UniqueExtremum => format!("the extreme entry of {plain} is unique, else a subgradient"),
     }
 }

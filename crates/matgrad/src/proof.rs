@@ -5,7 +5,7 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind, Layout};
 use matgrad_calculus::notation::Formula;
 use matgrad_check::{Answer as Claimed, Extent, Options, Problem, Target, Variable, Verdict, verify};
-use matgrad_syntax::{Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind};
+use matgrad_syntax::{ExprId, ExprKind, Ident, IndexBinder, Name, Parameters, Script, Span, Statement, StatementKind};
 
 use crate::Convention;
 use crate::answer::Written;
@@ -24,6 +24,14 @@ pub(crate) fn problem<'a>(script: &'a Script, target: Target, wrt: &str, analysi
         }
         let attributes = variable.attributes.clone();
         problem.variables.push(Variable { name: variable.name.clone(), shape, attributes });
+    }
+    for k in 0..script.ast.len() {
+        if let ExprKind::Name(name) = script.ast.kind(ExprId(k as u32))
+            && sizes.has_symbol(name)
+            && !problem.sizes.contains(name)
+        {
+            problem.sizes.push(name.clone());
+        }
     }
     problem
 }

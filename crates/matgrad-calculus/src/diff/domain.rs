@@ -1,8 +1,11 @@
 //! Under which conditions a value and its derivative exist.
 
+use rustc_hash::FxHashSet;
+
 use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, Part, ReduceOp};
 
 use super::sign::Knowledge;
+use super::spectrum;
 
 /// What must hold of a tensor; entry by entry unless it is said of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +38,12 @@ pub enum ConditionKind {
     DistinctEigenvalues,
     /// A matrix without equal singular values, none of them 0.
     DistinctSingularValues,
+    /// An eigenvalue (the tensor is that scalar) that is not equal to another one.
+    SimpleEigenvalue,
+    /// A singular value that is not equal to another one and not 0.
+    SimpleSingularValue,
+    /// A matrix without singular values that are 0.
+    FullRank,
     /// `!= 0`: at 0 the derivative jumps and what is shown is a subgradient, or 0 at a step.
     NotAtKink,
     /// The largest (or smallest) entry is attained once; where it is not, every entry that attains it counts.
@@ -78,6 +87,10 @@ pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condi
     let mut varies = vec![false; g.len()];
     let mut from_inputs = vec![false; g.len()];
     let mut found = Found { conditions: Vec::new(), known };
+    let adjugates = spectrum::adjugates(g, &order, roots);
+    let function = roots.first().copied();
+    let spectra = function.map(|root| spectrum::uses(g, root)).unwrap_or_default();
+    let inside: FxHashSet<NodeId> = function.map(|root| g.reachable(&[root]).into_iter().collect()).unwrap_or_default();
     for &id in &order {
         let is_input = matches!(g.node(id), Node::Input(_));
         let (mut here, mut any) = (Some(id) == wrt || wrt.is_none() && is_input, is_input);
@@ -87,11 +100,22 @@ pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condi
         });
         varies[id.0 as usize] = here;
         from_inputs[id.0 as usize] = any;
-        if any {
+        if !any || adjugates.contains(&id) {
+            continue;
+        }
+        if let Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, args) = g.node(id) {
+            let x = args[0];
+            if let (true, Some(uses)) = (varies[x.0 as usize], spectra.get(&id)) {
+                found.spectrum(g, id, x, uses);
+            }
+            continue;
+        }
+        let vectors = matches!(g.node(id), Node::Matrix(MatrixOp::Eigvecs | MatrixOp::SvdU | MatrixOp::SvdV, _));
+        if !vectors || inside.contains(&id) {
             found.visit(g, id, &varies);
         }
     }
-    found.reduce()
+    found.reduce(g)
 }
 
 struct Found {
@@ -172,12 +196,8 @@ impl Found {
                     MatrixOp::Pinv if varying(x) => self.add(g, ConstantRank, x),
                     MatrixOp::Cholesky | MatrixOp::Sqrtm | MatrixOp::SqrtmFrechet => self.add(g, PositiveDefinite, x),
                     MatrixOp::Logm | MatrixOp::LogmFrechet => self.add(g, PositiveSpectrum, x),
-                    MatrixOp::Eigvals | MatrixOp::Eigvecs if varying(x) => self.add(g, DistinctEigenvalues, x),
-                    MatrixOp::Singvals | MatrixOp::SvdU | MatrixOp::SvdV | MatrixOp::NormSpec | MatrixOp::NormNuc
-                        if varying(x) =>
-                    {
-                        self.add(g, DistinctSingularValues, x);
-                    }
+                    MatrixOp::Eigvecs if varying(x) => self.add(g, DistinctEigenvalues, x),
+                    MatrixOp::SvdU | MatrixOp::SvdV if varying(x) => self.add(g, DistinctSingularValues, x),
                     _ => {}
                 }
             }
@@ -185,11 +205,29 @@ impl Found {
         }
     }
 
+    /// What the use of eigenvalues or singular values of `x` asks for.
+    fn spectrum(&mut self, g: &mut Graph, values: NodeId, x: NodeId, uses: &spectrum::Use) {
+        use ConditionKind::{
+            DistinctEigenvalues, DistinctSingularValues, FullRank, SimpleEigenvalue, SimpleSingularValue,
+        };
+        let eigen = matches!(g.node(values), Node::Matrix(MatrixOp::Eigvals, _));
+        if uses.apart {
+            self.add(g, if eigen { DistinctEigenvalues } else { DistinctSingularValues }, x);
+            return;
+        }
+        for value in &uses.picked {
+            self.add(g, if eigen { SimpleEigenvalue } else { SimpleSingularValue }, *value);
+        }
+        if uses.together && !eigen {
+            self.add(g, FullRank, x); // singular values have kinks where they are 0
+        }
+    }
+
     /// Notes a condition unless it always holds, in its simplest form.
     fn add(&mut self, g: &mut Graph, kind: ConditionKind, node: NodeId) {
         use ConditionKind::{
-            ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, Invertible, NonNegative, NonZero,
-            NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
+            ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, FullRank, Invertible, NonNegative,
+            NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
         };
         if g.open_in(node) != 0 {
             return; // of a state inside a loop, for which there is no name
@@ -212,8 +250,11 @@ impl Found {
         {
             (kind, node) = (NotAllZero, f.node); // a sum of squares
         }
+        if let (NonZero | Positive, Node::Matrix(MatrixOp::Singvals, args)) = (kind, g.node(node)) {
+            (kind, node) = (FullRank, args[0]);
+        }
         if let (NonZero, Some(values)) = (kind, differences_of(g, node)) {
-            // differences of eigenvalues, or singular values themselves
+            // differences of eigenvalues or of squares of singular values
             let Node::Matrix(op, args) = g.node(values) else { return };
             let eigen = *op == MatrixOp::Eigvals;
             (kind, node) = (if eigen { DistinctEigenvalues } else { DistinctSingularValues }, args[0]);
@@ -225,7 +266,7 @@ impl Found {
         {
             node = f.node; // X'*X has the rank of X
         }
-        if matches!(kind, Invertible | DetPositive | PositiveDefinite | PositiveSpectrum | ConstantRank) {
+        if matches!(kind, Invertible | DetPositive | PositiveDefinite | PositiveSpectrum | ConstantRank | FullRank) {
             let turned = g.transpose(node);
             if matches!(kind, Invertible | PositiveSpectrum)
                 && let Some(blocks) = triangular_blocks(g, node).or_else(|| triangular_blocks(g, turned))
@@ -258,27 +299,46 @@ impl Found {
     }
 
     /// Without what follows from another condition on the same tensor.
-    fn reduce(self) -> Vec<Condition> {
+    fn reduce(self, g: &Graph) -> Vec<Condition> {
         use ConditionKind::{
-            DetPositive, Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite,
-            PositiveSpectrum,
+            ConstantRank, DetPositive, DistinctEigenvalues, DistinctSingularValues, FullRank, Invertible, NonNegative,
+            NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum, SimpleEigenvalue,
+            SimpleSingularValue,
         };
         let stronger = |kind: ConditionKind| -> &[ConditionKind] {
             match kind {
                 NonNegative | NotPole => &[Positive],
-                NonZero => &[Positive],
+                NonZero => &[Positive, SimpleSingularValue],
                 NotAtKink => &[Positive, NonZero],
                 NotAllZero => &[Positive, NonZero],
-                Invertible => &[DetPositive, PositiveDefinite],
+                Invertible => &[DetPositive, PositiveDefinite, PositiveSpectrum],
+                ConstantRank => &[FullRank],
                 DetPositive | PositiveSpectrum => &[PositiveDefinite],
                 _ => &[],
             }
         };
         let all = &self.conditions;
-        let implied =
-            |c: &Condition| all.iter().any(|other| other.node == c.node && stronger(c.kind).contains(&other.kind));
+        let implied = |c: &Condition| {
+            let distinct = match c.kind {
+                SimpleEigenvalue => DistinctEigenvalues,
+                SimpleSingularValue => DistinctSingularValues,
+                FullRank => return all.contains(&Condition { kind: DistinctSingularValues, ..*c }),
+                _ => return all.iter().any(|o| o.node == c.node && stronger(c.kind).contains(&o.kind)),
+            };
+            let of = matrix_of_value(g, c.node);
+            all.iter().any(|other| other.kind == distinct && Some(other.node) == of)
+        };
         all.iter().filter(|c| !implied(c)).copied().collect()
     }
+}
+
+/// The matrix of which the scalar is an eigenvalue or a singular value.
+fn matrix_of_value(g: &Graph, value: NodeId) -> Option<NodeId> {
+    let Node::Product(p) = g.node(value) else { return None };
+    p.factors.iter().find_map(|f| match g.node(f.node) {
+        Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, args) => Some(args[0]),
+        _ => None,
+    })
 }
 
 /// The square blocks on the diagonal of `[A, B; 0, D]` or `[A, 0; C, D]`, which have all its eigenvalues.
@@ -309,7 +369,6 @@ fn differences_of(g: &Graph, node: NodeId) -> Option<NodeId> {
             let found = values(*rest.first()?)?;
             (rest.len() > 1 && rest.iter().all(|n| values(*n) == Some(found))).then_some(found)
         }
-        Node::Matrix(MatrixOp::Singvals, _) => Some(node),
         _ => None,
     }
 }

@@ -151,7 +151,7 @@ impl Functional {
 
     /// The adjoint of the child: axes `(lead…, function…)` to `(lead…, child…)`.
     pub(super) fn pull(&self, g: &mut Graph, adjoint: NodeId) -> NodeId {
-        let x = turn(g, self.x);
+        let x = g.transposed_last(self.x);
         match self.kind {
             // for symmetric x, L of the symmetric part is the symmetric part of L
             Kind::Along(op) => {
@@ -159,14 +159,16 @@ impl Functional {
                 g.matrix(op, &[x, adjoint])
             }
             Kind::Block(op, e) => {
+                // L of the transpose is the transpose of L
                 let m = self.block_matrix(g, e);
-                let m = turn(g, m);
                 let zero = zeros_like(g, adjoint);
-                let direction = blocks(g, [zero, adjoint, zero, zero]);
+                let adjoint = g.transposed_last(adjoint);
+                let direction = blocks(g, [zero, zero, adjoint, zero]);
                 let value = g.matrix(op, &[m, direction]);
                 let size = self.size(g);
                 let (first, second) = (block(g, value, size, 0, 0), block(g, value, size, 1, 1));
                 let sum = g.add(first, second);
+                let sum = g.transposed_last(sum);
                 self.sum_batch_of(g, sum, e)
             }
             Kind::Sylvester(value) => {
@@ -234,14 +236,6 @@ fn widen(g: &mut Graph, node: NodeId, like: NodeId, front: usize, own: usize) ->
 fn zeros_like(g: &mut Graph, node: NodeId) -> NodeId {
     let dims = g.axes(node).clone();
     g.zeros(&dims)
-}
-
-/// The transpose in the last two axes.
-fn turn(g: &mut Graph, node: NodeId) -> NodeId {
-    let rank = g.rank(node);
-    let mut order: Vec<usize> = (0..rank).collect();
-    order.swap(rank - 2, rank - 1);
-    g.permute(node, &order)
 }
 
 /// `[a, b; c, d]` in the last two axes.

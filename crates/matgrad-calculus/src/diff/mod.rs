@@ -18,6 +18,7 @@ mod reduce;
 mod rules;
 mod sign;
 mod spectral;
+mod spectrum;
 
 #[cfg(test)]
 mod tests;
@@ -398,8 +399,22 @@ fn choose(g: &Graph, root: NodeId, wrt: NodeId) -> Mode {
         let mut values = dims.iter().map(|d| g.sizes.value(*d));
         values.try_fold(1i64, |product, value| product.checked_mul(value?))
     };
+    // along unit directions a function of a matrix shows its entries in their order
+    let function = matches!(
+        g.node(root),
+        Node::Matrix(
+            MatrixOp::Expm
+                | MatrixOp::Logm
+                | MatrixOp::Sqrtm
+                | MatrixOp::ExpmFrechet
+                | MatrixOp::LogmFrechet
+                | MatrixOp::SqrtmFrechet,
+            _
+        )
+    );
     let forward = from.is_empty()
         || from.len() < to.len()
+        || from.len() == to.len() && function
         || from.len() == to.len() && matches!((entries(from), entries(to)), (Some(a), Some(b)) if a < b);
     if forward { Mode::Forward } else { Mode::Reverse }
 }

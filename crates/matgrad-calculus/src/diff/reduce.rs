@@ -9,12 +9,12 @@ use super::rules::Rule;
 
 const MAX: Rule = Rule {
     name: "maximum",
-    statement: "d max(X) = sum(dX where X = max(X)); every entry that attains it counts",
+    statement: "d max(X) = sum(dX where X = max(X)); every entry that attains it counts, of a symmetric X their mean",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
 const MIN: Rule = Rule {
     name: "minimum",
-    statement: "d min(X) = sum(dX where X = min(X)); every entry that attains it counts",
+    statement: "d min(X) = sum(dX where X = min(X)); every entry that attains it counts, of a symmetric X their mean",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
 const PROD: Rule =
@@ -42,7 +42,14 @@ pub(super) fn partial(g: &mut Graph, id: NodeId, op: ReduceOp, arg: NodeId, axes
     let factors = match op {
         ReduceOp::Max | ReduceOp::Min => {
             let wide = g.broadcast_except(id, arg, axes);
-            vec![factor(g.map(MapOp::Equal, &[arg, wide]), &child, Rational::ONE)]
+            let mask = g.map(MapOp::Equal, &[arg, wide]);
+            let mut factors = vec![factor(mask, &child, Rational::ONE)];
+            if axes.len() == 2 && g.is_symmetric(arg) {
+                // entries off the diagonal come in pairs, of which half counts each
+                let all = g.sum_axes(mask, axes);
+                factors.push(factor(all, &Labels::new(), Rational::int(-1)));
+            }
+            factors
         }
         ReduceOp::Prod => vec![factor(id, &out, Rational::ONE), factor(arg, &child, Rational::int(-1))],
         ReduceOp::LogSumExp => {

@@ -221,7 +221,7 @@ impl Graph {
     }
 
     /// Axes along which the node only repeats itself.
-    fn repeated_axes(&self, node: NodeId) -> Option<SmallVec<[u8; 4]>> {
+    pub(crate) fn repeated_axes(&self, node: NodeId) -> Option<SmallVec<[u8; 4]>> {
         let repeated = |id: NodeId| -> SmallVec<[u8; 4]> {
             match self.node(id) {
                 Node::Product(p) => (0..p.out.len())

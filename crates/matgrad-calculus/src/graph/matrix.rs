@@ -3,18 +3,18 @@
 use matgrad_syntax::{Attribute, Rational};
 use smallvec::SmallVec;
 
-use super::{Dims, Factor, Graph, Label, MapOp, MatrixOp, Node, NodeId, Part, Product, ProductBuilder, ReduceOp};
+use super::{Dims, Factor, Graph, Label, MatrixOp, Node, NodeId, Part, Product, ProductBuilder, ReduceOp};
 
 /// A link of a chain of matrices.
-struct Link {
-    node: NodeId,
-    transposed: bool,
+pub(crate) struct Link {
+    pub node: NodeId,
+    pub transposed: bool,
 }
 
 /// A product read as a chain: scalars, then matrices from the first axis to the second; diagonal links have one axis.
-struct Chain {
-    scalars: Vec<Factor>,
-    links: Vec<Link>,
+pub(crate) struct Chain {
+    pub scalars: Vec<Factor>,
+    pub links: Vec<Link>,
 }
 
 impl Graph {
@@ -47,7 +47,7 @@ impl Graph {
         self.intern_matrix(op, args)
     }
 
-    fn intern_matrix(&mut self, op: MatrixOp, args: &[NodeId]) -> NodeId {
+    pub(super) fn intern_matrix(&mut self, op: MatrixOp, args: &[NodeId]) -> NodeId {
         let arg = args[0];
         let axes = self.axes(arg).clone();
         let rank = axes.len();
@@ -81,6 +81,9 @@ impl Graph {
 
     fn matrix_value(&mut self, op: MatrixOp, args: &[NodeId]) -> Option<NodeId> {
         let arg = args[0];
+        if let Some(node) = self.function_of_function(op, arg) {
+            return Some(node);
+        }
         match op {
             MatrixOp::Inverse => self.inverse_value(arg),
             MatrixOp::Det => self.det_value(arg),
@@ -129,37 +132,6 @@ impl Graph {
     /// Whether the node is an identity matrix.
     pub fn is_identity(&self, node: NodeId) -> bool {
         matches!(self.node(node), Node::Product(p) if p.factors.is_empty() && p.out.as_slice() == [0, 0])
-    }
-
-    /// Along a direction that commutes with X, the derivative of f at X is f'(X) times it (Higham, *Functions of
-    /// Matrices*, §3.2).
-    fn frechet_value(&mut self, op: MatrixOp, x: NodeId, e: NodeId) -> Option<NodeId> {
-        if self.is_zero(e) {
-            return Some(e);
-        }
-        if self.rank(e) != 2 {
-            return None;
-        }
-        let (left, right) = (self.matmul(x, e), self.matmul(e, x));
-        if left != right {
-            return None;
-        }
-        Some(match op {
-            MatrixOp::ExpmFrechet => {
-                let f = self.matrix(MatrixOp::Expm, &[x]);
-                self.matmul(e, f)
-            }
-            MatrixOp::LogmFrechet => {
-                let f = self.matrix(MatrixOp::Inverse, &[x]);
-                self.matmul(e, f)
-            }
-            _ => {
-                let root = self.matrix(MatrixOp::Sqrtm, &[x]);
-                let f = self.matrix(MatrixOp::Inverse, &[root]);
-                let product = self.matmul(e, f);
-                self.scale(product, &Rational::new(1, 2))
-            }
-        })
     }
 
     fn inverse_value(&mut self, arg: NodeId) -> Option<NodeId> {
@@ -218,10 +190,6 @@ impl Graph {
             Node::Matrix(MatrixOp::Inverse | MatrixOp::Pinv, inner) => {
                 let det = self.matrix(MatrixOp::Det, &[inner[0]]);
                 Some(self.power(det, &Rational::int(-1)))
-            }
-            Node::Matrix(MatrixOp::Expm, inner) => {
-                let trace = self.trace(inner[0]);
-                Some(self.map(MapOp::Exp, &[trace]))
             }
             Node::Sum(terms, _) if terms.len() == 1 => {
                 // a number comes out as its n-th power, where n is known
@@ -382,7 +350,7 @@ impl Graph {
     }
 
     /// A product as a chain of square matrices and diagonals, with scalar factors.
-    fn square_chain(&self, p: &Product) -> Option<Chain> {
+    pub(crate) fn square_chain(&self, p: &Product) -> Option<Chain> {
         if p.out.len() != 2 {
             return None;
         }

@@ -12,6 +12,7 @@ mod node;
 mod product;
 mod recurrence;
 mod rewrite;
+mod spectral;
 mod stack;
 mod sum;
 
@@ -289,9 +290,8 @@ impl Graph {
         if axes.is_empty() {
             return arg;
         }
-        if let (ReduceOp::Prod, Node::Matrix(MatrixOp::Eigvals, args)) = (op, self.node(arg)) {
-            let matrix = args[0];
-            return self.matrix(MatrixOp::Det, &[matrix]);
+        if let Some(node) = self.reduced_spectrum(op, arg) {
+            return node;
         }
         let mut axes: SmallVec<[u8; 2]> = axes.iter().copied().collect();
         axes.sort_unstable();
@@ -343,10 +343,13 @@ impl Graph {
         let known = match self.node(id).clone() {
             Node::Matrix(MatrixOp::Sqrtm | MatrixOp::Expm | MatrixOp::Logm, args) => self.is_symmetric(args[0]),
             Node::Matrix(MatrixOp::Inverse | MatrixOp::Adjugate | MatrixOp::Pinv, args) => self.is_symmetric(args[0]),
+            Node::Matrix(MatrixOp::ExpmFrechet | MatrixOp::LogmFrechet | MatrixOp::SqrtmFrechet, args) => {
+                args.iter().all(|a| self.is_symmetric(*a))
+            }
             Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
             Node::Product(_) | Node::Sum(..) => {
                 self.symmetric.insert(id, false); // while it is being found out
-                self.transpose(id) == id
+                self.transpose(id) == id || self.is_projection(id)
             }
             _ => false,
         };

@@ -98,6 +98,12 @@ impl Elaborator<'_> {
                         let dim = self.size_of_name(args[0], args[1], id)?;
                         values.push(Some(plain(dim)));
                     }
+                    // as in the size of singular vectors
+                    ExprKind::Call { function, args, .. } if &**function == "min" && args.len() == 2 => {
+                        steps.push(Step::Apply(id));
+                        steps.push(Step::Visit(args[1]));
+                        steps.push(Step::Visit(args[0]));
+                    }
                     _ if place == Place::Subscript => values.push(None),
                     _ => {
                         return Err(Box::new(
@@ -111,6 +117,12 @@ impl Elaborator<'_> {
                         ExprKind::Neg(_) => {
                             let a = values.pop().flatten();
                             a.map(|a| self.affine_scale(&a, &Rational::int(-1))).unwrap_or(None)
+                        }
+                        ExprKind::Call { .. } => {
+                            let (b, a) = (values.pop().flatten(), values.pop().flatten());
+                            a.zip(b)
+                                .filter(|(a, b)| a.indices.is_empty() && b.indices.is_empty())
+                                .map(|(a, b)| plain(self.dims.min(a.constant, b.constant)))
                         }
                         ExprKind::Binary(op, ..) => {
                             let op = *op;

@@ -216,6 +216,14 @@ impl Printer<'_> {
                 self.arena.raw(Kind::Call(name, derivative, args), form)
             }
         };
+        let m = if rank > 0 && matches!(self.arena.kind(m), Kind::Number(zero) if zero.is_zero()) {
+            // what cancels in print only is an array still
+            let dims = self.g.axes(id).clone();
+            let sizes: Vec<M> = dims.iter().map(|d| self.arena.size_or_number(self.g, *d)).collect();
+            self.arena.call("zeros", &sizes, form)
+        } else {
+            m
+        };
         if rank == 2 && self.g.is_symmetric(id) {
             self.arena.set_symmetric(m);
         }
@@ -401,7 +409,10 @@ impl Printer<'_> {
         if let Some(mask) = self.triangle(op, args) {
             return Some(mask);
         }
-        let (a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+        let (mut a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+        if form != Form::Scalar && [a, b].iter().all(|m| self.arena.form(*m) == Form::Scalar) {
+            a = self.known(args[0])?;
+        }
         let constant = matches!(self.arena.kind(a), Kind::Number(_));
         let (op, a, b) = match op {
             MapOp::Less if constant => (Comparison::Greater, b, a),
@@ -511,7 +522,7 @@ impl Printer<'_> {
         let m = self.stacked_rows(axis, parts)?;
         // side by side, where that is no longer
         Some(match self.blocks(axis, parts) {
-            Some(blocks) if self.arena.length(blocks) <= self.arena.length(m) => blocks,
+            Some(blocks) if self.arena.length(blocks) <= self.arena.length(m) + 16 => blocks,
             _ => m,
         })
     }
@@ -522,9 +533,21 @@ impl Printer<'_> {
         if axis == 1 {
             rows.push(parts.to_vec());
         } else {
+            let like = parts.iter().find_map(|part| match self.g.node(part.node) {
+                Node::Stack(1, row) => Some(row.clone()),
+                _ => None,
+            })?;
             for part in parts {
-                part.extent?;
-                let Node::Stack(1, row) = self.g.node(part.node).clone() else { return None };
+                let height = part.extent?;
+                let row = match self.g.node(part.node).clone() {
+                    Node::Stack(1, row) => row,
+                    // zeros side by side are one
+                    _ if self.g.is_zero(part.node) => {
+                        let zeros = |width| Some(Part { node: self.g.zeros(&[height, width?]), extent: width });
+                        like.iter().map(|p| p.extent).map(zeros).collect::<Option<_>>()?
+                    }
+                    _ => return None,
+                };
                 rows.push(row);
             }
         }

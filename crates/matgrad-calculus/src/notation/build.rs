@@ -35,6 +35,11 @@ impl Arena {
 
     /// A function of the language.
     pub fn call(&mut self, name: &str, args: &[M], form: Form) -> M {
+        if let ("sum", [values]) = (name, args)
+            && let Some(&[x]) = self.call_args(*values, "singvals")
+        {
+            return self.call("normnuc", &[x], form);
+        }
         let m = self.raw(Kind::Call(Name::from(name), SmallVec::new(), args.to_vec()), form);
         if matches!(name, "diag" if form == Form::Matrix) || name == "eye" {
             self.set_symmetric(m);
@@ -409,23 +414,36 @@ impl Arena {
     /// det(X)·X^-1 is the adjugate.
     fn adjugate(&mut self, scalars: &mut Vec<(M, Rational)>, links: &mut [M]) {
         for link in links {
-            let (inverse, transposed) = match self.kind(*link) {
-                Kind::Transpose(inner) => (*inner, true),
-                _ => (*link, false),
+            let (inner, mut around) = match *self.kind(*link) {
+                Kind::Transpose(inner) => (inner, vec!["'"]),
+                _ => (*link, Vec::new()),
             };
-            let Kind::Power(base, -1) = self.kind(inverse) else { continue };
-            let base = *base;
+            let inner = match self.call_args(inner, "vec") {
+                Some(&[inside]) => {
+                    around.push("vec");
+                    inside
+                }
+                _ => inner,
+            };
+            let (inverse, transposed) = match *self.kind(inner) {
+                Kind::Transpose(inside) => (inside, true),
+                _ => (inner, false),
+            };
+            let Kind::Power(base, -1) = *self.kind(inverse) else { continue };
             let found =
                 scalars.iter().position(|(m, e)| e.is_one() && self.call_args(*m, "det").is_some_and(|a| a[0] == base));
             // only a bare name: a product in both places reads better as it stands
             if let (Some(at), Kind::Name(_)) = (found, self.kind(base)) {
                 scalars.remove(at);
                 let adj = self.call("adj", &[base], Form::Matrix);
-                let cof = if transposed { self.call("cof", &[base], Form::Matrix) } else { adj };
+                let mut value = if transposed { self.call("cof", &[base], Form::Matrix) } else { adj };
                 if self.is_symmetric(base) {
-                    self.set_symmetric(cof);
+                    self.set_symmetric(value);
                 }
-                *link = cof;
+                for step in around.into_iter().rev() {
+                    value = if step == "vec" { self.vec(value) } else { self.transpose(value) };
+                }
+                *link = value;
                 return;
             }
         }
@@ -479,7 +497,8 @@ impl Arena {
         if self.form(b) == Form::Column {
             // cumulative sums
             let ones = |m: M, name: &str, arena: &Self| {
-                arena.call_args(m, name).is_some_and(|args| arena.is_call(args[0], "ones"))
+                let args = arena.call_args(m, name).and_then(|args| arena.call_args(args[0], "ones"));
+                matches!(args, Some([rows, cols]) if rows == cols)
             };
             if ones(a, "tril", self) {
                 return Some(self.call("cumsum", &[b], Form::Column));

@@ -21,6 +21,11 @@ impl Arena {
                 return item;
             }
         }
+        if let (Some(&[x]), [Sub::At(at)]) = (self.call_args(m, "singvals"), subs.as_slice())
+            && matches!(self.kind(*at), Kind::Number(one) if one.is_one())
+        {
+            return self.call("normspec", &[x], Form::Scalar);
+        }
         if let Kind::Transpose(inner) = *self.kind(m) {
             let row = self.form(inner) == Form::Row;
             if let ([a, b], false) = (subs.as_slice(), row) {
@@ -111,7 +116,12 @@ impl Arena {
         if more.next().is_some() {
             return None;
         }
-        let form = if both.iter().all(|sub| matches!(sub, Sub::At(_))) { Form::Scalar } else { form };
+        let form = match both.as_slice() {
+            all if all.iter().all(|sub| matches!(sub, Sub::At(_))) => Form::Scalar,
+            [Sub::At(_), _] => Form::Row,
+            [_, Sub::At(_)] => Form::Column,
+            _ => form,
+        };
         Some(self.raw(Kind::Index(base, both), form))
     }
 }

@@ -168,7 +168,7 @@ impl Printer<'_> {
         self.arena.entry(m, subs, Form::Scalar)
     }
 
-    fn delta(&mut self, a: M, b: M) -> M {
+    pub(super) fn delta(&mut self, a: M, b: M) -> M {
         let delta = self.arena.name(&Name::from("delta"), Form::Matrix);
         self.arena.raw(Kind::Index(delta, vec![Sub::At(a), Sub::At(b)]), Form::Scalar)
     }

@@ -81,10 +81,28 @@ fn legs(net: &Net, axis: Label) -> Vec<Label> {
     found
 }
 
+/// Whether every fusion is one of an axis of the result: one between summed labels reshapes what lies inside.
+fn fuses_lie_outside(net: &Net) -> bool {
+    let mut todo: Vec<Label> = Vec::new();
+    for label in &net.out {
+        if !todo.contains(label) {
+            todo.push(*label);
+        }
+    }
+    let mut met = 0;
+    while let Some(label) = todo.pop() {
+        if let Some((_, fast, slow)) = net.fuses.iter().find(|(fused, _, _)| *fused == label) {
+            met += 1;
+            todo.extend([*fast, *slow]);
+        }
+    }
+    met >= net.fuses.len()
+}
+
 /// The matrix (or column) whose axes are fused.
 pub(super) fn assemble(net: &mut Net, printer: &mut Printer) -> Option<M> {
     let out = net.out.clone();
-    if out.is_empty() || net.fuses.len() > 6 {
+    if out.is_empty() || net.fuses.len() > 6 || !fuses_lie_outside(net) {
         return None;
     }
     if let [a, b] = out.as_slice()

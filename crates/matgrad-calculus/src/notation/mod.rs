@@ -251,7 +251,8 @@ impl Printer<'_> {
                 axes.insert(0, (name, self.g.sizes.constant(1)));
             }
         }
-        self.finish(m, Some(&axes), Notation::Index)
+        let axes = (!axes.is_empty()).then_some(axes);
+        self.finish(m, axes.as_deref(), Notation::Index)
     }
 
     fn notation(&self, root: M) -> Notation {

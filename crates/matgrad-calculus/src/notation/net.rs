@@ -30,6 +30,8 @@ pub(super) struct Net {
     pub edges: Vec<Edge>,
     /// (fused, fast, slow)
     pub fuses: Vec<(Label, Label, Label)>,
+    /// Loads that are `vec` of a matrix, with its numbers of rows and columns.
+    vecs: Vec<(M, Dim, Dim)>,
     /// Matrices that were taken off the legs of the result, see [`super::kron::peel`].
     pub peeled: Vec<super::kron::Peeled>,
     eps: Vec<Labels>,
@@ -47,6 +49,7 @@ impl Net {
             loads: vec![Vec::new(); count],
             edges: Vec::new(),
             fuses: Vec::new(),
+            vecs: Vec::new(),
             peeled: Vec::new(),
             eps: Vec::new(),
             dead: vec![false; count],
@@ -54,7 +57,15 @@ impl Net {
         let mut hot: Vec<Option<Dim>> = vec![None; count];
         for f in &p.factors {
             match (printer.g.node(f.node).clone(), f.labels.as_slice()) {
-                (Node::OneHot { at, .. }, [l]) => hot[*l as usize] = Some(at),
+                (Node::OneHot { at, .. }, [l]) => match hot[*l as usize] {
+                    None => hot[*l as usize] = Some(at),
+                    Some(other) => {
+                        // two positions on one axis: 1 where they are the same
+                        let positions = [other, at].map(|dim| printer.arena.size_or_number(printer.g, dim));
+                        let same = printer.delta(positions[0], positions[1]);
+                        net.scalars.push((same, Rational::ONE));
+                    }
+                },
                 (Node::Fuse { .. }, [a, fast, slow]) => net.fuses.push((*a, *fast, *slow)),
                 (Node::LeviCivita(3), labels) => net.eps.push(Labels::from_slice(labels)),
                 (_, []) => {
@@ -331,6 +342,7 @@ impl Net {
             self.dead[fast as usize] = true;
             self.dead[slow as usize] = true;
             let v = printer.arena.vec(matrix);
+            self.vecs.push((v, self.dims[fast as usize], self.dims[slow as usize]));
             self.loads[fused as usize].push((v, Rational::ONE));
             return true;
         }
@@ -346,9 +358,11 @@ impl Net {
             let v = printer.arena.hadamard(load);
             let rows = printer.arena.size_or_number(printer.g, self.dims[fast as usize]);
             let cols = printer.arena.size_or_number(printer.g, self.dims[slow as usize]);
+            let split = (self.dims[fast as usize], self.dims[slow as usize]);
+            let same = self.vecs.iter().any(|(m, rows, cols)| *m == v && (*rows, *cols) == split);
             let matrix = match printer.arena.call_args(v, "vec") {
-                Some(args) => args[0],
-                None => printer.arena.call("reshape", &[v, rows, cols], Form::Matrix),
+                Some(args) if same => args[0],
+                _ => printer.arena.call("reshape", &[v, rows, cols], Form::Matrix),
             };
             self.fuses.remove(k);
             self.dead[fused as usize] = true;

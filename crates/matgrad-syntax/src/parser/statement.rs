@@ -122,6 +122,12 @@ impl Parser<'_> {
                     && self.skip(start + 1, end) == end))
     }
 
+    /// Whether a declared name stands there.
+    fn is_variable(&self, start: usize) -> bool {
+        let at = start + usize::from(self.kind(start) == Backslash);
+        self.symbols.variables.iter().any(|name| **name == *self.text(at))
+    }
+
     pub(super) fn statement(&mut self, (start, end): (usize, usize), form: Form) -> Outcome<()> {
         let kind = match form {
             Form::Query => self.query(start, end)?,
@@ -132,6 +138,7 @@ impl Parser<'_> {
             Form::Abstract { colon } => return self.abstract_functions(start, colon, end),
             Form::Declaration { in_at } => return self.declarations(start, in_at, end),
             Form::Definition { equals } => self.definition(start, equals, end)?,
+            Form::Equality { .. } if self.is_variable(start) => StatementKind::Expression(self.expression(start, end)?),
             Form::Equality { equals } => {
                 let text = self.span_of(start, equals).text(self.source);
                 return Err(Box::new(

@@ -68,15 +68,21 @@ fn member(shape: &[usize], domain: &str, random: &mut Random) -> Array {
             let dot: f64 = (0..n).map(|k| at(i[0], k) * at(i[1], k)).sum();
             dot / n as f64 + if i[0] == i[1] { 1.0 } else { 0.0 }
         }),
-        "skew" => Array::from_fn(shape, |i| (at(i[0], i[1]) - at(i[1], i[0])) / 2.0),
-        "lower" => Array::from_fn(shape, |i| if i[0] >= i[1] { at(i[0], i[1]) } else { 0.0 }),
-        "upper" => Array::from_fn(shape, |i| if i[0] <= i[1] { at(i[0], i[1]) } else { 0.0 }),
-        "diagonal" => Array::from_fn(shape, |i| if i[0] == i[1] { at(i[0], i[1]) } else { 0.0 }),
+        "skew" => Array::from_fn(shape, |i| at(i[0], i[1]) - at(i[1], i[0])),
+        "diagonal" => Array::from_fn(shape, |i| if i[0] == i[1] { 0.5 + random.uniform() } else { 0.0 }),
+        "lower" | "upper" => Array::from_fn(shape, |i| {
+            let (row, column) = if domain == "lower" { (i[0], i[1]) } else { (i[1], i[0]) };
+            match row.cmp(&column) {
+                std::cmp::Ordering::Less => 0.0,
+                std::cmp::Ordering::Equal => 0.5 + random.uniform(),
+                std::cmp::Ordering::Greater => at(i[0], i[1]),
+            }
+        }),
         "positivediagonal" => Array::from_fn(shape, |i| if i[0] == i[1] { 0.5 + at(i[0], i[1]).abs() } else { 0.0 }),
+        // a reflection
         "orthogonal" => {
-            // a reflection
-            let length: f64 = (0..n).map(|k| at(k, 0) * at(k, 0)).sum();
-            Array::from_fn(shape, |i| f64::from(u8::from(i[0] == i[1])) - 2.0 * at(i[0], 0) * at(i[1], 0) / length)
+            let square: f64 = (0..n).map(|k| at(k, 0) * at(k, 0)).sum();
+            Array::from_fn(shape, |i| f64::from(u8::from(i[0] == i[1])) - 2.0 * at(i[0], 0) * at(i[1], 0) / square)
         }
         "general" => plain,
         other => panic!("unknown domain {other}"),

@@ -3,7 +3,9 @@
 // each test uses its own part
 #![allow(dead_code)]
 
+pub mod agree;
 pub mod draw;
+pub mod generate;
 
 use std::collections::BTreeMap;
 use std::path::Path;

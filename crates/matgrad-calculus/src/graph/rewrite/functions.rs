@@ -1,10 +1,10 @@
-//! Relations between functions of entries and of eigenvalues.
+//! Relations between functions of entries.
 
 use matgrad_syntax::Rational;
 use smallvec::SmallVec;
 
 use crate::graph::product::Work;
-use crate::graph::{Factor, Graph, Label, Labels, MapOp, MatrixOp, Node, NodeId, Product, ReduceOp};
+use crate::graph::{Factor, Graph, Label, Labels, MapOp, Node, NodeId, Product, ReduceOp};
 
 impl Work {
     /// sigmoid(a)·exp(-a) = sigmoid(-a).
@@ -79,29 +79,6 @@ impl Work {
             self.kill(labels[axis as usize]);
         }
         Some(std::mem::take(&mut self.factors))
-    }
-
-    /// Σ λ^k = tr(A^k) over the eigenvalues of A.
-    pub(super) fn power_sum(&mut self, g: &mut Graph, k: usize, matrix: NodeId) -> Option<Vec<Factor>> {
-        let Factor { labels, exponent, .. } = self.factors[k].clone();
-        let power = exponent.to_i64().filter(|p| (1..=8).contains(p))?;
-        if g.rank(matrix) != 2 || !self.summed(labels[0]) || self.uses(labels[0]) != 1 {
-            return None;
-        }
-        let product = (1..power).fold(matrix, |p, _| g.matmul(p, matrix));
-        let node = g.trace(product);
-        self.replace_scalar(k, labels[0], node)
-    }
-
-    /// Σ log λ = logdet(A) over the eigenvalues of A.
-    pub(super) fn log_of_eigvals(&mut self, g: &mut Graph, k: usize, arg: NodeId) -> Option<Vec<Factor>> {
-        let Node::Matrix(MatrixOp::Eigvals, args) = g.node(arg) else { return None };
-        let (matrix, label) = (args[0], *self.factors[k].labels.first()?);
-        if g.rank(matrix) != 2 || !self.summed(label) || self.uses(label) != 1 {
-            return None;
-        }
-        let node = g.matrix(MatrixOp::LogDet, &[matrix]);
-        self.replace_scalar(k, label, node)
     }
 
     pub(super) fn replace_scalar(&mut self, k: usize, label: Label, node: NodeId) -> Option<Vec<Factor>> {

@@ -3,7 +3,9 @@
 mod cancel;
 mod functions;
 mod selection;
+mod spectral;
 mod structural;
+mod triangle;
 
 use matgrad_syntax::Rational;
 
@@ -17,13 +19,22 @@ impl Work {
         for k in 0..self.factors.len() {
             let factor = self.factors[k].clone();
             let found = match g.node(factor.node).clone() {
-                Node::Matrix(MatrixOp::Inverse, args) if factor.exponent.is_one() => self.cancel_inverse(g, k, args[0]),
+                Node::Matrix(MatrixOp::Inverse, args) if factor.exponent.is_one() => {
+                    self.cancel_inverse(g, k, args[0]).or_else(|| self.join_functions(g, k))
+                }
+                Node::Matrix(MatrixOp::Expm | MatrixOp::Sqrtm | MatrixOp::Cholesky, _) => self.join_functions(g, k),
+                Node::Matrix(op @ (MatrixOp::Eigvecs | MatrixOp::SvdU | MatrixOp::SvdV), args) => {
+                    self.join_vectors(g, k, op, args[0])
+                }
                 Node::Input(_) if factor.exponent.is_one() => self.cancel_orthogonal(g, k),
                 Node::Fuse { .. } => self.join_fuse(g, k),
                 Node::Structural(kind, _) => self.structural(g, k, kind),
-                Node::Map(MapOp::Exp, args) if factor.exponent.is_one() => self.sum_of_softmax(g, k, args[0]),
+                Node::Map(MapOp::Exp, args) if factor.exponent.is_one() => {
+                    self.sum_of_softmax(g, k, args[0]).or_else(|| self.spectral_sum(g, k))
+                }
                 Node::OneHot { at, .. } => self.pick(g, k, at),
                 Node::Shift { offset, rows, cols } => self.slice(g, k, offset, rows, cols),
+                Node::Map(op @ (MapOp::Less | MapOp::LessEq), args) => self.mask(g, k, op, &args),
                 Node::Map(MapOp::Sigmoid, args) if factor.exponent.is_integer() => self.flip_sigmoid(g, k, args[0]),
                 Node::Product(p) if factor.exponent.is_negative() => self.softmax(g, k, &p),
                 Node::Map(MapOp::Pow, args) if factor.exponent.is_one() => self.join_powers(g, k, &args),
@@ -43,10 +54,11 @@ impl Work {
                     self.move_into_direction(g, k)
                 }
                 Node::LeviCivita(_) => self.antisymmetric(g, k),
-                Node::Matrix(MatrixOp::Eigvals, args) => self.power_sum(g, k, args[0]),
-                Node::Map(MapOp::Log, args) if factor.exponent.is_one() => self.log_of_eigvals(g, k, args[0]),
-                Node::Matrix(MatrixOp::Pinv, _) if factor.exponent.is_one() && factor.labels.len() == 2 => {
-                    self.pinv_pair(g, k)
+                Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, _) | Node::Map(MapOp::Log | MapOp::Exp, _) => {
+                    self.spectral_sum(g, k)
+                }
+                Node::Matrix(MatrixOp::Pinv, args) if factor.exponent.is_one() && factor.labels.len() == 2 => {
+                    self.pinv_pair(g, k).or_else(|| self.penrose(g, k, args[0]))
                 }
                 _ => None,
             };

@@ -1,0 +1,148 @@
+//! Matrix functions of matrix functions, of directions that commute, and of all eigenvalues at once.
+
+use matgrad_syntax::Rational;
+
+use super::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
+
+/// Longer directions are not searched for what commutes.
+const MAX_PARTS: usize = 64;
+
+impl Graph {
+    /// `logdet(expm(X)) = tr(X)`, `det(chol(X)) = sqrt(det(X))`, `expm(logm(X)) = X` and their like.
+    pub(super) fn function_of_function(&mut self, op: MatrixOp, arg: NodeId) -> Option<NodeId> {
+        let (inner, x) = match self.node(arg) {
+            Node::Matrix(inner @ (MatrixOp::Expm | MatrixOp::Logm | MatrixOp::Sqrtm | MatrixOp::Cholesky), args) => {
+                (*inner, args[0])
+            }
+            _ => return None,
+        };
+        let half = Rational::new(1, 2);
+        match (op, inner) {
+            (MatrixOp::Det, MatrixOp::Expm) => {
+                let trace = self.trace(x);
+                Some(self.map(MapOp::Exp, &[trace]))
+            }
+            (MatrixOp::LogDet, MatrixOp::Expm) => Some(self.trace(x)),
+            (MatrixOp::Det, MatrixOp::Sqrtm | MatrixOp::Cholesky) => {
+                let det = self.matrix(MatrixOp::Det, &[x]);
+                Some(self.power(det, &half))
+            }
+            (MatrixOp::LogDet, MatrixOp::Sqrtm | MatrixOp::Cholesky) => {
+                let value = self.matrix(MatrixOp::LogDet, &[x]);
+                Some(self.scale(value, &half))
+            }
+            (MatrixOp::Expm, MatrixOp::Logm) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// Along a direction that commutes with X, the derivative of f at X is f'(X) times it, and `L(X', E') = L(X, E)'`
+    /// (Higham, *Functions of Matrices*, §3.2).
+    pub(super) fn frechet_value(&mut self, op: MatrixOp, x: NodeId, e: NodeId) -> Option<NodeId> {
+        if self.is_zero(e) {
+            return Some(e);
+        }
+        if self.rank(e) == 2 && self.commutes(x, e) {
+            let f = match op {
+                MatrixOp::ExpmFrechet => self.matrix(MatrixOp::Expm, &[x]),
+                MatrixOp::LogmFrechet => self.matrix(MatrixOp::Inverse, &[x]),
+                _ => {
+                    let root = self.matrix(MatrixOp::Sqrtm, &[x]);
+                    let inverse = self.matrix(MatrixOp::Inverse, &[root]);
+                    self.scale(inverse, &Rational::new(1, 2))
+                }
+            };
+            return Some(self.matmul(e, f));
+        }
+        let (turned, back) = (self.transpose(x), self.transposed_last(e));
+        if turned < x || turned == x && back < e {
+            let value = self.intern_matrix(op, &[turned, back]);
+            return Some(self.transposed_last(value));
+        }
+        None
+    }
+
+    /// The transpose in the last two axes.
+    pub fn transposed_last(&mut self, node: NodeId) -> NodeId {
+        let rank = self.rank(node);
+        let mut order: Vec<usize> = (0..rank).collect();
+        if rank >= 2 {
+            order.swap(rank - 2, rank - 1);
+        }
+        self.permute(node, &order)
+    }
+
+    /// Whether `e` is seen to commute with `x`: their products are the same, or `e` is made of functions of `x`.
+    fn commutes(&mut self, x: NodeId, e: NodeId) -> bool {
+        let same = |g: &mut Self, part: NodeId| g.matmul(x, part) == g.matmul(part, x);
+        if same(self, e) {
+            return true;
+        }
+        let turned = self.transpose(x);
+        let mut todo = vec![(e, false)];
+        let mut count = 0;
+        while let Some((part, transposed)) = todo.pop() {
+            count += 1;
+            let own = if transposed { turned } else { x };
+            if part == own || self.is_identity(part) {
+                continue;
+            }
+            if count > MAX_PARTS {
+                return false;
+            }
+            match self.node(part).clone() {
+                Node::Sum(terms, _) => todo.extend(terms.iter().map(|(_, n)| (*n, transposed))),
+                Node::Matrix(
+                    MatrixOp::Inverse | MatrixOp::Adjugate | MatrixOp::Expm | MatrixOp::Logm | MatrixOp::Sqrtm,
+                    args,
+                ) => todo.push((args[0], transposed)),
+                Node::Product(p) => {
+                    let Some(chain) = self.square_chain(&p) else { return false };
+                    if chain.links.iter().any(|link| self.rank(link.node) != 2) {
+                        return false;
+                    }
+                    todo.extend(chain.links.iter().map(|link| (link.node, transposed != link.transposed)));
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether the node is `X*P` or `P*X` for the pseudo-inverse P of X, which are symmetric.
+    pub(super) fn is_projection(&self, node: NodeId) -> bool {
+        let Node::Product(p) = self.node(node) else { return false };
+        let [a, b] = p.factors.as_slice() else { return false };
+        let inverse_of =
+            |f: NodeId, x: NodeId| matches!(self.node(f), Node::Matrix(MatrixOp::Pinv, args) if args[0] == x);
+        if !(inverse_of(a.node, b.node) || inverse_of(b.node, a.node)) || p.out.len() != 2 {
+            return false;
+        }
+        let crossed = |i: usize, j: usize| a.labels[i] == b.labels[j] && a.labels[1 - i] != b.labels[1 - j];
+        a.labels.len() == 2 && b.labels.len() == 2 && (crossed(1, 0) || crossed(0, 1)) && p.out[0] != p.out[1]
+    }
+
+    /// What a reduction makes of all eigenvalues or singular values, which are in order.
+    pub(super) fn reduced_spectrum(&mut self, op: ReduceOp, arg: NodeId) -> Option<NodeId> {
+        if self.rank(arg) != 1 {
+            return None;
+        }
+        if let (ReduceOp::Prod, Some(matrix)) = (op, self.matrix_of_pivots(arg)) {
+            let det = self.matrix(MatrixOp::Det, &[matrix]);
+            return Some(self.power(det, &Rational::new(1, 2)));
+        }
+        let (values, matrix) = match self.node(arg) {
+            Node::Matrix(values @ (MatrixOp::Eigvals | MatrixOp::Singvals), args) => (*values, args[0]),
+            _ => return None,
+        };
+        let (one, size) = (self.sizes.constant(1), self.axes(arg)[0]);
+        let at = match (op, values) {
+            (ReduceOp::Prod, MatrixOp::Eigvals) => return Some(self.matrix(MatrixOp::Det, &[matrix])),
+            (ReduceOp::Max, MatrixOp::Eigvals) | (ReduceOp::Min, MatrixOp::Singvals) => size,
+            (ReduceOp::Min, MatrixOp::Eigvals) | (ReduceOp::Max, MatrixOp::Singvals) => one,
+            _ => return None,
+        };
+        let pick = self.one_hot(at, size);
+        Some(self.matmul(arg, pick))
+    }
+}

@@ -1,0 +1,85 @@
+//! Numbers of one case got in several ways: the evaluator, the printed text, the evaluator of the check.
+
+use std::collections::BTreeMap;
+
+use matgrad::{Array, Evaluation, Inputs, Layout, Product, Request, derive};
+
+use super::difference;
+
+/// One result of an evaluation.
+pub fn result(evaluation: &Evaluation, inputs: &Inputs, name: &str) -> Result<Array, String> {
+    let results = evaluation.plan(inputs).and_then(|plan| plan.run(inputs)).map_err(|failure| failure.to_string())?;
+    results.into_iter().find(|(own, _)| own == name).map(|(_, array)| array).ok_or(format!("no {name}"))
+}
+
+/// An array as the check has it: column-major, with two axes at least.
+fn for_check(array: &Array, row: bool) -> Result<matgrad_check::Array, String> {
+    let axes: Vec<usize> = (0..array.shape().len()).rev().collect();
+    let columns = array.permuted(&axes).ok_or("axes")?;
+    let shape = match array.shape() {
+        [] => vec![1, 1],
+        [n] if row => vec![1, *n],
+        [n] => vec![*n, 1],
+        shape => shape.to_vec(),
+    };
+    matgrad_check::Array::new(&shape, columns.into_data()).ok_or("shape".into())
+}
+
+/// The value of the function by the evaluator of the check, which shares no code with the compiled program.
+pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs) -> Result<Array, String> {
+    let (_, script) = request.text.read().map_err(|failure| failure.to_string())?;
+    let mut problem =
+        matgrad_check::Problem::of_script(&script, request.wrt.as_str().into()).ok_or("nothing is defined")?;
+    problem.dims = dims.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
+    let mut arrays = BTreeMap::new();
+    for (name, array) in inputs.iter() {
+        let row = problem.variables.iter().any(|v| v.name == *name && v.shape.len() == 2 && array.shape().len() == 1);
+        arrays.insert(name.clone(), for_check(array, row)?);
+    }
+    let value = matgrad_check::evaluate(&problem, &arrays).map_err(|error| error.to_string())?;
+    let turned: Vec<usize> = value.shape().iter().rev().copied().collect();
+    let axes: Vec<usize> = (0..turned.len()).rev().collect();
+    Array::new(turned, value.data().to_vec()).and_then(|array| array.permuted(&axes)).ok_or("shape".into())
+}
+
+/// Compares the value with that of the check, and the derivative in the layout of the request with the printed text.
+pub fn agree(
+    request: &Request,
+    dims: &BTreeMap<String, usize>,
+    mut inputs: Inputs,
+    tolerance: f64,
+) -> Result<(), String> {
+    let request = request.clone().unverified();
+    let answer = derive(&request).map_err(|failure| failure.to_string())?;
+    let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), [0, request.order]);
+    evaluation.convention = request.convention;
+    if request.layout != Layout::Differential {
+        evaluation.layout = request.layout;
+    }
+    let value = result(&evaluation, &inputs, "value")?;
+    let gap = difference(&value, &plain_value(&request, dims, &inputs)?);
+    if gap > tolerance {
+        return Err(format!("the value differs by {gap:.1e}"));
+    }
+    let truth = if request.layout == Layout::Differential {
+        let step = format!("d{}", request.wrt);
+        let shape = inputs.get(&request.wrt).map(|array| array.shape().to_vec()).unwrap_or_default();
+        let mut next = 0.3;
+        let random = Array::from_fn(&shape, |_| {
+            next = (next * 1.7 + 0.1) % 1.0;
+            next - 0.5
+        });
+        inputs.insert(&step, random);
+        evaluation.product = Some(Product::Jvp(step));
+        result(&evaluation, &inputs, "derivative")?
+    } else {
+        result(&evaluation, &inputs, "derivative")?
+    };
+    let printed = Evaluation::new(request.text.after("answer", answer.text()));
+    let again = result(&printed, &inputs, "value")?;
+    let gap = difference(&again, &truth);
+    if gap > tolerance {
+        return Err(format!("the printed text {} differs by {gap:.1e} from the derivative", answer.text()));
+    }
+    Ok(())
+}
