@@ -151,7 +151,8 @@ impl Functional {
 
     /// The adjoint of the child: axes `(lead…, function…)` to `(lead…, child…)`.
     pub(super) fn pull(&self, g: &mut Graph, adjoint: NodeId) -> NodeId {
-        let x = g.transposed_last(self.x);
+        // a symmetric matrix is its transpose
+        let x = if self.symmetric { self.x } else { g.transposed_last(self.x) };
         match self.kind {
             // for symmetric x, L of the symmetric part is the symmetric part of L
             Kind::Along(op) => {

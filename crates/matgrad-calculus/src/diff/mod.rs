@@ -400,18 +400,7 @@ fn choose(g: &Graph, root: NodeId, wrt: NodeId) -> Mode {
         values.try_fold(1i64, |product, value| product.checked_mul(value?))
     };
     // along unit directions a function of a matrix shows its entries in their order
-    let function = matches!(
-        g.node(root),
-        Node::Matrix(
-            MatrixOp::Expm
-                | MatrixOp::Logm
-                | MatrixOp::Sqrtm
-                | MatrixOp::ExpmFrechet
-                | MatrixOp::LogmFrechet
-                | MatrixOp::SqrtmFrechet,
-            _
-        )
-    );
+    let function = matches!(g.node(root), Node::Matrix(MatrixOp::Expm | MatrixOp::Logm, _));
     let forward = from.is_empty()
         || from.len() < to.len()
         || from.len() == to.len() && function

@@ -55,7 +55,7 @@ impl Graph {
             return Some(self.matmul(e, f));
         }
         let (turned, back) = (self.transpose(x), self.transposed_last(e));
-        if turned < x || turned == x && back < e {
+        if turned < x || turned == x && self.rank(e) == 2 && back < e {
             let value = self.intern_matrix(op, &[turned, back]);
             return Some(self.transposed_last(value));
         }
