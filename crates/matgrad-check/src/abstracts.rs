@@ -65,10 +65,55 @@ impl Body {
                 format!("an abstract function of {} numbers is called with {}", self.arguments, shapes.join(", "));
             return Err(EvalError::shape(message));
         }
+        if !derivative.is_empty() && derivative.iter().all(|k| *k == 0) {
+            return self.whole(derivative.len(), &x);
+        }
         if derivative.iter().any(|k| *k == 0 || usize::from(*k) > self.arguments) {
             return Err(EvalError::shape(format!("an abstract function has {} arguments", self.arguments)));
         }
-        let dot = |slopes: &[f64]| slopes.iter().zip(&x).fold(T::ZERO, |sum, (w, x)| sum + x.scale(*w));
+        Ok(Array::from_parts(self.shape.clone(), self.at(derivative, &x)))
+    }
+
+    /// All partial derivatives of this order: the axes of the value, then one of arguments for each prime.
+    fn whole<T: Scalar>(&self, order: usize, x: &[T]) -> Result<Array<T>> {
+        if self.arguments == 1 {
+            return Ok(Array::from_parts(self.shape.clone(), self.at(&vec![1; order], x)));
+        }
+        let n = self.arguments;
+        let own: Vec<usize> = if self.shape.as_slice() == [1, 1] {
+            Vec::new()
+        } else if self.shape.get(1) == Some(&1) {
+            vec![self.shape[0]]
+        } else {
+            self.shape.to_vec()
+        };
+        let mut shape = own.clone();
+        shape.extend(std::iter::repeat_n(n, order));
+        if own.is_empty() && order == 1 {
+            shape.insert(0, 1);
+        }
+        let mut data: Vec<T> = Vec::new();
+        crate::value::checked(&shape)?;
+        let mut positions: Vec<u8> = vec![1; order];
+        for _ in 0..n.pow(order as u32) {
+            data.extend(self.at(&positions, x));
+            for position in &mut positions {
+                if usize::from(*position) < n {
+                    *position += 1;
+                    break;
+                }
+                *position = 1;
+            }
+        }
+        match Array::new(&shape, data) {
+            Some(array) => Ok(array),
+            None => Err(EvalError::shape("an abstract function has no derivative of this shape")),
+        }
+    }
+
+    /// The entries of a partial derivative.
+    fn at<T: Scalar>(&self, derivative: &[u8], x: &[T]) -> smallvec::SmallVec<[T; 1]> {
+        let dot = |slopes: &[f64]| slopes.iter().zip(x).fold(T::ZERO, |sum, (w, x)| sum + x.scale(*w));
         let factor = |slopes: &[f64]| derivative.iter().map(|k| slopes[usize::from(*k) - 1]).product::<f64>();
         let data = self.entries.iter().map(|entry| {
             let mut sum = T::new(if derivative.is_empty() { entry.offset } else { 0.0 });
@@ -83,7 +128,7 @@ impl Body {
             }
             sum
         });
-        Ok(Array::from_parts(self.shape.clone(), data.collect()))
+        data.collect()
     }
 }
 

@@ -386,7 +386,8 @@ fn errors_name_what_is_wrong() {
     inputs.insert("y", Array::from_fn(&[3, 1], |_| 2.0));
     let error = program.run(&inputs).unwrap_err();
     assert_eq!(error.to_string(), "input `y` has shape 3×1 in the data where 3 is needed");
-    let scalar = AbstractFunction { name: "f".into(), arity: 1, codomain: Dims::new(), vector_argument: false };
+    let scalar =
+        AbstractFunction { name: "f".into(), arity: 1, codomain: Dims::new(), vector_argument: false, domain: None };
     let f = g.function(scalar);
     let t = g.input("t", &[], false, &[]);
     let call = g.call(f, &[], &[t]);

@@ -126,13 +126,14 @@ pub enum ExprKind {
     /// `a op b`
     Binary(BinaryOp, ExprId, ExprId),
     /// `f(a, b)`; `derivative` lists the differentiated argument positions of an abstract function (`f_12'(u, v)` is
-    /// `[1, 2]`, `r''(t)` is `[1, 1]`), empty for a plain call.
+    /// `[1, 2]`), or a 0 for each prime without positions (`r''(t)` is `[0, 0]`): the derivative by the one argument. It is
+    /// empty for a plain call.
     Call {
         /// The function.
         function: Name,
         /// Where its name stands.
         function_span: Span,
-        /// Differentiated positions, from 1.
+        /// Differentiated positions, from 1, or zeros.
         derivative: Vec<u8>,
         /// The arguments.
         args: Vec<ExprId>,

@@ -374,6 +374,11 @@ impl<'a> Work<'a> {
         };
         let mut kinds: BTreeMap<Name, Kind> =
             self.analysis.variables.iter().map(|variable| (variable.name.clone(), kind(variable))).collect();
+        for function in &self.analysis.functions {
+            let info = self.analysis.graph.function_info(*function);
+            let kind = if info.codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
+            kinds.insert(info.name.clone(), kind);
+        }
         for name in self.taken.iter().filter(|name| self.analysis.graph.sizes.has_symbol(name)) {
             kinds.entry(name.clone()).or_insert(Kind::Scalar);
         }

@@ -118,6 +118,15 @@ fn piece(g: &mut Graph, id: NodeId, axis: u8, slot: usize) -> Linear {
 fn call(g: &mut Graph, function: FunctionId, derivative: &[u8], args: &[NodeId], slot: usize) -> Linear {
     let derivative: Vec<u8> = derivative.iter().copied().chain([slot as u8]).collect();
     let node = g.call(function, &derivative, args);
+    if let Some(domain) = g.function_info(function).domain.clone() {
+        let dims: Vec<Dim> = g.axes(node).to_vec();
+        let all: Labels = (0..dims.len() as Label).collect();
+        let (own, by) = all.split_at(dims.len() - domain.len());
+        let batch = g.rank(args[0]) - domain.len();
+        let child = own[..batch].iter().chain(by).copied().collect();
+        let factor = Factor { node, labels: all.clone(), exponent: Rational::ONE };
+        return Linear::Terms(vec![Term::new(Rational::ONE, vec![factor], &dims, Labels::from_slice(own), child)]);
+    }
     let dims: Vec<Dim> = g.axes(node).to_vec();
     let out: Labels = (0..dims.len() as Label).collect();
     let child = out[..g.rank(args[slot])].iter().copied().collect();

@@ -281,7 +281,11 @@ impl Graph {
         let mut derivative: SmallVec<[u8; 4]> = derivative.iter().copied().collect();
         derivative.sort_unstable(); // mixed partial derivatives commute
         let mut dims = args.first().map(|a| self.axes(*a).clone()).unwrap_or_default();
-        dims.extend(self.function_info(function).codomain.iter().copied());
+        let info = self.function_info(function);
+        let domain = info.domain.clone().unwrap_or_default();
+        dims.truncate(dims.len() - domain.len().min(dims.len()));
+        dims.extend(info.codomain.iter().copied());
+        derivative.iter().for_each(|_| dims.extend(domain.iter().copied()));
         self.intern(Node::Call(function, derivative, args.to_vec()), dims)
     }
 
@@ -347,6 +351,11 @@ impl Graph {
                 args.iter().all(|a| self.is_symmetric(*a))
             }
             Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
+            // a Hessian
+            Node::Call(function, derivative, _) => {
+                let info = self.function_info(function);
+                info.domain.is_some() && info.codomain.is_empty() && derivative.len() == 2
+            }
             Node::Product(_) | Node::Sum(..) => {
                 self.symmetric.insert(id, false); // while it is being found out
                 self.transpose(id) == id || self.is_projection(id)

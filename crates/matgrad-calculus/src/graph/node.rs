@@ -52,6 +52,9 @@ pub struct AbstractFunction {
     pub codomain: Dims,
     /// Whether it is called with one vector instead of as many scalars.
     pub vector_argument: bool,
+    /// Dimensions of its one argument where that is taken as a whole, because its length is no number. Derivatives by it
+    /// have these axes after those of the value.
+    pub domain: Option<Dims>,
 }
 
 /// One factor of a product: entry `labels` of `node`, to the power `exponent` (of the entry).

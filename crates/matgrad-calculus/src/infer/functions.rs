@@ -512,12 +512,21 @@ impl Elaborator<'_> {
         let sizes: Option<Vec<i64>> = info.domain.iter().map(|d| self.dims.value(*d)).collect();
         let arity = sizes.as_ref().and_then(|s| s.iter().try_fold(1i64, |a, b| a.checked_mul(*b)));
         let codomain = self.type_of(&info.codomain);
+        if sizes.is_none() {
+            return self.whole_call(id, derivative, args, at);
+        }
         let Some(arity) = arity.filter(|a| (1..=255).contains(a)) else {
             let message = format!("`{}` takes a vector of symbolic length, which is not supported yet", info.name);
             let diagnostic =
                 Diagnostic::error("abstract-domain", self.span(at), message).label(info.span, "declared here");
             return self.poison(diagnostic, at);
         };
+        if arity > 1 && !derivative.is_empty() && derivative.iter().all(|position| *position == 0) {
+            return self.all_partials(id, derivative.len(), arity, args, at);
+        }
+        // the primes of a function of one number
+        let derivative: SmallVec<[u8; 2]> =
+            derivative.into_iter().map(|position| if arity == 1 && position == 0 { 1 } else { position }).collect();
         if let Some(position) = derivative.iter().find(|p| i64::from(**p) > arity || **p == 0) {
             let message =
                 format!("`{}` has {arity} arguments, there is no derivative by argument {position}", info.name);
@@ -552,6 +561,82 @@ impl Elaborator<'_> {
             diagnostic = diagnostic.help(format!("for every entry: `map({}, {text})`", info.name));
         }
         self.poison(diagnostic, at)
+    }
+
+    /// A function of a vector of symbolic length: `f(x)`, its Jacobian `f'(x)`, its Hessian `f''(x)`.
+    fn whole_call(&mut self, id: AbstractId, derivative: SmallVec<[u8; 2]>, args: Args, at: ExprId) -> TermId {
+        let info = self.abstracts[id.0 as usize].clone();
+        let refuse = |e: &mut Self, message: String| {
+            let diagnostic =
+                Diagnostic::error("abstract-domain", e.span(at), message).label(info.span, "declared here");
+            e.poison(diagnostic, at)
+        };
+        let [n] = info.domain[..] else {
+            let message = format!("`{}` takes a matrix of symbolic size, which is not supported yet", info.name);
+            return refuse(self, message);
+        };
+        if derivative.iter().any(|position| *position != 0) {
+            let message = format!(
+                "`{0}` takes a vector of symbolic length: its derivative is `{0}'(x)`, an entry of it `{0}'(x)[i]`",
+                info.name
+            );
+            return refuse(self, message);
+        }
+        if let [arg] = args[..] {
+            let ty = self.term(arg).ty.clone();
+            let length = self.along(&ty);
+            if length.is_some_and(|length| self.dims.unify(length, n, at).is_ok()) {
+                let one = self.dims.number(1);
+                let ty = match (derivative.len(), &info.codomain[..]) {
+                    (0, codomain) => self.type_of(codomain),
+                    (1, []) => Type::Grid(one, n),
+                    (1, [m]) => Type::Grid(*m, n),
+                    (2, []) => Type::Grid(n, n),
+                    (k, codomain) => Type::Tensor(codomain.iter().copied().chain(std::iter::repeat_n(n, k)).collect()),
+                };
+                return self.push(TermKind::Call(id, derivative, args), ty, at);
+            }
+        }
+        let domain = self.type_of(&info.domain);
+        let wanted = self.shape_text(&domain);
+        let types: Vec<Type> = args.iter().map(|arg| self.term(*arg).ty.clone()).collect();
+        let found: Vec<String> = types.iter().map(|ty| self.shape_text(ty)).collect();
+        let message = format!("`{}` takes {wanted}, found {}", info.name, found.join(", "));
+        let diagnostic = Diagnostic::error("shape-mismatch", self.span(at), message).label(info.span, "declared here");
+        self.poison(diagnostic, at)
+    }
+
+    /// `f'(x)` of a function of several numbers: all partial derivatives side by side.
+    fn all_partials(&mut self, id: AbstractId, order: usize, arity: i64, args: Args, at: ExprId) -> TermId {
+        let info = self.abstracts[id.0 as usize].clone();
+        let scalar = info.codomain.is_empty();
+        if order > 2 || order == 2 && !scalar || info.codomain.len() > 1 {
+            let message = format!("the partial derivatives of `{0}` are written one by one: `{0}_12'(…)`", info.name);
+            let diagnostic = Diagnostic::error("abstract-domain", self.span(at), message);
+            return self.poison(diagnostic, at);
+        }
+        let positions: Vec<u8> = (1..=arity).filter_map(|k| u8::try_from(k).ok()).collect();
+        let mut rows = Vec::new();
+        for first in if order == 2 { positions.clone() } else { vec![0] } {
+            let mut row = Vec::new();
+            for second in &positions {
+                let list = if first == 0 { smallvec![*second] } else { smallvec![first, *second] };
+                row.push(self.abstract_call(id, list, args.clone(), at));
+            }
+            rows.push(row);
+        }
+        if let Some(bad) = rows.iter().flatten().find(|term| matches!(self.term(**term).ty, Type::Poison)) {
+            return *bad;
+        }
+        let (one, n) = (self.dims.number(1), self.dims.number(arity));
+        let height = match (order, info.codomain.first()) {
+            (2, _) => n,
+            (_, Some(m)) => *m,
+            _ => one,
+        };
+        let block = if order == 2 { one } else { height };
+        let rows = rows.into_iter().map(|row| row.into_iter().map(|term| (term, block, one)).collect()).collect();
+        self.push(TermKind::Blocks(rows), Type::Grid(height, n), at)
     }
 
     /// The entries of a value, by columns.

@@ -174,7 +174,9 @@ impl<'e, 'a> Lower<'e, 'a> {
         let codomain = self.shape(&ty).axes();
         let sizes: Vec<i64> = info.domain.iter().filter_map(|d| self.e.dims.value(*d)).collect();
         let arity = usize::try_from(sizes.iter().product::<i64>()).unwrap_or(1);
-        let function = AbstractFunction { name: info.name, arity, codomain, vector_argument: vector };
+        let whole = sizes.len() < info.domain.len();
+        let domain = whole.then(|| info.domain.iter().map(|d| self.dim(*d)).collect());
+        let function = AbstractFunction { name: info.name, arity, codomain, vector_argument: vector, domain };
         let known = self.g.function(function);
         self.functions[id.0 as usize] = Some(known);
         known
@@ -254,6 +256,11 @@ impl<'e, 'a> Lower<'e, 'a> {
         };
         let function = self.function(id, vector);
         let indices = union(&values);
+        if let Some(domain) = self.g.function_info(function).domain.clone() {
+            let arg = self.align(&values[0], domain.len(), &indices, &domain);
+            let node = self.g.call(function, &SmallVec::<[u8; 4]>::from_elem(0, derivative.len()), &[arg]);
+            return Value { node, indices };
+        }
         let nodes: Vec<NodeId> = values.iter().map(|v| self.align(v, 0, &indices, &[])).collect();
         // the syntax counts arguments from 1, the graph from 0
         let derivative: Vec<u8> = derivative.iter().map(|position| position.saturating_sub(1)).collect();

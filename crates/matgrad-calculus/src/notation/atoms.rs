@@ -5,9 +5,9 @@ use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 use super::Printer;
-use super::expr::{Arena, Comparison, Form, Kind, M, Sub};
+use super::expr::{Arena, Comparison, Form, Kind, M, Sub, WHOLE};
 use super::net::Net;
-use crate::graph::{Dim, Graph, MapOp, MatrixOp, Node, NodeId, Part, ReduceOp, Structural};
+use crate::graph::{Dim, FunctionId, Graph, MapOp, MatrixOp, Node, NodeId, Part, ProductBuilder, ReduceOp, Structural};
 
 /// The shape in which a tensor of this rank is written.
 pub(super) fn form_of(rank: usize) -> Form {
@@ -207,8 +207,22 @@ impl Printer<'_> {
             // for its length only: where a step is written, its parameters stand for the placeholders
             Node::Placeholder { slot, .. } => self.arena.name(&super::recurrence::stand_in(slot), form),
             Node::Loop(r, reading) => self.loop_expr(&r, reading, id)?,
-            Node::Call(function, derivative, args) => {
-                let args: Vec<M> = args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?;
+            Node::Call(function, derivative, args) if self.g.function_info(function).domain.is_some() => {
+                return self.whole_call(function, derivative.len(), args[0], rank);
+            }
+            Node::Call(function, mut derivative, args) => {
+                if self.g.function_info(function).arity == 1 {
+                    derivative.iter_mut().for_each(|position| *position = WHOLE);
+                }
+                let whole = self.whole_argument(&args);
+                let whole = whole.and_then(|whole| self.expr(whole));
+                let args: Vec<M> = match whole {
+                    Some(whole) => {
+                        let name = self.g.function_info(function).name.clone();
+                        return Some(self.arena.raw(Kind::Call(name, derivative, vec![whole]), form));
+                    }
+                    None => args.iter().map(|a| self.known(*a)).collect::<Option<_>>()?,
+                };
                 if args.iter().any(|a| self.arena.form(*a) != Form::Scalar) {
                     return None;
                 }
@@ -477,6 +491,68 @@ impl Printer<'_> {
             Some(self.arena.transpose(row))
         } else {
             Some(self.arena.call(name, &[m, along], Form::Column))
+        }
+    }
+
+    /// A function of a whole vector: `f'(x)` is the row of its derivatives, or its Jacobian, `f''(x)` its Hessian.
+    pub(super) fn whole_call(&mut self, function: FunctionId, order: usize, arg: NodeId, rank: usize) -> Option<M> {
+        let arg = self.expr(arg)?;
+        if self.arena.form(arg) != Form::Column {
+            return None;
+        }
+        let info = self.g.function_info(function);
+        let (name, scalar) = (info.name.clone(), info.codomain.is_empty());
+        let primes = SmallVec::from_elem(WHOLE, order);
+        let row = scalar && order == 1;
+        let form = if row { Form::Row } else { form_of(rank.min(2)) };
+        let m = self.arena.raw(Kind::Call(name, primes, vec![arg]), form);
+        if scalar && order == 2 {
+            self.arena.set_symmetric(m);
+        }
+        Some(if row { self.arena.transpose(m) } else { m })
+    }
+
+    /// The vector whose entries are these arguments, in their order.
+    fn whole_argument(&mut self, args: &[NodeId]) -> Option<NodeId> {
+        if args.len() < 2 || self.g.rank(args[0]) != 0 {
+            return None;
+        }
+        let vector = self.vector_of(args[0], args.len() as i64, 3)?;
+        let fits = args.iter().enumerate().all(|(k, arg)| self.g.entry(vector, &[k as i64 + 1]) == *arg);
+        fits.then_some(vector)
+    }
+
+    /// The vector of this length that a scalar is the first entry of, where it reads like that.
+    fn vector_of(&mut self, entry: NodeId, length: i64, depth: usize) -> Option<NodeId> {
+        let depth = depth.checked_sub(1)?;
+        match self.g.node(entry).clone() {
+            Node::Product(p) if p.out.is_empty() => {
+                let dim = |g: &Graph, id: NodeId| match g.node(id) {
+                    Node::OneHot { at, dim } if g.sizes.is_one(*at) && g.sizes.value(*dim) == Some(length) => {
+                        Some(*dim)
+                    }
+                    _ => None,
+                };
+                let at = p.factors.iter().position(|f| dim(self.g, f.node).is_some() && f.exponent.is_one())?;
+                let label = p.factors[at].labels[0];
+                let mut rest = ProductBuilder { coefficient: None, factors: p.factors, dims: p.dims };
+                rest.factors.remove(at);
+                Some(rest.build(self.g, &[label]))
+            }
+            Node::Sum(terms, _) => {
+                let mut parts = Vec::with_capacity(terms.len());
+                for (c, term) in terms {
+                    parts.push((c, self.vector_of(term, length, depth)?));
+                }
+                let dims = self.g.axes(parts.first()?.1).clone();
+                Some(self.g.sum(&parts, &dims))
+            }
+            Node::Map(op, args) => {
+                let args: SmallVec<[NodeId; 2]> =
+                    args.iter().map(|arg| self.vector_of(*arg, length, depth)).collect::<Option<_>>()?;
+                Some(self.g.map(op, &args))
+            }
+            _ => None,
         }
     }
 

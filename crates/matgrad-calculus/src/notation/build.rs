@@ -280,6 +280,11 @@ impl Arena {
             }
         }
         merged.retain(|(_, e)| !e.is_zero());
+        // derivatives of abstract functions in the order of the chain rule, the outer one first
+        let derived = |arena: &Self, m: M| matches!(arena.kind(m), Kind::Call(_, d, _) if !d.is_empty());
+        if merged.iter().any(|(m, _)| derived(self, *m)) {
+            merged.sort_by_key(|(m, _)| if derived(self, *m) { (1, u32::MAX - self.length(*m)) } else { (0, 0) });
+        }
         if links.is_empty() && (merged.len() > 1 || !number.is_one()) {
             // one scalar that is a chain goes last, where it needs no parentheses
             let is_chain = |arena: &Self, (m, e): &(M, Rational)| {

@@ -3,7 +3,7 @@
 use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Rational, Reducer, Span, Subscript};
 use rustc_hash::FxHashMap;
 
-use super::expr::{Arena, Kind, M, Sub};
+use super::expr::{Arena, Kind, M, Sub, WHOLE};
 use crate::graph::{Dim, DimTable};
 
 /// Writes expressions of an arena into a syntax tree, each once.
@@ -271,7 +271,7 @@ impl Emitter<'_> {
                 self.ast.add(ExprKind::Call {
                     function: name,
                     function_span: Span::default(),
-                    derivative: derivative.iter().map(|position| position + 1).collect(),
+                    derivative: derivative.iter().map(|k| if *k == WHOLE { 0 } else { k + 1 }).collect(),
                     args,
                 })
             }

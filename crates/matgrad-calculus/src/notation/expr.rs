@@ -64,6 +64,9 @@ pub enum Kind {
     Function(M),
 }
 
+/// In place of an argument position: the derivative by the one argument, written with a prime alone.
+pub const WHOLE: u8 = u8::MAX;
+
 /// Comparison operators that are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Comparison {
@@ -244,7 +247,7 @@ impl Arena {
             Kind::Call(name, derivative, args) => {
                 let primes = match derivative.as_slice() {
                     [] => 0,
-                    d if args.len() == 1 => d.len() as u32,
+                    d if d[0] == WHOLE => d.len() as u32,
                     d => d.len() as u32 + 2,
                 };
                 (name.chars().count() as u32 + primes + 2 + list(args), level::ATOM)

@@ -112,6 +112,13 @@ impl Printer<'_> {
                 return Some(self.arena.raw(Kind::Index(eps, subs), Form::Scalar));
             }
             Node::Iota(_) => return at.first().copied(),
+            Node::Call(function, derivative, args)
+                if self.g.rank(id) > 2 && self.g.function_info(function).domain.is_some() =>
+            {
+                let m = self.whole_call(function, derivative.len(), args[0], 2)?;
+                let subs = at.iter().map(|m| Sub::At(*m)).collect();
+                return Some(self.arena.raw(Kind::Index(m, subs), Form::Scalar));
+            }
             Node::Input(_) if self.g.rank(id) > 2 => {
                 let name = self.g.as_input(id)?.name.clone();
                 let m = self.arena.name(&name, Form::Matrix);

@@ -1,10 +1,10 @@
 //! Function calls in LaTeX.
 
-use matgrad_syntax::ExprId;
+use matgrad_syntax::{ExprId, ExprKind, Name};
 
 use super::kinds::Value;
 use super::level::{COMPARISON, PRODUCT};
-use super::names::{escaped, name_parts};
+use super::names::{escaped, name_latex, name_parts};
 use super::node::{list, place, text};
 use super::{Kind, Piece, Printer};
 
@@ -93,8 +93,12 @@ pub(super) fn call_shape(function: &str, arguments: usize) -> Shape {
 
 impl<'a> Printer<'a> {
     pub(super) fn call(&mut self, function: &'a str, derivative: &[u8], args: &'a [ExprId], rest: &mut Vec<Piece<'a>>) {
+        if let Some(fraction) = self.partial(function, derivative, args) {
+            rest.push(text(fraction));
+            return;
+        }
         if matgrad_syntax::functions::find(function).is_none() || !derivative.is_empty() {
-            self.own_function(function, derivative, args.len(), rest);
+            self.own_function(function, derivative, rest);
             arguments(args, rest);
             return;
         }
@@ -146,8 +150,40 @@ impl<'a> Printer<'a> {
         arguments(args, rest);
     }
 
+    /// `\\frac{\\partial^2 u}{\\partial x \\partial y}`, where the arguments are variables, several and all different.
+    fn partial(&self, function: &str, derivative: &[u8], args: &[ExprId]) -> Option<String> {
+        let names: Vec<&Name> = args
+            .iter()
+            .map(|arg| match self.ast.kind(*arg) {
+                ExprKind::Name(name) => Some(name),
+                _ => None,
+            })
+            .collect::<Option<_>>()?;
+        let different = names.iter().enumerate().all(|(k, name)| !names[..k].contains(name));
+        if derivative.is_empty() || names.len() < 2 || !different || derivative.contains(&0) {
+            return None;
+        }
+        let raised = |count: usize| if count > 1 { format!("^{{{count}}}") } else { String::new() };
+        let mut below: Vec<(u8, usize)> = Vec::new();
+        for position in derivative {
+            match below.iter_mut().find(|(known, _)| known == position) {
+                Some((_, count)) => *count += 1,
+                None => below.push((*position, 1)),
+            }
+        }
+        let below: Vec<String> = below
+            .into_iter()
+            .map(|(position, count)| {
+                let name = names.get(usize::from(position).checked_sub(1)?)?;
+                Some(format!("\\partial {}{}", name_latex(name, self.kind), raised(count)))
+            })
+            .collect::<Option<_>>()?;
+        let above = name_latex(function, self.kind);
+        Some(format!("\\frac{{\\partial{} {above}}}{{{}}}", raised(derivative.len()), below.join(" \\, ")))
+    }
+
     /// `f`, `r''`, `f_{12}'`
-    fn own_function(&mut self, function: &str, derivative: &[u8], arguments: usize, rest: &mut Vec<Piece<'a>>) {
+    fn own_function(&mut self, function: &str, derivative: &[u8], rest: &mut Vec<Piece<'a>>) {
         let bold = |name: &str| match (self.kind)(name) {
             Kind::Vector | Kind::Matrix => Kind::Vector,
             _ => Kind::Scalar,
@@ -155,7 +191,7 @@ impl<'a> Printer<'a> {
         let parts = name_parts(function, &bold);
         let mut under: Vec<String> = parts.subscript.into_iter().collect();
         let mut primes = String::new();
-        if arguments == 1 && derivative.iter().all(|position| *position == 1) {
+        if derivative.iter().all(|position| *position == 0) {
             primes.extend(derivative.iter().map(|_| '\''));
         } else if !derivative.is_empty() {
             let wide = derivative.iter().any(|position| *position > 9);

@@ -84,7 +84,7 @@ fn functions() {
     check("commutation(m,n)*vec(A)", r"\mathbf{K}_{m,n} \operatorname{vec}\left(\mathbf{A}\right)");
     check("unit(i,n)", r"\mathbf{e}_{i}");
     check("where(c > 0, c, 0)", r"\begin{cases} c & \text{if } c > 0 \\ 0 & \text{otherwise} \end{cases}");
-    check("f_1'(c, s)*r''(t)", r"f_{1}'\left(c, s\right) \mathbf{r}''\left(t\right)");
+    check("f_1'(c, s)*r''(t)", r"\frac{\partial f}{\partial c} \mathbf{r}''\left(t\right)");
     check("cross(a, b)*c", r"\left(\mathbf{a} \times \mathbf{b}\right) c");
     check("expm_frechet(X, B)", r"L_{\exp}\left(\mathbf{X}, \mathbf{B}\right)");
     check("logm(X)", r"\operatorname{logm}\left(\mathbf{X}\right)");

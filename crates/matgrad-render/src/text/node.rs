@@ -144,7 +144,7 @@ impl<'a> Printer<'a> {
                 } else {
                     self.name(function);
                 }
-                self.derivative(derivative, args.len());
+                self.derivative(derivative);
                 rest.push(Piece::Text("("));
                 list(args, rest);
                 rest.push(Piece::Text(")"));
@@ -339,11 +339,11 @@ impl<'a> Printer<'a> {
     }
 
     /// `'`, `''`, `_12'`
-    fn derivative(&mut self, positions: &[u8], arguments: usize) {
+    fn derivative(&mut self, positions: &[u8]) {
         if positions.is_empty() {
             return;
         }
-        if arguments == 1 && positions.iter().all(|position| *position == 1) && positions.len() <= 4 {
+        if positions.iter().all(|position| *position == 0) {
             self.out.extend(positions.iter().map(|_| '\''));
             return;
         }

@@ -127,7 +127,7 @@ impl Parser<'_> {
             return None;
         }
         if self.symbols.abstracts.contains(name) {
-            return Some((name.clone(), vec![1; open - at - 1], open));
+            return Some((name.clone(), vec![0; open - at - 1], open));
         }
         let (stem, positions) = self.symbols.partial(name)?;
         Some((Spelling::from(stem), positions, open))

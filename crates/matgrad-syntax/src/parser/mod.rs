@@ -1,5 +1,6 @@
 //! Tokens to statements. Every statement is parsed on its own, so that one run reports the errors of all of them.
 
+mod assumption;
 mod atom;
 mod close;
 mod declaration;

@@ -11,6 +11,9 @@ use crate::{Diagnostic, Ident, IndexBinder, Parameters, Span, Statement, Stateme
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     Query,
+    Sign {
+        sign: usize,
+    },
     /// `solve …`
     Solve,
     /// `define z by …`
@@ -60,6 +63,9 @@ impl Parser<'_> {
     fn form(&self, start: usize, end: usize) -> Form {
         if self.is_query(start, end) {
             return Form::Query;
+        }
+        if let Some(sign) = self.assumed_sign(start, end) {
+            return Form::Sign { sign };
         }
         if let Some(form) = self.implicit_form(start, end) {
             return form;
@@ -131,6 +137,7 @@ impl Parser<'_> {
     pub(super) fn statement(&mut self, (start, end): (usize, usize), form: Form) -> Outcome<()> {
         let kind = match form {
             Form::Query => self.query(start, end)?,
+            Form::Sign { sign } => return self.sign_assumption(start, sign, end),
             Form::Solve => self.solve(start, end)?,
             Form::Implicit { by } => self.implicit(start, by, end)?,
             Form::Assume { equals } => self.assumption(start, equals, end)?,

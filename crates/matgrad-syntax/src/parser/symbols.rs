@@ -77,7 +77,12 @@ impl Parser<'_> {
                 }
                 Form::Definition { equals } | Form::Extremum { equals } => self.collect_defined(start, equals),
                 Form::Implicit { by } => self.collect_defined(start + 1, by),
-                Form::Query | Form::Solve | Form::Assume { .. } | Form::Equality { .. } | Form::Expression => {}
+                Form::Query
+                | Form::Sign { .. }
+                | Form::Solve
+                | Form::Assume { .. }
+                | Form::Equality { .. }
+                | Form::Expression => {}
             }
         }
     }

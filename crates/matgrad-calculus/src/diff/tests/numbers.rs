@@ -321,8 +321,20 @@ fn literals_and_blocks() {
 fn abstract_functions() {
     let mut lab = Lab::new(90);
     let codomain = lab.dims("m");
-    let f = AbstractFunction { name: "f".into(), arity: 2, codomain: Default::default(), vector_argument: false };
-    let r = AbstractFunction { name: "r".into(), arity: 1, codomain: codomain.into(), vector_argument: false };
+    let f = AbstractFunction {
+        name: "f".into(),
+        arity: 2,
+        codomain: Default::default(),
+        vector_argument: false,
+        domain: None,
+    };
+    let r = AbstractFunction {
+        name: "r".into(),
+        arity: 1,
+        codomain: codomain.into(),
+        vector_argument: false,
+        domain: None,
+    };
     let (f, r) = (lab.g.function(f), lab.g.function(r));
     for dims in ["", "n", "ll"] {
         let (x, y) = (lab.input("x", dims, WIDE), lab.input("y", dims, WIDE));
