@@ -444,9 +444,9 @@ fn zero_blocks<T: Scalar>(parts: &[&[&Value<T>]]) -> FxHashMap<usize, Value<T>> 
     let block = |r: usize, c: usize| parts[r][c].dense().ok().filter(|a| a.rank() == 2 && !a.is_scalar());
     let height_of = |r: usize| (0..columns).find_map(|c| block(r, c)).map(Array::rows);
     let width_of = |c: usize| (0..parts.len()).find_map(|r| block(r, c)).map(Array::cols);
-    for r in 0..parts.len() {
-        for c in 0..columns {
-            if parts[r][c].as_scalar().is_some_and(|x| x.is_zero())
+    for (r, row) in parts.iter().enumerate() {
+        for (c, entry) in row.iter().enumerate() {
+            if entry.as_scalar().is_some_and(|x| x.is_zero())
                 && let size @ (Some(_), _) | size @ (_, Some(_)) = (height_of(r), width_of(c))
                 && let (height, width) = (size.0.unwrap_or(1), size.1.unwrap_or(1))
                 && height * width > 1
