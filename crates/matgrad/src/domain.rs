@@ -43,7 +43,7 @@ fn sentence(ast: &mut Ast, root: ExprId, kind: ConditionKind) -> String {
         Invertible, NonNegative, NonZero, NotAllZero, NotAtKink, NotPole, Positive, PositiveDefinite, PositiveSpectrum,
         SimpleEigenvalue, SimpleSingularValue, UniqueExtremum,
     };
-    let plain = text(ast, root, TextOptions::PLAIN);
+    let plain = text(ast, root, TextOptions::ASCII);
     match kind {
         Positive => compare(ast, BinaryOp::Greater, root, 0),
         NonNegative => compare(ast, BinaryOp::GreaterEq, root, 0),
@@ -79,7 +79,7 @@ fn sentence(ast: &mut Ast, root: ExprId, kind: ConditionKind) -> String {
 fn compare(ast: &mut Ast, op: BinaryOp, left: ExprId, right: i64) -> String {
     let right = ast.add(ExprKind::Number(Rational::int(right)));
     let whole = ast.add(ExprKind::Binary(op, left, right));
-    text(ast, whole, TextOptions::PLAIN)
+    text(ast, whole, TextOptions::ASCII)
 }
 
 fn call(ast: &mut Ast, function: &str, arg: ExprId) -> ExprId {

@@ -59,7 +59,7 @@ impl Work<'_> {
                 if self.variable.shape == Shape::Scalar {
                     let text = |work: &mut Self, node: NodeId| -> Result<String, Failure> {
                         let written = work.shaped(node, &kind)?;
-                        Ok(written.text(TextOptions::PLAIN))
+                        Ok(written.text(TextOptions::ASCII))
                     };
                     let sides = if self.analysis.graph.is_zero(right) { [difference, zero] } else { [left, right] };
                     let sides = sides.map(|side| self.simplified(side).and_then(|side| text(self, side)));
@@ -90,7 +90,7 @@ impl Work<'_> {
 
     /// The assumptions as they are written.
     fn assumed(&self) -> String {
-        let text = |kind: &StatementKind| matgrad_render::statement_text(&self.script.ast, kind, TextOptions::PLAIN);
+        let text = |kind: &StatementKind| matgrad_render::statement_text(&self.script.ast, kind, TextOptions::ASCII);
         let statements = self.script.statements.iter().filter_map(|statement| match &statement.kind {
             kind @ StatementKind::Assume { .. } => Some(text(kind).trim_start_matches("assume ").to_owned()),
             _ => None,

@@ -303,7 +303,7 @@ impl Work<'_> {
                     if let Some(formula) = formula.filter(|f| f.definitions.is_empty() && f.axes.is_none()) {
                         texts.push(format!(
                             "`{}`",
-                            matgrad_render::text(&formula.ast, formula.root, TextOptions::PLAIN)
+                            matgrad_render::text(&formula.ast, formula.root, TextOptions::ASCII)
                         ));
                     }
                 }

@@ -20,7 +20,8 @@ impl Work<'_> {
         notes: &mut Vec<String>,
     ) -> Result<(NodeId, Written, Option<Verdict>), Failure> {
         let plain = self.with_structure(node);
-        let short = self.simplified(plain)?;
+        // the orders of an expansion stay apart, each simplified by itself
+        let short = if matches!(quantity, Quantity::Expansion(..)) { plain } else { self.simplified(plain)? };
         let arranged = layout::like(self.graph(), short, shape);
         let mut written = match self.written(&arranged) {
             Ok(written) => written,
