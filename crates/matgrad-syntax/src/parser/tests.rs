@@ -256,10 +256,10 @@ fn declarations() {
 
 #[test]
 fn abstract_functions() {
-    check("r : R -> R^3\nr'(t) + r''(t)", "r : R^() -> R^(3) | (Add (r[1]: t) (r[1, 1]: t))");
+    check("r : R -> R^3\nr'(t) + r''(t)", "r : R^() -> R^(3) | (Add (r[0]: t) (r[0, 0]: t))");
     check("f_12'(u, v)*f_1'(u, v); f : R^2 -> R", "(Mul (f[1, 2]: u v) (f[1]: u v)) | f : R^(2) -> R^()");
     check("f : R^2 -> R\nf (u, v)", "f : R^(2) -> R^() | (f: u v)");
-    check("f_1 : R -> R\nf_1'(t)", "f_1 : R^() -> R^() | (f_1[1]: t)");
+    check("f_1 : R -> R\nf_1'(t)", "f_1 : R^() -> R^() | (f_1[0]: t)");
     check("f : R^20 -> R\nf_1_12'(x)", "f : R^(20) -> R^() | (f[1, 12]: x)");
     check("f₁'(u, v)\nf : R^2 -> R", "(f[1]: u v) | f : R^(2) -> R^()");
     check("r : R -> R^3\nr(t)'", "r : R^() -> R^(3) | (t (r: t))");
