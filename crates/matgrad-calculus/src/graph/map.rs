@@ -220,6 +220,41 @@ impl Graph {
         None
     }
 
+    /// The largest or smallest of equal copies is one of them, so that no tie is counted twice.
+    pub(super) fn reduced_copies(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8]) -> Option<NodeId> {
+        if !matches!(op, ReduceOp::Max | ReduceOp::Min) {
+            return None;
+        }
+        if let Node::Stack(0, parts) = self.node(arg)
+            && self.rank(arg) == 1
+        {
+            let mut parts = parts.clone();
+            let before = parts.len();
+            let mut seen: Vec<NodeId> = Vec::new();
+            parts.retain(|p| p.extent.is_some() || !seen.contains(&p.node) && (seen.push(p.node), true).1);
+            if parts.len() == before {
+                return None;
+            }
+            if let [Part { node, extent: None }] = parts.as_slice() {
+                return Some(*node);
+            }
+            let fewer = self.stack(0, parts);
+            return Some(self.reduce(op, fewer, axes));
+        }
+        let missing = self.repeated_axes(arg)?;
+        let copies: SmallVec<[u8; 4]> = missing.iter().copied().filter(|k| axes.contains(k)).collect();
+        if copies.is_empty() {
+            return None;
+        }
+        let narrow = self.drop_axes(arg, &copies);
+        let left: SmallVec<[u8; 4]> = axes
+            .iter()
+            .filter(|k| !copies.contains(k))
+            .map(|k| k - copies.iter().filter(|c| *c < k).count() as u8)
+            .collect();
+        Some(if left.is_empty() { narrow } else { self.reduce(op, narrow, &left) })
+    }
+
     /// Axes along which the node only repeats itself.
     pub(crate) fn repeated_axes(&self, node: NodeId) -> Option<SmallVec<[u8; 4]>> {
         let repeated = |id: NodeId| -> SmallVec<[u8; 4]> {

@@ -294,7 +294,7 @@ impl Graph {
         if axes.is_empty() {
             return arg;
         }
-        if let Some(node) = self.reduced_spectrum(op, arg) {
+        if let Some(node) = self.reduced_spectrum(op, arg).or_else(|| self.reduced_copies(op, arg, axes)) {
             return node;
         }
         let mut axes: SmallVec<[u8; 2]> = axes.iter().copied().collect();

@@ -371,15 +371,15 @@ impl Printer<'_> {
         } else {
             args.iter().map(|a| self.operand(*a)).collect::<Option<_>>()?
         };
+        if operands.iter().all(|m| self.arena.form(*m) == Form::Scalar) && form != Form::Scalar {
+            operands[0] = self.known(args[0])?;
+        }
         if matches!(op, MapOp::Max | MapOp::Min) && matches!(self.arena.kind(operands[1]), Kind::Number(_)) {
             // `max(x, 1)` would reduce along an axis
             let reduces = |c: &Rational| c.is_one() || *c == Rational::int(2);
             if matches!(self.arena.kind(operands[1]), Kind::Number(c) if reduces(c)) {
                 operands.swap(0, 1);
             }
-        }
-        if operands.iter().all(|m| self.arena.form(*m) == Form::Scalar) && form != Form::Scalar {
-            operands[0] = self.known(args[0])?;
         }
         Some(self.arena.call(map_name(op), &operands, form))
     }
@@ -595,32 +595,44 @@ impl Printer<'_> {
             }
             return Some(self.arena.raw(Kind::Rows(items.into_iter().map(|m| vec![m]).collect()), form));
         }
-        let m = self.stacked_rows(axis, parts)?;
+        let m = self.stacked_rows(axis, parts);
         // side by side, where that is no longer
-        Some(match self.blocks(axis, parts) {
-            Some(blocks) if self.arena.length(blocks) <= self.arena.length(m) + 16 => blocks,
-            _ => m,
-        })
+        match (self.blocks(axis, parts), m) {
+            (Some(blocks), Some(m)) if self.arena.length(blocks) > self.arena.length(m) + 16 => Some(m),
+            (Some(blocks), _) => Some(blocks),
+            (None, m) => m,
+        }
     }
 
     /// `[A, B]` or `[A, B; C, D]` of pieces that are matrices, the columns of `[u, v]`.
     fn blocks(&mut self, axis: u8, parts: &[Part]) -> Option<M> {
+        let plain = |this: &mut Self, row: &[Part]| row.iter().map(|p| this.expr(p.node)).collect::<Option<Vec<M>>>();
         let mut rows = Vec::new();
         if axis == 1 {
-            rows.push(parts.to_vec());
+            rows.push(plain(self, parts)?);
         } else {
             let like = parts.iter().find_map(|part| match self.g.node(part.node) {
                 Node::Stack(1, row) => Some(row.clone()),
                 _ => None,
             })?;
             for part in parts {
-                let height = part.extent?;
-                let row = match self.g.node(part.node).clone() {
-                    Node::Stack(1, row) => row,
+                let zero = self.g.is_zero(part.node);
+                let row = match (part.extent, self.g.node(part.node).clone()) {
+                    (Some(_), Node::Stack(1, row)) => plain(self, &row)?,
                     // zeros side by side are one
-                    _ if self.g.is_zero(part.node) => {
-                        let zeros = |width| Some(Part { node: self.g.zeros(&[height, width?]), extent: width });
-                        like.iter().map(|p| p.extent).map(zeros).collect::<Option<_>>()?
+                    (Some(height), _) if zero => {
+                        let dims = like.iter().map(|p| [Some(height), p.extent]).collect::<Vec<_>>();
+                        dims.into_iter().map(|dims| self.zeros_of(dims)).collect::<Option<_>>()?
+                    }
+                    // a single row: of transposed vectors and scalars
+                    (None, Node::Stack(0, row)) => {
+                        let row = plain(self, &row)?;
+                        row.into_iter().map(|m| self.arena.transpose(m)).collect()
+                    }
+                    (None, _) if zero => {
+                        let dims = like.iter().map(|p| [p.extent, None]).collect::<Vec<_>>();
+                        let row = dims.into_iter().map(|dims| self.zeros_of(dims)).collect::<Option<Vec<M>>>()?;
+                        row.into_iter().map(|m| self.arena.transpose(m)).collect()
                     }
                     _ => return None,
                 };
@@ -631,11 +643,15 @@ impl Printer<'_> {
         if width < 2 || rows.iter().any(|row| row.len() != width) {
             return None;
         }
-        let row =
-            |this: &mut Self, row: &[Part]| row.iter().map(|part| this.expr(part.node)).collect::<Option<Vec<M>>>();
-        let mut rows = rows.iter().map(|parts| row(self, parts)).collect::<Option<Vec<_>>>()?;
         let whole = if rows.len() == 1 { Kind::Column(rows.remove(0)) } else { Kind::Rows(rows) };
         Some(self.arena.raw(whole, Form::Matrix))
+    }
+
+    /// Zeros of the dimensions that are there.
+    fn zeros_of(&mut self, dims: [Option<Dim>; 2]) -> Option<M> {
+        let dims: Vec<Dim> = dims.into_iter().flatten().collect();
+        let zeros = self.g.zeros(&dims);
+        self.expr(zeros)
     }
 
     fn stacked_rows(&mut self, axis: u8, parts: &[Part]) -> Option<M> {

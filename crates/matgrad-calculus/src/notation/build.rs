@@ -721,6 +721,9 @@ impl Arena {
             }
         }
         merged.retain(|(_, e)| !e.is_zero());
+        if merged.is_empty() {
+            return self.product(number, scalars, Vec::new());
+        }
         // numerators first, each in the order they came
         merged.sort_by_key(|(_, e)| e.is_negative());
         let form = merged.first().map_or(Form::Scalar, |(m, _)| self.form(*m));

@@ -218,7 +218,7 @@ impl Net {
         let column = if load.is_empty() {
             printer.row_sums(towards, pair)
         } else {
-            let v = printer.arena.hadamard(load);
+            let v = printer.column(load, self.dims[label as usize]);
             printer.arena.product(Rational::ONE, Vec::new(), vec![towards, v])
         };
         self.loads[other as usize].push((column, Rational::ONE));
@@ -248,7 +248,7 @@ impl Net {
         let load = std::mem::take(&mut self.loads[label as usize]);
         let mut chain = vec![left];
         if !load.is_empty() {
-            let v = printer.arena.hadamard(load);
+            let v = printer.column(load, self.dims[label as usize]);
             chain.push(printer.arena.diag(v));
         }
         chain.push(right);
@@ -269,7 +269,7 @@ impl Net {
         let mut take = |net: &mut Net, k: usize| {
             let parts = std::mem::take(&mut net.loads[labels[k] as usize]);
             net.dead[labels[k] as usize] = true;
-            printer.arena.hadamard(parts)
+            printer.column(parts, net.dims[labels[k] as usize])
         };
         match with.as_slice() {
             [_, _, _] => {
@@ -320,7 +320,7 @@ impl Net {
                     let n = printer.arena.size_or_number(printer.g, self.dims[fast as usize]);
                     printer.arena.call("eye", &[n], Form::Matrix)
                 } else {
-                    let v = printer.arena.hadamard(load);
+                    let v = printer.column(load, self.dims[fast as usize]);
                     printer.arena.diag(v)
                 };
                 self.fuses.remove(k);
@@ -355,7 +355,7 @@ impl Net {
                 continue;
             }
             let load = std::mem::take(&mut self.loads[fused as usize]);
-            let v = printer.arena.hadamard(load);
+            let v = printer.column(load, self.dims[fused as usize]);
             let rows = printer.arena.size_or_number(printer.g, self.dims[fast as usize]);
             let cols = printer.arena.size_or_number(printer.g, self.dims[slow as usize]);
             let split = (self.dims[fast as usize], self.dims[slow as usize]);
@@ -383,8 +383,7 @@ impl Net {
         let edge = edge.map(|k| self.edges.remove(k));
         let (u, v) = (std::mem::take(&mut self.loads[rows as usize]), std::mem::take(&mut self.loads[cols as usize]));
         let (dr, dc) = (self.dims[rows as usize], self.dims[cols as usize]);
-        let (u, v) =
-            ((!u.is_empty()).then(|| printer.arena.hadamard(u)), (!v.is_empty()).then(|| printer.arena.hadamard(v)));
+        let (u, v) = ((!u.is_empty()).then(|| printer.column(u, dr)), (!v.is_empty()).then(|| printer.column(v, dc)));
         match edge {
             Some(edge) => {
                 let m = printer.masked(edge.parts);
@@ -426,7 +425,7 @@ impl Net {
                     Some(if load.is_empty() {
                         printer.arena.ones(self.dims[*a as usize])
                     } else {
-                        printer.arena.hadamard(load)
+                        printer.column(load, self.dims[*a as usize])
                     })
                 }
                 [a, b] if a == b => {
@@ -605,12 +604,22 @@ impl Printer<'_> {
         if self.arena.length(diagonal) + 2 <= self.arena.length(sums) { diagonal } else { sums }
     }
 
+    /// Vectors entry by entry; ones where all of them cancel.
+    pub(super) fn column(&mut self, parts: Parts, dim: Dim) -> M {
+        let v = self.arena.hadamard(parts);
+        if self.arena.form(v) != Form::Scalar {
+            return v;
+        }
+        let ones = self.arena.ones(dim);
+        self.arena.product(Rational::ONE, vec![(v, Rational::ONE)], vec![ones])
+    }
+
     /// `diag(…)` of entry-by-entry factors; with a matrix's own diagonal among them also as a product with `eye`.
     pub(super) fn diagonal_matrix(&mut self, parts: Parts, dim: Dim) -> M {
         if parts.is_empty() {
             return self.arena.eye(dim);
         }
-        let v = self.arena.hadamard(parts.clone());
+        let v = self.column(parts.clone(), dim);
         let diag = self.arena.diag(v);
         let undone: Option<Parts> = parts
             .iter()
