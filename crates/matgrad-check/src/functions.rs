@@ -76,7 +76,10 @@ fn of_arrays<T: Scalar>(function: Builtin, a: &Array<T>, b: &Array<T>) -> Result
         Builtin::Cross => cross(a, b),
         Builtin::ExpmFrechet => matfun::frechet(matfun::expm, a, b, "expm_frechet"),
         Builtin::LogmFrechet => matfun::frechet(matfun::logm, a, b, "logm_frechet"),
-        Builtin::SqrtmFrechet => matfun::frechet(matfun::sqrtm, a, b, "sqrtm_frechet"),
+        Builtin::SqrtmFrechet => {
+            need_symmetric(a, "sqrtm_frechet")?;
+            matfun::frechet(matfun::sqrtm, a, b, "sqrtm_frechet")
+        }
         _ => Err(EvalError::shape("wrong number of arguments")),
     }
 }

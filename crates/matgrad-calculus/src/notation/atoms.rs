@@ -189,7 +189,12 @@ impl Printer<'_> {
                 });
                 match whole {
                     Some(m) => m,
-                    None => self.split_at_fuse(&p)?,
+                    // a scalar may be a sum over indices anywhere
+                    None => match self.split_at_fuse(&p) {
+                        Some(m) => m,
+                        None if p.out.is_empty() => self.product_at(&p, &[], 0)?,
+                        None => return None,
+                    },
                 }
             }
             Node::Sum(terms, dims) => self.sum_expr(&terms, &dims)?,
@@ -357,7 +362,10 @@ impl Printer<'_> {
             }
             MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual => return self.comparison(op, args, form),
             MapOp::Pow => {
-                let (a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+                let (mut a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+                if form != Form::Scalar && [a, b].iter().all(|m| self.arena.form(*m) == Form::Scalar) {
+                    a = self.known(args[0])?;
+                }
                 return Some(self.arena.raw(Kind::Raise(a, b), form));
             }
             MapOp::Polygamma(k) if k > 1 => {

@@ -201,7 +201,7 @@ impl Printer<'_> {
         }
     }
 
-    fn product_at(&mut self, p: &Product, at: &[M], depth: usize) -> Option<M> {
+    pub(super) fn product_at(&mut self, p: &Product, at: &[M], depth: usize) -> Option<M> {
         let mut scalars: Vec<(M, Rational)> = Vec::new();
         let mut place: Vec<Option<M>> = vec![None; p.dims.len()];
         for (label, m) in p.out.iter().zip(at) {
@@ -228,7 +228,9 @@ impl Printer<'_> {
                 scalars.push((m, f.exponent.clone()));
                 continue;
             }
-            if open.len() <= 2 {
+            // the whole of a scalar has been tried as it is
+            let whole = p.out.is_empty() && group.len() == p.factors.len();
+            if open.len() <= 2 && !whole {
                 let node = ProductBuilder { coefficient: None, factors: group.clone(), dims: alive(p, &group) }
                     .build(self.g, &open);
                 if let Some(m) = self.expr(node) {

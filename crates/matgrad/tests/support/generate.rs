@@ -165,8 +165,9 @@ impl Generator {
             }
             2 => {
                 let k = self.dim();
-                let e = self.m(k, n, d);
-                format!("(({e})'*({e}))")
+                // not of equal eigenvalues, as the Gram matrix of a skew or orthogonal one has them
+                let (e, v) = (self.m(k, n, d), self.v(n, d));
+                format!("(({e})'*({e}) + ({v})*({v})')")
             }
             _ => {
                 let (e, v) = (self.m(n, n, d), self.v(n, d));
@@ -236,7 +237,7 @@ impl Generator {
                     0 => format!("max({e}, {f})"),
                     1 => format!("min({e}, {f})"),
                     2 => format!("where({e} > 0, {f}, {e})"),
-                    3 => format!("atan2({e}, {f})"),
+                    3 => format!("atan2({e}, 1 + ({f}).^2)"),
                     4 => format!("where({e} <= {f}, {e}, 0)"),
                     _ => {
                         let (base, power) = (self.positive(shape, d), self.s(d));
@@ -360,9 +361,11 @@ impl Generator {
             15 => format!("diag({})", self.m(dim, dim, d)),
             16 => format!("(({}) ./ {})", self.v(dim, d), self.positive(shape, d)),
             17 => format!("sum({}, 2)", self.m(dim, other, d)),
+            // a product of entries that are always 0 has no derivative as it is written
+            18 if self.below(4) == 0 => format!("prod(1 + ({}).^2, 2)", self.m(dim, other, d)),
             18 => format!("sum({}, 1)'", self.m(other, dim, d)),
-            19 => format!("{}({}, 2)", self.pick(&["mean", "max", "min", "prod", "logsumexp"]), self.m(dim, other, d)),
-            20 => format!("{}({}, 1)'", self.pick(&["mean", "max", "min", "prod", "logsumexp"]), self.m(other, dim, d)),
+            19 => format!("{}({}, 2)", self.pick(&["mean", "max", "min", "logsumexp"]), self.m(dim, other, d)),
+            20 => format!("{}({}, 1)'", self.pick(&["mean", "max", "min", "logsumexp"]), self.m(other, dim, d)),
             21 => format!("(({}) \\ ({}))", self.invertible(dim, d), self.v(dim, d)),
             22 => format!("{}({})", self.pick(&["cumsum", "revcumsum"]), self.v(dim, d)),
             23 => format!("({})[:,{}]", self.m(dim, other, d), self.pick(&["1", "2"])),
