@@ -304,6 +304,13 @@ impl Graph {
         self.intern(Node::Reduce(op, arg, axes), dims)
     }
 
+    /// Whether an input, a function or a dimension has the name.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.inputs.iter().any(|input| &*input.name == name)
+            || self.functions.iter().any(|function| &*function.name == name)
+            || self.sizes.has_symbol(name)
+    }
+
     /// Whether the node is 0 everywhere.
     pub fn is_zero(&self, id: NodeId) -> bool {
         matches!(self.node(id), Node::Sum(terms, _) if terms.is_empty())

@@ -43,7 +43,8 @@ impl Printer<'_> {
 
     fn fresh_bound(&mut self) -> Name {
         let pool = ["a", "b", "c", "d", "e", "f", "g", "h", "k", "l", "r", "s"];
-        let free = pool.iter().map(|n| Name::from(*n)).find(|n| !self.taken.contains(&**n) && !self.bound.contains(n));
+        let used = |n: &Name| self.taken.contains(&**n) || self.bound.contains(n) || self.g.has_name(n);
+        let free = pool.iter().map(|n| Name::from(*n)).find(|n| !used(n));
         let name = free.unwrap_or_else(|| self.fresh("s", &[]));
         self.bound.push(name.clone());
         name
