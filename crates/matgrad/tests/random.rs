@@ -107,10 +107,10 @@ fn run(rounds: u64, order: usize) {
 
 #[test]
 fn first_derivatives_of_random_expressions_are_right() {
-    run(number("MATGRAD_ROUNDS", 4_000) / 5 * 4, 1);
+    run(number("MATGRAD_ROUNDS", 20_000) / 5 * 4, 1);
 }
 
 #[test]
 fn second_derivatives_of_random_expressions_are_right() {
-    run(number("MATGRAD_ROUNDS", 4_000) / 5, 2);
+    run(number("MATGRAD_ROUNDS", 20_000) / 5, 2);
 }
