@@ -91,6 +91,18 @@ impl Arena {
         self.size(dim)
     }
 
+    /// Remembers how many rows there are in what is, but for a number, a `vec`.
+    pub(super) fn note_rows(&mut self, v: M, rows: Dim) {
+        let call = match self.kind(v) {
+            Kind::Product { chain, .. } => match chain.as_slice() {
+                [only] => *only,
+                _ => return,
+            },
+            _ => v,
+        };
+        self.vec_rows.insert(call, rows);
+    }
+
     /// `vec` of a matrix expression; of an outer product the Kronecker product.
     pub(super) fn vec(&mut self, m: M) -> M {
         if let Kind::Product { number, scalars, chain } = self.kind(m).clone() {

@@ -70,11 +70,18 @@ impl Printer<'_> {
     pub(super) fn sum_of_vecs(&mut self, sum: M) -> M {
         let Kind::Sum(terms) = self.arena.kind(sum).clone() else { return sum };
         let mut inner: Vec<(Rational, M)> = Vec::with_capacity(terms.len());
+        let mut rows = None;
         for (c, m) in terms {
             let Term { number, scalars, chain } = self.term(&c, m);
             let [only] = chain.as_slice() else { return sum };
             let Some([matrix]) = self.arena.call_args(*only, "vec") else { return sum };
             let matrix = *matrix;
+            // of m×n and n×m matrices there is no sum
+            let here = self.arena.vec_rows.get(only).copied();
+            if rows.is_some() && here.is_some() && rows != here {
+                return sum;
+            }
+            rows = rows.or(here);
             inner.push((number, self.arena.product(Rational::ONE, scalars, vec![matrix])));
         }
         let inner = self.arena.sum(inner, Form::Matrix);

@@ -121,6 +121,8 @@ pub struct Arena {
     extents: FxHashMap<M, (M, M)>,
     /// Printed lengths of dimensions, filled by the caller.
     pub dim_text: FxHashMap<Dim, String>,
+    /// How many rows the matrix in a `vec(…)` has.
+    pub vec_rows: FxHashMap<M, Dim>,
     /// Whether `(X'*X)^-1*X'` stays as it is, not `pinv(X)`.
     pub spell_grams: bool,
 }

@@ -342,6 +342,7 @@ impl Net {
             self.dead[fast as usize] = true;
             self.dead[slow as usize] = true;
             let v = printer.arena.vec(matrix);
+            printer.arena.note_rows(v, self.dims[fast as usize]);
             self.vecs.push((v, self.dims[fast as usize], self.dims[slow as usize]));
             self.loads[fused as usize].push((v, Rational::ONE));
             return true;
