@@ -101,7 +101,7 @@ pub fn is_structural(attribute: Attribute) -> bool {
 }
 
 /// What is projected from both sides to the Riemannian Hessian of a function with the gradient G and the Hessian H by free
-/// entries of an orthogonal X: H[E] - E·(X'G + G'X)/2, with the axes of H.
+/// entries of an orthogonal X: `H[E] - E·(X'G + G'X)/2`, with the axes of H.
 pub fn bent_hessian(g: &mut Graph, gradient: NodeId, hessian: NodeId, x: NodeId) -> NodeId {
     let mut p = ProductBuilder::new();
     let inner = p.labels_of(g, gradient);
