@@ -51,14 +51,7 @@ pub(crate) fn full_tensor<T: Lift>(
     let mut f_shape = vec![1, 1];
     let mut data = Vec::new();
     for at in 0..count {
-        let mut rest = at;
-        let steps: Vec<&[f64]> = (0..order)
-            .map(|_| {
-                let k = rest % n;
-                rest /= n;
-                units[k].as_slice()
-            })
-            .collect();
+        let steps = steps_of(&units, at, order);
         let value = match truth.at(&point.inputs, &steps) {
             Err(error) if error.kind == ErrorKind::NoDual => truth.by_differences(&point.inputs, &steps)?,
             result => result?,
@@ -67,4 +60,14 @@ pub(crate) fn full_tensor<T: Lift>(
         data.extend_from_slice(value.data());
     }
     Ok((f_shape, data))
+}
+
+/// The steps of one entry of a derivative: the digits of `at` by the number of units, the first variable fastest.
+pub(crate) fn steps_of(units: &[Vec<f64>], mut at: usize, order: usize) -> Vec<&[f64]> {
+    let mut step = || {
+        let k = at % units.len().max(1);
+        at /= units.len().max(1);
+        units.get(k).map_or(&[][..], Vec::as_slice)
+    };
+    (0..order).map(|_| step()).collect()
 }

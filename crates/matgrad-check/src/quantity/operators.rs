@@ -3,6 +3,7 @@
 use super::{Operator, Trial, Truth};
 use crate::derivative::Lift;
 use crate::error::{ErrorKind, EvalError, Result};
+use crate::point::steps_of;
 use crate::value::Array;
 
 /// More entries of derivatives than this are not added up.
@@ -79,14 +80,7 @@ impl<T: Lift> Trial<'_, T> {
         let mut shape = Vec::new();
         let mut data = Vec::new();
         for at in 0..count {
-            let mut rest = at;
-            let steps: Vec<&[f64]> = (0..order)
-                .map(|_| {
-                    let k = rest % n;
-                    rest /= n;
-                    units[k].as_slice()
-                })
-                .collect();
+            let steps = steps_of(&units, at, order);
             let value = self.derivative(inputs, &steps)?;
             shape = value.shape().to_vec();
             data.extend_from_slice(value.data());
