@@ -82,13 +82,6 @@ impl Compiler<'_> {
         let steps = self.length(r.length)?;
         let mut args: SmallVec<[Slot; 3]> = SmallVec::new();
         let mut sources = Vec::with_capacity(leaves.len());
-        let mut operand =
-            |this: &mut Self, node: NodeId| -> Result<(usize, usize, SmallVec<[usize; 4]>), CompileError> {
-                let view = this.value(node)?;
-                let view = this.dense(view)?;
-                args.push(view.slot);
-                Ok((args.len() - 1, view.offset, view.shape))
-            };
         let mut again: Option<Arc<Recurrence>> = None;
         for leaf in leaves {
             if let Leaf::Own(Place::Item(k)) = leaf
@@ -102,24 +95,9 @@ impl Compiler<'_> {
                 sources.push(Source::Replayed(state));
                 continue;
             }
-            sources.push(match leaf {
-                Leaf::Own(Place::State(k)) => Source::State(k as usize),
-                Leaf::Own(Place::Item(k)) => {
-                    let node = *r.items.get(k as usize).ok_or(CompileError::Shapes { what: "a recurrence" })?;
-                    let (arg, start, shape) = operand(self, node)?;
-                    Source::Item { arg, start, len: shape[1..].iter().product() }
-                }
-                Leaf::Captured(node) => {
-                    let (arg, start, shape) = operand(self, node)?;
-                    Source::Outer { arg, start, len: shape.iter().product() }
-                }
-            });
+            sources.push(self.source(r, leaf, &mut args)?);
         }
-        let mut init = Vec::with_capacity(r.init.len());
-        for node in &r.init {
-            let (arg, start, shape) = operand(self, *node)?;
-            init.push((arg, start, shape.iter().product()));
-        }
+        let init = self.starts(r, &mut args)?;
         let replay = match again {
             Some(of) => Some(Box::new(self.replay(&of, steps, &mut args)?)),
             None => None,
@@ -162,6 +140,47 @@ impl Compiler<'_> {
         Ok(numbers.saturating_mul(8) > self.options.state_limit)
     }
 
+    /// A dense operand of a loop: which argument it is, where it starts, its shape.
+    fn loop_operand(
+        &mut self,
+        node: NodeId,
+        args: &mut SmallVec<[Slot; 3]>,
+    ) -> Result<(usize, usize, SmallVec<[usize; 4]>), CompileError> {
+        let view = self.value(node)?;
+        let view = self.dense(view)?;
+        args.push(view.slot);
+        Ok((args.len() - 1, view.offset, view.shape))
+    }
+
+    /// Where a step reads a leaf from.
+    fn source(&mut self, r: &Recurrence, leaf: Leaf, args: &mut SmallVec<[Slot; 3]>) -> Result<Source, CompileError> {
+        Ok(match leaf {
+            Leaf::Own(Place::State(k)) => Source::State(k as usize),
+            Leaf::Own(Place::Item(k)) => {
+                let node = *r.items.get(k as usize).ok_or(CompileError::Shapes { what: "a recurrence" })?;
+                let (arg, start, shape) = self.loop_operand(node, args)?;
+                Source::Item { arg, start, len: shape[1..].iter().product() }
+            }
+            Leaf::Captured(node) => {
+                let (arg, start, shape) = self.loop_operand(node, args)?;
+                Source::Outer { arg, start, len: shape.iter().product() }
+            }
+        })
+    }
+
+    /// The first states: argument, start and length of each.
+    fn starts(
+        &mut self,
+        r: &Recurrence,
+        args: &mut SmallVec<[Slot; 3]>,
+    ) -> Result<Vec<(usize, usize, usize)>, CompileError> {
+        let start = |node: &NodeId| {
+            let (arg, start, shape) = self.loop_operand(*node, args)?;
+            Ok((arg, start, shape.iter().product()))
+        };
+        r.init.iter().map(start).collect()
+    }
+
     /// A loop whose states are computed again; its arguments follow those of the loop that needs them.
     fn replay(
         &mut self,
@@ -170,33 +189,11 @@ impl Compiler<'_> {
         args: &mut SmallVec<[Slot; 3]>,
     ) -> Result<LoopProgram, CompileError> {
         let (body, leaves) = self.step_program(r.level, &r.next)?;
-        let mut operand =
-            |this: &mut Self, node: NodeId| -> Result<(usize, usize, SmallVec<[usize; 4]>), CompileError> {
-                let view = this.value(node)?;
-                let view = this.dense(view)?;
-                args.push(view.slot);
-                Ok((args.len() - 1, view.offset, view.shape))
-            };
         let mut sources = Vec::with_capacity(leaves.len());
         for leaf in leaves {
-            sources.push(match leaf {
-                Leaf::Own(Place::State(k)) => Source::State(k as usize),
-                Leaf::Own(Place::Item(k)) => {
-                    let node = *r.items.get(k as usize).ok_or(CompileError::Shapes { what: "a recurrence" })?;
-                    let (arg, start, shape) = operand(self, node)?;
-                    Source::Item { arg, start, len: shape[1..].iter().product() }
-                }
-                Leaf::Captured(node) => {
-                    let (arg, start, shape) = operand(self, node)?;
-                    Source::Outer { arg, start, len: shape.iter().product() }
-                }
-            });
+            sources.push(self.source(r, leaf, args)?);
         }
-        let mut init = Vec::with_capacity(r.init.len());
-        for node in &r.init {
-            let (arg, start, shape) = operand(self, *node)?;
-            init.push((arg, start, shape.iter().product()));
-        }
+        let init = self.starts(r, args)?;
         let (gathers, backward) = (Vec::new(), r.backward);
         Ok(LoopProgram { body, steps, backward, sources, init, gathers, replay: None, workspace: 0 })
     }
