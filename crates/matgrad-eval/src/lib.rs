@@ -1,6 +1,8 @@
 //! Numbers for graphs: a plan made once for given sizes, run many times; and the files the numbers come from.
 
 mod array;
+#[allow(dead_code, reason = "the engines that run it come next")]
+mod code;
 mod compile;
 pub mod data;
 mod error;

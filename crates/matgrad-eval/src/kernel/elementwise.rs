@@ -55,17 +55,7 @@ fn each(x: Operand, loops: &[Loop<2>], out: &mut [f64], f: impl Fn(f64) -> f64) 
 
 /// `out = op(x, y)` over loops with strides of (x, y, out).
 pub fn binary(op: MapOp, x: Operand, y: Operand, loops: &[Loop<3>], out: &mut [f64]) {
-    let f: fn(f64, f64) -> f64 = match op {
-        MapOp::Max => larger,
-        MapOp::Min => smaller,
-        MapOp::Atan2 => f64::atan2,
-        MapOp::Pow => power,
-        MapOp::Less => |a, b| truth(a < b),
-        MapOp::LessEq => |a, b| truth(a <= b),
-        MapOp::Equal => |a, b| truth(a == b),
-        MapOp::NotEqual => |a, b| truth(a != b),
-        _ => |_, _| f64::NAN,
-    };
+    let f = function_of_two(op);
     let (inner, outer) = split(loops);
     let (n, [sx, sy, so]) = (inner.extent, inner.strides);
     walk(outer, [x.start, y.start, 0], |[at_x, at_y, at]| {
@@ -104,6 +94,29 @@ fn sign(x: f64) -> f64 {
         -1.0
     } else {
         x * 0.0 // 0, or NaN
+    }
+}
+
+/// The function behind an operation of two operands; comparisons are 1 where they hold, else 0.
+pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
+    match op {
+        MapOp::Max => larger,
+        MapOp::Min => smaller,
+        MapOp::Atan2 => f64::atan2,
+        MapOp::Pow => power,
+        MapOp::Less => |a, b| truth(a < b),
+        MapOp::LessEq => |a, b| truth(a <= b),
+        MapOp::Equal => |a, b| truth(a == b),
+        MapOp::NotEqual => |a, b| truth(a != b),
+        _ => |_, _| f64::NAN,
+    }
+}
+
+/// A function of one number.
+pub fn value_of(op: MapOp, x: f64) -> f64 {
+    match op {
+        MapOp::Polygamma(order) => special::polygamma(order, x),
+        _ => function(op)(x),
     }
 }
 
