@@ -119,7 +119,10 @@ pub struct EvalArgs {
     /// Data: FILE.npz, FILE.json, or NAME=FILE.npy, NAME=FILE.csv; may be repeated
     #[arg(long, value_name = "FILE")]
     pub data: Vec<String>,
-    /// Where the results go, a .npz or .json file; without it they are printed
+    /// Derivatives as sparse matrices by rows; those by several variables side by side
+    #[arg(long, requires = "wrt", conflicts_with_all = ["jvp", "vjp", "hvp"])]
+    pub sparse: bool,
+    /// Where the results go, a .npz or .json file (of one sparse matrix also .mtx); without it they are printed
     #[arg(long, value_name = "FILE")]
     pub out: Option<String>,
     /// Print the compiled program with its costs, and compute nothing

@@ -1,6 +1,6 @@
 //! Arrays for a person: in the language where they have at most two axes, aligned, and cut where they are long.
 
-use matgrad::Array;
+use matgrad::{Array, Csr};
 
 /// At most this many rows, columns and slices are shown.
 const SHOWN: usize = 12;
@@ -56,6 +56,28 @@ fn matrix(name: &str, entries: &[f64], rows: usize, cols: usize) -> String {
         .map(|row| row.iter().zip(&widths).map(|(x, w)| format!("{x:>w$}")).collect::<Vec<_>>().join(", "))
         .collect();
     format!("{name} = [{}]{}", lines.join(&format!(";\n{indent}")), cut(&[rows, cols]))
+}
+
+/// The entries of a sparse matrix, row by row.
+pub fn sparse_text(name: &str, matrix: &Csr) -> String {
+    let [rows, cols] = matrix.shape();
+    let mut lines = vec![format!("# {name}: {rows} x {cols}, {} entries", matrix.entries())];
+    for i in 0..rows.min(SHOWN) {
+        let (columns, values) = matrix.row(i);
+        let entries = columns.iter().zip(values).take(SHOWN);
+        let mut shown: Vec<String> =
+            entries.map(|(j, x)| format!("{name}[{},{}] = {}", i + 1, j + 1, number(*x))).collect();
+        if columns.len() > SHOWN {
+            shown.push(format!("# {} more in this row", columns.len() - SHOWN));
+        }
+        if !shown.is_empty() {
+            lines.push(shown.join("  "));
+        }
+    }
+    if rows > SHOWN {
+        lines.push(format!("# {} more rows", rows - SHOWN));
+    }
+    lines.join("\n")
 }
 
 /// What is left out.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use matgrad::{Array, Evaluation, Inputs, Limits, Product, data};
+use matgrad::{Array, Csr, Evaluation, Inputs, Limits, Product, data};
 use serde_json::Value;
 
 use crate::args::{EvalArgs, convention, layout};
@@ -21,6 +21,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.layout = layout(&args.layout);
     evaluation.convention = convention(&args.convention);
     evaluation.product = product(&args, &mut inputs)?;
+    evaluation.sparse = args.sparse;
 
     let (only_plan, runs) = (args.plan, args.time);
     let outcome = within::deadline(args.function.deadline, move |deadline| {
@@ -31,7 +32,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
         if only_plan {
             return Ok(Outcome::Listing(plan.listing()));
         }
-        let results = plan.run(&inputs)?;
+        let results = plan.run_sparse(&inputs)?;
         let times = runs.map(|runs| timing::measure(&plan, &inputs, runs as usize, planned)).transpose()?;
         Ok(Outcome::Arrays(results, times))
     })?;
@@ -49,8 +50,11 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
 
 enum Outcome {
     Listing(String),
-    Arrays(Vec<(String, Array)>, Option<Value>),
+    Arrays(Results, Option<Value>),
 }
+
+/// Dense and sparse results by name.
+type Results = (Vec<(String, Array)>, Vec<(String, Csr)>);
 
 fn load(file: &str, inputs: &mut Inputs) -> Result<(), Trouble> {
     data::load(file, &data::Limits::default(), inputs).map_err(|error| Trouble::plain(error.to_string()))
@@ -75,23 +79,30 @@ fn product(args: &EvalArgs, inputs: &mut Inputs) -> Result<Option<Product>, Trou
     })
 }
 
-fn write(results: &[(String, Array)], args: &EvalArgs) -> Result<(), Trouble> {
+fn write((results, matrices): &Results, args: &EvalArgs) -> Result<(), Trouble> {
     let color = style::color(&std::io::stderr());
-    for (name, array) in results {
-        let count = array.count_non_finite();
+    let non_finite = |data: &[f64]| data.iter().filter(|x| !x.is_finite()).count();
+    let dense = results.iter().map(|(name, array)| (name, array.data()));
+    for (name, data) in dense.chain(matrices.iter().map(|(name, matrix)| (name, matrix.data()))) {
+        let count = non_finite(data);
         if count > 0 {
             let warning = style::paint(color, style::WARNING, "warning");
-            eprintln!("{warning}: {count} of {} entries of {name} are not finite", array.data().len());
+            eprintln!("{warning}: {count} of {} entries of {name} are not finite", data.len());
         }
     }
     match &args.out {
         Some(path) => {
             let named: Vec<(&str, &Array)> = results.iter().map(|(name, array)| (name.as_str(), array)).collect();
-            data::save(path, &named).map_err(|error| Trouble::plain(error.to_string()))
+            let sparse: Vec<(&str, &Csr)> = matrices.iter().map(|(name, matrix)| (name.as_str(), matrix)).collect();
+            let saved = if args.sparse { data::save_sparse(path, &named, &sparse) } else { data::save(path, &named) };
+            saved.map_err(|error| Trouble::plain(error.to_string()))
         }
         None => {
             for (name, array) in results {
                 print(&(arrays::text(name, array) + "\n"));
+            }
+            for (name, matrix) in matrices {
+                print(&(arrays::sparse_text(name, matrix) + "\n"));
             }
             Ok(())
         }

@@ -46,7 +46,7 @@ pub fn measure(plan: &Plan, inputs: &Inputs, runs: usize, planned: Duration) -> 
         "run_s": summary(wall),
         "cpu_s": summary(cpu),
         "flops": program.flops(),
-        "bytes": program.traffic(),
+        "bytes": plan.traffic(),
     }))
 }
 

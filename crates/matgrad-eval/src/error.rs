@@ -71,6 +71,11 @@ pub enum RunError {
         /// The shape of the data.
         found: Vec<usize>,
     },
+    /// Indices that differ from those the pattern of a sparse result was made for.
+    Pattern {
+        /// The input with the indices.
+        name: Name,
+    },
 }
 
 impl fmt::Display for RunError {
@@ -86,6 +91,9 @@ impl fmt::Display for RunError {
                 shape_text(found),
                 shape_text(expected)
             ),
+            Self::Pattern { name } => {
+                write!(f, "the indices in `{name}` are others than those the sparse pattern was planned for")
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod newton;
 mod program;
 mod recurrence;
 mod sizes;
+mod sparse;
 pub mod special;
 
 pub use array::{Array, Inputs, shape_text};
@@ -22,3 +23,4 @@ pub use layout::{LayoutError, arrange};
 pub use newton::{Goal, SolveError, System, Unknown};
 pub use program::{Program, ProgramInput, Workspace};
 pub use sizes::{SizeError, infer_sizes};
+pub use sparse::{Block, Csr, Grid, Request as SparseRequest, SparseProgram, compile_sparse};

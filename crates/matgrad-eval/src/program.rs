@@ -263,8 +263,36 @@ impl Program {
         self.memory(slot, data, &workspace.buffers)
     }
 
+    /// The value of a root after a run, in row-major order.
+    pub(crate) fn read(&self, root: usize, data: &[&[f64]], workspace: &Workspace, out: &mut [f64]) {
+        if let Some(view) = self.roots.get(root) {
+            self.collect(view, data, &workspace.buffers, out);
+        }
+    }
+
+    /// The value of a root after a run, as it lies in memory: entries in row-major order at a distance.
+    pub(crate) fn with_root(
+        &self,
+        root: usize,
+        data: &[&[f64]],
+        workspace: &Workspace,
+        visit: impl FnOnce(&[f64], usize),
+    ) {
+        let Some(view) = self.roots.get(root) else { return };
+        let memory = self.memory(view.slot, data, &workspace.buffers).get(view.offset..).unwrap_or(&[]);
+        match (view.shape.as_slice(), view.strides.as_slice()) {
+            _ if view.is_dense() => visit(memory, 1),
+            ([_], [stride]) if *stride > 0 => visit(memory, *stride),
+            _ => {
+                let mut copy = vec![0.0; view.shape.iter().product()];
+                self.collect(view, data, &workspace.buffers, &mut copy);
+                visit(&copy, 1);
+            }
+        }
+    }
+
     /// The arrays of the inputs, or everything that is wrong with them.
-    fn bind<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [f64]>, RunError> {
+    pub(crate) fn bind<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [f64]>, RunError> {
         let mut data = Vec::with_capacity(self.inputs.len());
         let mut missing = Vec::new();
         for ProgramInput { name, shape, row } in &self.inputs {

@@ -6,7 +6,10 @@ use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dims, Graph, Input, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
-use matgrad_eval::{Array, Inputs, Program, System, Workspace, arrange, compile, infer_sizes};
+use matgrad_eval::{
+    Array, Block, Csr, Grid, Inputs, LayoutError, Program, SparseProgram, SparseRequest, System, Workspace, arrange,
+    compile_sparse, infer_sizes,
+};
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
@@ -53,6 +56,8 @@ pub struct Evaluation {
     pub convention: Convention,
     /// A product instead of derivatives.
     pub product: Option<Product>,
+    /// Whether derivatives are sparse matrices. Those by several variables are one matrix, side by side.
+    pub sparse: bool,
     /// What it may use up.
     pub limits: Limits,
 }
@@ -68,8 +73,31 @@ impl Evaluation {
             layout: Layout::Numerator,
             convention: Convention::Free,
             product: None,
+            sparse: false,
             limits: Limits::default(),
         }
+    }
+
+    /// Asks for derivatives as sparse matrices: [`Plan::run_sparse`] gives them.
+    ///
+    /// ```
+    /// use matgrad::{Array, Evaluation, Inputs, Text};
+    /// let mut data = Inputs::new();
+    /// data.insert("x", Array::vector(vec![1.0, 2.0, 3.0]));
+    /// let text = Text::script("example.mg", "x in R^n\nf = sum[i]((x[i+1] - x[i]^2)^2)");
+    /// let plan = Evaluation::new(text).by("x", [2]).sparse().plan(&data)?;
+    /// let (_, matrices) = plan.run_sparse(&data)?;
+    /// let (name, hessian) = &matrices[0];
+    /// assert_eq!(name, "derivative");
+    /// assert_eq!(hessian.indptr(), [0, 2, 5, 7]);
+    /// assert_eq!(hessian.indices(), [0, 1, 0, 1, 2, 1, 2]);
+    /// assert_eq!(hessian.data(), [4.0, -4.0, -4.0, 38.0, -8.0, -8.0, 2.0]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn sparse(mut self) -> Self {
+        self.sparse = true;
+        self
     }
 
     /// Asks for derivatives by a variable.
@@ -106,16 +134,20 @@ pub struct Memory {
     workspace: Workspace,
     /// The bare results of the last run.
     pub results: Vec<Array>,
+    /// The sparse results of the last run.
+    pub matrices: Vec<Csr>,
 }
 
 /// A compiled evaluation.
 #[derive(Clone, Debug)]
 pub struct Plan {
     source: Source,
-    program: Program,
+    program: SparseProgram,
     /// What finds the unknowns that are defined implicitly, in this order.
     systems: Vec<System>,
     outputs: Vec<Output>,
+    /// The names of the sparse results.
+    sparse: Vec<String>,
     layout: Layout,
 }
 
@@ -125,20 +157,27 @@ impl Plan {
     /// # Errors
     /// Data that is missing or has another shape than that of the plan.
     pub fn run(&self, data: &Inputs) -> Result<Vec<(String, Array)>, Failure> {
+        Ok(self.run_sparse(data)?.0)
+    }
+
+    /// The dense results by name, and the sparse ones.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    #[allow(clippy::type_complexity, reason = "two lists of named results")]
+    pub fn run_sparse(&self, data: &Inputs) -> Result<(Vec<(String, Array)>, Vec<(String, Csr)>), Failure> {
         let mut memory = self.memory();
         self.execute(data, &mut memory)?;
-        let arrays = memory.results;
-        let named = self
-            .outputs
-            .iter()
-            .zip(arrays)
-            .map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
-        named.collect()
+        let named = self.outputs.iter().zip(memory.results);
+        let named = named.map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
+        let matrices = self.sparse.iter().cloned().zip(memory.matrices).collect();
+        Ok((named.collect::<Result<_, Failure>>()?, matrices))
     }
 
     /// Memory for runs of this plan.
     pub fn memory(&self) -> Memory {
-        Memory { workspace: Workspace::default(), results: self.program.results() }
+        let (results, matrices) = (self.program.results(), self.program.matrices());
+        Memory { workspace: Workspace::default(), results, matrices }
     }
 
     /// Runs the program in memory that may be used again; the bare results, before a layout arranges them, are left in it.
@@ -158,7 +197,8 @@ impl Plan {
             solved = with;
             &solved
         };
-        let result = self.program.run_into(data, &mut memory.workspace, &mut memory.results);
+        let Memory { workspace, results, matrices } = memory;
+        let result = self.program.run_into(data, workspace, results, matrices);
         result.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
     }
 
@@ -169,7 +209,12 @@ impl Plan {
 
     /// The program itself.
     pub fn program(&self) -> &Program {
-        &self.program
+        self.program.program()
+    }
+
+    /// Bytes a run moves, by estimate.
+    pub fn traffic(&self) -> f64 {
+        self.program.traffic()
     }
 
     fn finish(&self, output: &Output, array: Array) -> Result<Array, Failure> {
@@ -195,6 +240,22 @@ struct Planner<'a> {
     variables: Vec<Variable>,
     roots: Vec<NodeId>,
     outputs: Vec<Output>,
+    /// Sparse results: names, and blocks whose nodes follow the dense ones among the roots.
+    sparse: Vec<(String, Vec<Part>)>,
+}
+
+/// A block of a sparse result: the derivative of a function shaped so by a variable.
+#[derive(Clone, Debug)]
+struct Part {
+    node: NodeId,
+    function: Shape,
+    variable: Shape,
+    order: usize,
+    layout: Layout,
+    /// Whether rows and columns are exchanged.
+    turned: bool,
+    /// Which block row and column it is in.
+    place: [usize; 2],
 }
 
 impl<'a> Planner<'a> {
@@ -208,7 +269,7 @@ impl<'a> Planner<'a> {
         define_implicits(source, &mut analysis)?;
         let variables = names.iter().map(|name| Variable::find(name, source, &analysis));
         let variables = variables.collect::<Result<Vec<Variable>, Failure>>()?;
-        Ok(Self { request, source, analysis, variables, roots: Vec::new(), outputs: Vec::new() })
+        Ok(Self { request, source, analysis, variables, roots: Vec::new(), outputs: Vec::new(), sparse: Vec::new() })
     }
 
     fn refuse(&self, code: &'static str, message: impl Into<String>) -> Failure {
@@ -219,12 +280,21 @@ impl<'a> Planner<'a> {
         let function = shape(&self.analysis.target.shape);
         let target = self.analysis.target.node;
         self.output("value".into(), target, function.clone(), None);
+        let sparse = self.request.sparse && self.request.product.is_none();
+        if sparse {
+            self.sparse_derivatives(target, &function)?;
+        }
         for variable in self.variables.clone() {
+            if sparse {
+                break;
+            }
             match self.request.product.clone() {
                 Some(product) => self.product(target, &function, &variable, &product)?,
                 None => self.derivatives(target, &function, &variable)?,
             }
         }
+        let dense = self.roots.len();
+        self.roots.extend(self.sparse.iter().flat_map(|(_, parts)| parts).map(|part| part.node));
         let mut solving =
             Solving::new(&mut self.analysis, &self.roots).map_err(|error| self.refuse("implicit", error))?;
         let map: FxHashMap<NodeId, NodeId> = self
@@ -247,10 +317,73 @@ impl<'a> Planner<'a> {
         let regular = self.outputs.len() > 1;
         let systems = solving.compile(&self.analysis.graph, &sizes, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
-        let program = compile(&self.analysis.graph, &self.roots, &sizes)
+        let nodes = self.roots.split_off(dense);
+        for (part, node) in self.sparse.iter_mut().flat_map(|(_, parts)| parts).zip(nodes) {
+            part.node = node;
+        }
+        let mut requests = Vec::new();
+        for (_, parts) in &self.sparse {
+            let request = sparse_request(&self.analysis.graph, parts, &sizes);
+            requests.push(request.map_err(|error| self.refuse("layout", error))?);
+        }
+        let free: Vec<Name> = self.variables.iter().map(|variable| variable.name.clone()).collect();
+        let program = compile_sparse(&mut self.analysis.graph, &self.roots, &requests, &sizes, data, &free)
             .map_err(|error| self.refuse("plan", error.to_string()))?;
         let source = self.source.clone();
-        Ok(Plan { source, program, systems, outputs: self.outputs, layout: self.request.layout })
+        let sparse = self.sparse.into_iter().map(|(name, _)| name).collect();
+        Ok(Plan { source, program, systems, outputs: self.outputs, sparse, layout: self.request.layout })
+    }
+
+    /// The derivatives of all orders as sparse matrices: by several variables side by side, Hessians in blocks.
+    fn sparse_derivatives(&mut self, target: NodeId, function: &Shape) -> Result<(), Failure> {
+        let orders: Vec<usize> = self.request.orders.iter().copied().filter(|order| *order > 0).collect();
+        let several = self.variables.len() > 1;
+        let turned = several && matches!(self.request.layout, Layout::Denominator | Layout::Gradient);
+        for order in orders.iter().copied() {
+            let scalar = *function == Shape::Scalar;
+            if order > 2 || several && order == 2 && !scalar {
+                return Err(self.refuse("layout", "a sparse derivative has rows and columns: this one has more axes"));
+            }
+            let name = if order > 1 && orders.len() > 1 { format!("derivative{order}") } else { "derivative".into() };
+            let mut parts = Vec::new();
+            for (k, variable) in self.variables.clone().into_iter().enumerate() {
+                let first = self.partial(target, (function.rank(), function.rank()), &variable)?;
+                let layout = if several { Layout::Jacobian } else { self.request.layout };
+                let (rank, own) = (function.rank() + variable.shape.rank(), variable.shape.clone());
+                if order == 1 || !several {
+                    let node =
+                        if order == 1 { first } else { self.partial(first, (function.rank(), rank), &variable)? };
+                    let place = if turned { [k, 0] } else { [0, k] };
+                    parts.push(Part { node, function: function.clone(), variable: own, order, layout, turned, place });
+                    continue;
+                }
+                for (l, other) in self.variables.clone().into_iter().enumerate().skip(k) {
+                    let node = self.partial(first, (0, rank), &other)?;
+                    let place = [k, l];
+                    let part = Part {
+                        node,
+                        function: own.clone(),
+                        variable: other.shape,
+                        order: 1,
+                        layout,
+                        turned: false,
+                        place,
+                    };
+                    if l > k {
+                        parts.push(Part { turned: true, place: [l, k], ..part.clone() });
+                    }
+                    parts.push(part);
+                }
+            }
+            self.sparse.push((name, parts));
+        }
+        Ok(())
+    }
+
+    fn partial(&mut self, node: NodeId, ranks: (usize, usize), variable: &Variable) -> Result<NodeId, Failure> {
+        let g = &mut self.analysis.graph;
+        let next = derivative_in_mode(g, node, ranks, variable, self.request.convention, None);
+        next.map_err(|error| self.refuse("no-derivative", error.message))
     }
 
     fn output(&mut self, name: String, root: NodeId, function: Shape, arranged: Option<(Shape, usize)>) {
@@ -355,4 +488,34 @@ impl<'a> Planner<'a> {
         }
         infer_sizes(&g.sizes, &inputs, data).map_err(|error| self.refuse("data", error.to_string()))
     }
+}
+
+/// The blocks of a sparse result at their places, for given sizes.
+fn sparse_request(g: &Graph, parts: &[Part], sizes: &BTreeMap<Name, usize>) -> Result<SparseRequest, String> {
+    let mut placed: Vec<(NodeId, Grid, [usize; 2])> = Vec::new();
+    for part in parts {
+        let mut shape = Vec::new();
+        for dim in g.axes(part.node) {
+            let length = g.sizes.evaluate(*dim, sizes);
+            shape.push(length.ok_or_else(|| format!("the size of dimension `{}` is not known", g.sizes.text(*dim)))?);
+        }
+        let grid = Grid::new(&shape, &part.function, &part.variable, part.order, part.layout);
+        let grid = grid.map_err(|error: LayoutError| error.to_string())?;
+        placed.push((part.node, if part.turned { grid.transposed() } else { grid }, part.place));
+    }
+    // how far each block row and column reaches
+    let length = |axis: usize, k: usize| {
+        placed.iter().filter(|(_, _, place)| place[axis] == k).map(|(_, grid, _)| grid.shape[axis]).max().unwrap_or(0)
+    };
+    let start = |axis: usize, k: usize| (0..k).map(|k| length(axis, k)).sum::<usize>();
+    let ends = [0, 1].map(|axis| {
+        let last = placed.iter().map(|(_, _, place)| place[axis]).max().map_or(0, |k| k + 1);
+        start(axis, last)
+    });
+    let blocks = placed.iter().map(|(node, grid, place)| Block {
+        node: *node,
+        grid: grid.clone(),
+        at: [start(0, place[0]), start(1, place[1])],
+    });
+    Ok(SparseRequest { shape: ends, blocks: blocks.collect() })
 }

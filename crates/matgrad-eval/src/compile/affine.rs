@@ -18,11 +18,11 @@ pub struct Affine {
 }
 
 impl Affine {
-    fn scaled(&self, by: i64) -> Self {
+    pub fn scaled(&self, by: i64) -> Self {
         Self { constant: self.constant * by, terms: self.terms.iter().map(|(v, c)| (*v, c * by)).collect() }
     }
 
-    fn plus(mut self, other: &Self) -> Self {
+    pub fn plus(mut self, other: &Self) -> Self {
         self.constant += other.constant;
         for (var, c) in &other.terms {
             match self.terms.iter_mut().find(|(v, _)| v == var) {

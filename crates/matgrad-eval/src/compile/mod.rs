@@ -3,7 +3,7 @@
 //! Nodes are met in the order of their ids, children before parents. A value is a [`View`] of a slot: slices, transposes,
 //! diagonals and repetitions cost nothing. A product that only one sum or stack uses is written straight into it.
 
-mod affine;
+pub(crate) mod affine;
 mod contraction;
 mod demand;
 mod matrix;

@@ -6,6 +6,7 @@ mod csv;
 mod json;
 mod npy;
 mod npz;
+mod sparse;
 
 use std::fmt;
 use std::path::Path;
@@ -16,6 +17,7 @@ pub use csv::read_csv;
 pub use json::{read_json, write_json};
 pub use npy::{read_npy, write_npy};
 pub use npz::{read_npz, write_npz};
+pub use sparse::{save_sparse, write_matrix_market};
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug)]

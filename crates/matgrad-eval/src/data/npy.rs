@@ -107,23 +107,46 @@ fn parse_header(text: &str) -> Result<Header, String> {
 
 /// The array as a `.npy` file: C order, float64.
 pub fn write_npy(array: &Array) -> Vec<u8> {
-    let dims: Vec<String> = array.shape().iter().map(usize::to_string).collect();
+    let mut out = header("<f8", array.shape(), 8 * array.data().len());
+    for value in array.data() {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    out
+}
+
+/// A vector of whole numbers as a file: 32 bits where they fit.
+pub(super) fn write_integers(values: &[usize]) -> Vec<u8> {
+    let narrow = values.iter().all(|v| i32::try_from(*v).is_ok());
+    let mut out = header(if narrow { "<i4" } else { "<i8" }, &[values.len()], 8 * values.len());
+    for value in values {
+        let bytes = (*value as u64).to_le_bytes();
+        out.extend_from_slice(if narrow { &bytes[..4] } else { &bytes });
+    }
+    out
+}
+
+/// A short text as a file.
+pub(super) fn write_text(text: &str) -> Vec<u8> {
+    let mut out = header(&format!("|S{}", text.len()), &[], text.len());
+    out.extend_from_slice(text.as_bytes());
+    out
+}
+
+fn header(descr: &str, shape: &[usize], bytes: usize) -> Vec<u8> {
+    let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
     let shape = match dims.as_slice() {
         [one] => format!("({one},)"),
         _ => format!("({})", dims.join(", ")),
     };
-    let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     // magic, version and length take 10 bytes; numbers start at a multiple of 64
     let padding = 63 - (10 + header.len()) % 64;
     header.extend(std::iter::repeat_n(' ', padding));
     header.push('\n');
-    let mut out = Vec::with_capacity(10 + header.len() + 8 * array.data().len());
+    let mut out = Vec::with_capacity(10 + header.len() + bytes);
     out.extend_from_slice(b"\x93NUMPY\x01\x00");
     out.extend_from_slice(&(header.len() as u16).to_le_bytes());
     out.extend_from_slice(header.as_bytes());
-    for value in array.data() {
-        out.extend_from_slice(&value.to_le_bytes());
-    }
     out
 }
 

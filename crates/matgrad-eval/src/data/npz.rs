@@ -191,14 +191,19 @@ const fn crc_tables() -> [[u32; 256]; 8] {
 
 /// Arrays as a `.npz` archive, stored without compression.
 pub fn write_npz(arrays: &[(&str, &Array)]) -> Vec<u8> {
+    let files: Vec<(String, Vec<u8>)> = arrays.iter().map(|(name, array)| ((*name).into(), write_npy(array))).collect();
+    archive(&files)
+}
+
+/// Files of one array each in an archive.
+pub(super) fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     const SMALL: u64 = 0xffff_ffff;
     let mut out = Vec::new();
     let mut directory = Vec::new();
     let put = |to: &mut Vec<u8>, value: u64, size: usize| to.extend_from_slice(&value.to_le_bytes()[..size]);
-    for (name, array) in arrays {
-        let content = write_npy(array);
+    for (name, content) in files {
         let name = format!("{name}.npy");
-        let (size, start, crc) = (content.len() as u64, out.len() as u64, u64::from(crc32(&content)));
+        let (size, start, crc) = (content.len() as u64, out.len() as u64, u64::from(crc32(content)));
         let (big, far) = (size >= SMALL, start >= SMALL);
         for central in [false, true] {
             let to = if central { &mut directory } else { &mut out };
@@ -237,9 +242,9 @@ pub fn write_npz(arrays: &[(&str, &Array)]) -> Vec<u8> {
                 }
             }
         }
-        out.extend_from_slice(&content);
+        out.extend_from_slice(content);
     }
-    let (count, at, size) = (arrays.len() as u64, out.len() as u64, directory.len() as u64);
+    let (count, at, size) = (files.len() as u64, out.len() as u64, directory.len() as u64);
     out.extend_from_slice(&directory);
     if at >= SMALL || count >= 0xffff {
         let record = out.len() as u64;
