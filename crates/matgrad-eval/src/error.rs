@@ -33,6 +33,11 @@ pub enum CompileError {
         /// The operation.
         what: &'static str,
     },
+    /// An engine that this machine does not have.
+    Engine {
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl fmt::Display for CompileError {
@@ -48,6 +53,7 @@ impl fmt::Display for CompileError {
                 shape_text(largest)
             ),
             Self::Shapes { what } => write!(f, "operands of {what} do not fit"),
+            Self::Engine { reason } => f.write_str(reason),
         }
     }
 }
@@ -76,6 +82,15 @@ pub enum RunError {
         /// The input with the indices.
         name: Name,
     },
+    /// Memory for a result that has another length than the result.
+    Result {
+        /// Which result.
+        index: usize,
+        /// Its shape.
+        expected: Vec<usize>,
+        /// The length of the memory.
+        found: usize,
+    },
 }
 
 impl fmt::Display for RunError {
@@ -93,6 +108,9 @@ impl fmt::Display for RunError {
             ),
             Self::Pattern { name } => {
                 write!(f, "the indices in `{name}` are others than those the sparse pattern was planned for")
+            }
+            Self::Result { index, expected, found } => {
+                write!(f, "result {} has {} numbers, its memory {found}", index + 1, expected.iter().product::<usize>())
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Numbers for graphs: a plan made once for given sizes, run many times; and the files the numbers come from.
 
 mod array;
-#[allow(dead_code, reason = "the engines that run it come next")]
 mod code;
 mod compile;
 pub mod data;
+mod engine;
 mod error;
 mod kernel;
 mod layout;
@@ -18,6 +18,7 @@ pub mod special;
 
 pub use array::{Array, Inputs, shape_text};
 pub use compile::{Options, compile, compile_with};
+pub use engine::Engine;
 pub use error::{CompileError, RunError};
 pub use layout::{LayoutError, arrange};
 pub use newton::{Goal, SolveError, System, Unknown};

@@ -7,6 +7,7 @@ use matgrad_syntax::Name;
 use smallvec::SmallVec;
 
 use crate::array::{Array, Inputs, shape_text};
+use crate::engine::Whole;
 use crate::error::RunError;
 use crate::kernel::contract::{Contract, Kind};
 use crate::kernel::elementwise::{Operand, binary, select, unary};
@@ -196,6 +197,8 @@ pub struct Program {
     pub(crate) buffers: Vec<usize>,
     /// How many loops there are.
     pub(crate) loops: usize,
+    /// What computes all results at once, in place of the steps.
+    pub(crate) whole: Option<Whole>,
 }
 
 /// Memory of a run, kept for the next one.
@@ -203,11 +206,18 @@ pub struct Program {
 pub struct Workspace {
     buffers: Vec<Vec<f64>>,
     loops: Vec<LoopMemory>,
+    /// Numbers of straight-line code.
+    pub(crate) scratch: Vec<f64>,
+    /// The roots of straight-line code, one after the other.
+    roots: Vec<f64>,
 }
 
 impl Workspace {
     /// Makes room for a program.
     pub(crate) fn prepare(&mut self, program: &Program) {
+        if let Some(whole) = &program.whole {
+            return self.scratch.resize(whole.scratch().max(self.scratch.len()), 0.0);
+        }
         self.buffers.resize_with(program.buffers.len(), Vec::new);
         for (buffer, len) in self.buffers.iter_mut().zip(&program.buffers) {
             buffer.resize(*len, 0.0);
@@ -243,57 +253,16 @@ impl Program {
     /// allocated that grows with the data.
     pub fn run_into(&self, inputs: &Inputs, workspace: &mut Workspace, results: &mut [Array]) -> Result<(), RunError> {
         let data = self.bind(inputs)?;
-        workspace.prepare(self);
-        self.execute_all(&data, workspace);
-        for (view, result) in self.roots.iter().zip(results) {
-            self.collect(view, &data, &workspace.buffers, result.data_mut());
-        }
-        Ok(())
+        let mut places: SmallVec<[&mut [f64]; 8]> = results.iter_mut().map(Array::data_mut).collect();
+        self.run_slices(&data, workspace, &mut places)
     }
 
-    /// Runs all steps in memory that is prepared.
-    pub(crate) fn execute_all(&self, data: &[&[f64]], workspace: &mut Workspace) {
-        for step in &self.steps {
-            self.execute(step, data, workspace);
-        }
-    }
-
-    /// The memory of a slot after a run.
-    pub(crate) fn memory_in<'a>(&'a self, slot: Slot, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
-        self.memory(slot, data, &workspace.buffers)
-    }
-
-    /// The value of a root after a run, in row-major order.
-    pub(crate) fn read(&self, root: usize, data: &[&[f64]], workspace: &Workspace, out: &mut [f64]) {
-        if let Some(view) = self.roots.get(root) {
-            self.collect(view, data, &workspace.buffers, out);
-        }
-    }
-
-    /// The value of a root after a run, as it lies in memory: entries in row-major order at a distance.
-    pub(crate) fn with_root(
-        &self,
-        root: usize,
-        data: &[&[f64]],
-        workspace: &Workspace,
-        visit: impl FnOnce(&[f64], usize),
-    ) {
-        let Some(view) = self.roots.get(root) else { return };
-        let memory = self.memory(view.slot, data, &workspace.buffers).get(view.offset..).unwrap_or(&[]);
-        match (view.shape.as_slice(), view.strides.as_slice()) {
-            _ if view.is_dense() => visit(memory, 1),
-            ([_], [stride]) if *stride > 0 => visit(memory, *stride),
-            _ => {
-                let mut copy = vec![0.0; view.shape.iter().product()];
-                self.collect(view, data, &workspace.buffers, &mut copy);
-                visit(&copy, 1);
-            }
-        }
-    }
-
-    /// The arrays of the inputs, or everything that is wrong with them.
-    pub(crate) fn bind<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [f64]>, RunError> {
-        let mut data = Vec::with_capacity(self.inputs.len());
+    /// The arrays of the inputs, in the order of [`Program::inputs`]: what [`Program::run_slices`] takes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the data.
+    pub fn bind<'a>(&self, inputs: &'a Inputs) -> Result<SmallVec<[&'a [f64]; 8]>, RunError> {
+        let mut data = SmallVec::with_capacity(self.inputs.len());
         let mut missing = Vec::new();
         for ProgramInput { name, shape, row } in &self.inputs {
             match inputs.get(name) {
@@ -311,6 +280,110 @@ impl Program {
         if missing.is_empty() { Ok(data) } else { Err(RunError::Missing { names: missing }) }
     }
 
+    /// The values of the roots, row by row, from and into memory of the caller: the shortest way to run a program often.
+    ///
+    /// The inputs come in the order of [`Program::inputs`], the results in the order the program was asked for.
+    ///
+    /// # Errors
+    /// An input or a result of another length than its shape has.
+    pub fn run_slices(
+        &self,
+        inputs: &[&[f64]],
+        workspace: &mut Workspace,
+        results: &mut [&mut [f64]],
+    ) -> Result<(), RunError> {
+        let length = |shape: &[usize]| shape.iter().product::<usize>();
+        let given = |k: usize| inputs.get(k).map_or(0, |x| x.len());
+        for (k, input) in self.inputs.iter().enumerate() {
+            if k >= inputs.len() || length(&input.shape) != given(k) {
+                let (name, expected) = (input.name.clone(), input.shape.clone());
+                return Err(RunError::Shape { name, expected, found: vec![given(k)] });
+            }
+        }
+        for (index, view) in self.roots.iter().enumerate() {
+            let found = results.get(index).map_or(0, |x| x.len());
+            if index >= results.len() || length(&view.shape) != found {
+                return Err(RunError::Result { index, expected: view.shape.to_vec(), found });
+            }
+        }
+        workspace.prepare(self);
+        self.run_prepared(inputs, workspace, results);
+        Ok(())
+    }
+
+    /// Runs in memory that is prepared, on data whose lengths are right.
+    pub(crate) fn run_prepared(&self, data: &[&[f64]], workspace: &mut Workspace, results: &mut [&mut [f64]]) {
+        if let Some(whole) = &self.whole {
+            return whole.run(data, &mut workspace.scratch, results);
+        }
+        self.execute_all(data, workspace);
+        for (view, result) in self.roots.iter().zip(results) {
+            self.collect(view, data, &workspace.buffers, result);
+        }
+    }
+
+    /// Runs in memory that is prepared; the roots stay in it.
+    pub(crate) fn execute_all(&self, data: &[&[f64]], workspace: &mut Workspace) {
+        if let Some(whole) = &self.whole {
+            let Workspace { scratch, roots, .. } = workspace;
+            roots.resize(whole.starts().last().copied().unwrap_or(0), 0.0);
+            let (mut rest, mut places) = (roots.as_mut_slice(), SmallVec::<[&mut [f64]; 8]>::new());
+            for pair in whole.starts().windows(2) {
+                let (place, tail) = rest.split_at_mut((pair[1] - pair[0]).min(rest.len()));
+                places.push(place);
+                rest = tail;
+            }
+            return whole.run(data, scratch, &mut places);
+        }
+        for step in &self.steps {
+            self.execute(step, data, workspace);
+        }
+    }
+
+    /// The memory of a slot after a run.
+    pub(crate) fn memory_in<'a>(&'a self, slot: Slot, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
+        self.memory(slot, data, &workspace.buffers)
+    }
+
+    /// The value of a root after a run, in row-major order.
+    pub(crate) fn read(&self, root: usize, data: &[&[f64]], workspace: &Workspace, out: &mut [f64]) {
+        if let Some(values) = self.whole_root(root, workspace) {
+            out.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+        } else if let Some(view) = self.roots.get(root) {
+            self.collect(view, data, &workspace.buffers, out);
+        }
+    }
+
+    /// A root that straight-line code has left.
+    fn whole_root<'a>(&self, root: usize, workspace: &'a Workspace) -> Option<&'a [f64]> {
+        let starts = self.whole.as_ref()?.starts();
+        workspace.roots.get(*starts.get(root)?..*starts.get(root + 1)?)
+    }
+
+    /// The value of a root after a run, as it lies in memory: entries in row-major order at a distance.
+    pub(crate) fn with_root(
+        &self,
+        root: usize,
+        data: &[&[f64]],
+        workspace: &Workspace,
+        visit: impl FnOnce(&[f64], usize),
+    ) {
+        if let Some(values) = self.whole_root(root, workspace) {
+            return visit(values, 1);
+        }
+        let Some(view) = self.roots.get(root) else { return };
+        let memory = self.memory(view.slot, data, &workspace.buffers).get(view.offset..).unwrap_or(&[]);
+        match (view.shape.as_slice(), view.strides.as_slice()) {
+            _ if view.is_dense() => visit(memory, 1),
+            ([_], [stride]) if *stride > 0 => visit(memory, *stride),
+            _ => {
+                let mut copy = vec![0.0; view.shape.iter().product()];
+                self.collect(view, data, &workspace.buffers, &mut copy);
+                visit(&copy, 1);
+            }
+        }
+    }
+
     fn memory<'a>(&'a self, slot: Slot, data: &[&'a [f64]], buffers: &'a [Vec<f64>]) -> &'a [f64] {
         let Some(info) = self.slots.get(slot.0 as usize) else { return &[] };
         let found = match info.place {
@@ -322,7 +395,7 @@ impl Program {
     }
 
     fn execute(&self, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
-        let Workspace { buffers, loops } = workspace;
+        let Workspace { buffers, loops, .. } = workspace;
         let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
         let Some(buffer) = buffers.get_mut(*k) else { return };
         let mut taken = std::mem::take(buffer);
@@ -440,6 +513,9 @@ impl Program {
         let roots: Vec<String> =
             self.roots.iter().map(|v| format!("{} [{}]", name(&v.slot), shape_text(&v.shape))).collect();
         let _ = writeln!(out, "return {}", roots.join(", "));
+        if let Some(whole) = &self.whole {
+            let _ = writeln!(out, "# as {}", whole.text());
+        }
         let _ = writeln!(
             out,
             "# {} steps, {} flops, {} bytes moved, {} bytes of memory",

@@ -53,6 +53,8 @@ pub(crate) struct LoopMemory {
     states: Vec<Vec<f64>>,
     /// The states after the step.
     next: Vec<Vec<f64>>,
+    /// What a step adds to the sums over all steps.
+    sums: Vec<f64>,
     replay: Option<Box<Replay>>,
 }
 
@@ -94,18 +96,7 @@ impl LoopProgram {
                 (Some(of), Some(replay)) => of.states_before(args, self.steps - 1 - turn, replay),
                 _ => &[],
             };
-            self.step(args, turn, replayed, memory, |step, data, body| {
-                for gather in &self.gathers {
-                    let (root, at, len, add) = match gather {
-                        Gather::Last { .. } => continue,
-                        Gather::Each { root, at, len } => (*root, at + step * len, *len, false),
-                        Gather::Total { root, at, len } => (*root, *at, *len, true),
-                    };
-                    if let (Some(view), Some(to)) = (self.body.roots.get(root), out.get_mut(at..at + len)) {
-                        read(&self.body, view, data, body, to, add);
-                    }
-                }
-            });
+            self.step(args, turn, replayed, memory, out);
         }
         memory.replay = replay;
         for gather in &self.gathers {
@@ -119,7 +110,7 @@ impl LoopProgram {
 
     /// Puts the states at their start.
     fn start(&self, args: &[&[f64]], memory: &mut LoopMemory) {
-        let LoopMemory { body, states, next, .. } = memory;
+        let LoopMemory { body, states, next, sums, .. } = memory;
         states.resize_with(self.init.len(), Vec::new);
         next.resize_with(self.init.len(), Vec::new);
         for ((state, after), (arg, start, len)) in states.iter_mut().zip(next.iter_mut()).zip(&self.init) {
@@ -127,19 +118,14 @@ impl LoopProgram {
             state.extend_from_slice(part(args, *arg, *start, *len));
             after.resize(*len, 0.0);
         }
+        let summed = |gather: &Gather| if let Gather::Total { len, .. } = gather { *len } else { 0 };
+        sums.resize(self.gathers.iter().map(summed).sum(), 0.0);
         body.prepare(&self.body);
     }
 
-    /// The step of a turn: the states before it go to those after it, and `seen` looks at what was computed.
-    fn step(
-        &self,
-        args: &[&[f64]],
-        turn: usize,
-        replayed: &[Vec<f64>],
-        memory: &mut LoopMemory,
-        mut seen: impl FnMut(usize, &[&[f64]], &Workspace),
-    ) {
-        let LoopMemory { body, states, next, .. } = memory;
+    /// The step of a turn: the states before it go to those after it, and what is gathered to `out`.
+    fn step(&self, args: &[&[f64]], turn: usize, replayed: &[Vec<f64>], memory: &mut LoopMemory, out: &mut [f64]) {
+        let LoopMemory { body, states, next, sums, .. } = memory;
         let step = if self.backward { self.steps - 1 - turn } else { turn };
         let find = |source: &Source| match source {
             Source::State(k) => states.get(*k).map_or(&[] as &[f64], Vec::as_slice),
@@ -148,13 +134,71 @@ impl LoopProgram {
             Source::Outer { arg, start, len } => part(args, *arg, *start, *len),
         };
         let data: SmallVec<[&[f64]; 16]> = self.sources.iter().map(find).collect();
-        self.body.execute_all(&data, body);
-        seen(step, &data, body);
-        for (view, after) in self.body.roots.iter().zip(next.iter_mut()) {
-            read(&self.body, view, &data, body, after, false);
+        if self.body.whole.is_some() {
+            self.step_at_once(step, &data, body, (next, sums), out);
+        } else {
+            self.body.execute_all(&data, body);
+            for gather in &self.gathers {
+                let (root, at, len, add) = match gather {
+                    Gather::Last { .. } => continue,
+                    Gather::Each { root, at, len } => (*root, at + step * len, *len, false),
+                    Gather::Total { root, at, len } => (*root, *at, *len, true),
+                };
+                if let (Some(view), Some(to)) = (self.body.roots.get(root), out.get_mut(at..at + len)) {
+                    read(&self.body, view, &data, body, to, add);
+                }
+            }
+            for (view, after) in self.body.roots.iter().zip(next.iter_mut()) {
+                read(&self.body, view, &data, body, after, false);
+            }
         }
         drop(data);
         std::mem::swap(states, next);
+    }
+
+    /// A step whose results are all written where they belong: the next states, then what is gathered.
+    fn step_at_once(
+        &self,
+        step: usize,
+        data: &[&[f64]],
+        body: &mut Workspace,
+        (next, sums): (&mut [Vec<f64>], &mut [f64]),
+        out: &mut [f64],
+    ) {
+        let mut results: SmallVec<[&mut [f64]; 16]> = next.iter_mut().map(Vec::as_mut_slice).collect();
+        let (mut rest, mut passed, mut parts) = (&mut *out, 0, &mut *sums);
+        for gather in &self.gathers {
+            match gather {
+                Gather::Last { .. } => {}
+                Gather::Each { at, len, .. } => {
+                    // results lie in `out` one after the other
+                    let start = (at + step * len).saturating_sub(passed).min(rest.len());
+                    let (_, tail) = std::mem::take(&mut rest).split_at_mut(start);
+                    let (place, tail) = tail.split_at_mut((*len).min(tail.len()));
+                    passed = at + step * len + len;
+                    results.push(place);
+                    rest = tail;
+                }
+                Gather::Total { len, .. } => {
+                    let end = (*len).min(parts.len());
+                    let (place, tail) = std::mem::take(&mut parts).split_at_mut(end);
+                    results.push(place);
+                    parts = tail;
+                }
+            }
+        }
+        self.body.run_prepared(data, body, &mut results);
+        drop(results);
+        let mut parts = &*sums;
+        for gather in &self.gathers {
+            if let Gather::Total { at, len, .. } = gather
+                && let Some(to) = out.get_mut(*at..*at + *len)
+            {
+                let (from, tail) = parts.split_at((*len).min(parts.len()));
+                to.iter_mut().zip(from).for_each(|(sum, x)| *sum += x);
+                parts = tail;
+            }
+        }
     }
 
     /// Runs the loop and keeps its states at the start of each stretch.
@@ -166,7 +210,7 @@ impl LoopProgram {
             if turn % replay.stretch == 0 {
                 copy_to(&mut replay.starts, turn / replay.stretch, &replay.memory.states);
             }
-            self.step(args, turn, &[], &mut replay.memory, |_, _, _| {});
+            self.step(args, turn, &[], &mut replay.memory, &mut []);
         }
     }
 
@@ -181,7 +225,7 @@ impl LoopProgram {
             let first = wanted * replay.stretch;
             for turn in first..(first + replay.stretch).min(self.steps) {
                 copy_to(&mut replay.states, turn - first, &replay.memory.states);
-                self.step(args, turn, &[], &mut replay.memory, |_, _, _| {});
+                self.step(args, turn, &[], &mut replay.memory, &mut []);
             }
         }
         replay.states.get(turn - wanted * replay.stretch).map_or(&[], Vec::as_slice)

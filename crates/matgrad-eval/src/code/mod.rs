@@ -3,11 +3,16 @@
 //! The result of instruction k is register k. Instructions are made once (common subexpressions are shared), and where an
 //! operand is loaded from is the business of who runs the code: a place of memory, or a stream that a loop moves along.
 
+mod algebra;
+pub(crate) mod straight;
+mod unroll;
+
 use matgrad_calculus::graph::MapOp;
 use rustc_hash::FxHashMap;
 
 use crate::kernel::elementwise::{function_of_two, value_of};
 use crate::kernel::power::Power;
+pub(crate) use unroll::unroll;
 
 /// The result of the instruction of this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Compiler;
 use crate::array::count;
+use crate::engine::Whole;
 use crate::error::CompileError;
 use crate::program::{Place, Program, View};
 
@@ -59,7 +60,7 @@ impl Compiler<'_> {
             let largest = shapes.max_by_key(|s| count(s).unwrap_or(usize::MAX)).unwrap_or_default();
             return Err(CompileError::TooLarge { bytes, limit: self.options.memory_limit, largest });
         }
-        Ok(Program {
+        let mut program = Program {
             inputs: self.inputs,
             constants: self.constants,
             slots: self.slots,
@@ -67,6 +68,9 @@ impl Compiler<'_> {
             roots,
             buffers,
             loops: self.loops,
-        })
+            whole: None,
+        };
+        program.whole = Whole::new(&program, self.options.engine)?;
+        Ok(program)
     }
 }

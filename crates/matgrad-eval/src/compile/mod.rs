@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::array::{count, strides};
+use crate::engine::Engine;
 use crate::error::CompileError;
 use crate::kernel::contract::Contract;
 use crate::kernel::{Loop, merge};
@@ -38,11 +39,13 @@ pub struct Options {
     /// How many bytes the states of a loop may take that a reverse loop needs; of longer ones only every √n-th is kept,
     /// and those between are computed again.
     pub state_limit: u64,
+    /// What carries the program out.
+    pub engine: Engine,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_limit: 8 << 30, state_limit: 256 << 20 }
+        Self { memory_limit: 8 << 30, state_limit: 256 << 20, engine: Engine::Auto }
     }
 }
 

@@ -179,6 +179,9 @@ impl SparseProgram {
                 return Err(RunError::Pattern { name: name.clone() });
             }
         }
+        if self.assemblies.is_empty() {
+            return self.program.run_into(inputs, workspace, results);
+        }
         let data = self.program.bind(inputs)?;
         workspace.prepare(&self.program);
         self.program.execute_all(&data, workspace);

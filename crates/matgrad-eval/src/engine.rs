@@ -1,0 +1,86 @@
+//! What carries a program out: its steps one by one, or code made of the whole program.
+
+use std::sync::Arc;
+
+use crate::code::straight::Straight;
+use crate::code::unroll;
+use crate::error::CompileError;
+use crate::program::Program;
+
+/// What carries a program out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// The fastest that this machine has for the program.
+    #[default]
+    Auto,
+    /// One operation on whole arrays after the other.
+    Steps,
+    /// Small programs and loops as straight-line code that is interpreted.
+    Vm,
+}
+
+impl Engine {
+    /// All engines.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Steps, Self::Vm];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Steps => "steps",
+            Self::Vm => "vm",
+        }
+    }
+
+    /// The engine of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.name() == name)
+    }
+}
+
+/// A small program as code of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    straight: Arc<Straight>,
+    /// Where each result starts, were they one after the other, and where the last one ends.
+    starts: Vec<usize>,
+}
+
+impl Whole {
+    /// The code, where the engine makes one and the program is small enough.
+    pub fn new(program: &Program, engine: Engine) -> Result<Option<Self>, CompileError> {
+        if engine == Engine::Steps {
+            return Ok(None);
+        }
+        let Some(straight) = unroll(program) else { return Ok(None) };
+        let mut starts = vec![0];
+        for result in &straight.results {
+            starts.push(starts.last().copied().unwrap_or(0) + result.len());
+        }
+        Ok(Some(Self { straight: Arc::new(straight), starts }))
+    }
+
+    /// Where each result starts, were they one after the other, and where the last one ends.
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
+    /// How many numbers it needs beside inputs and results.
+    pub fn scratch(&self) -> usize {
+        self.straight.code.insts.len()
+    }
+
+    /// Computes the results; nothing happens where lengths do not fit.
+    pub fn run(&self, inputs: &[&[f64]], scratch: &mut Vec<f64>, results: &mut [&mut [f64]]) {
+        if self.straight.fits(inputs, results) {
+            self.straight.run(inputs, scratch, results);
+        }
+    }
+
+    /// What it is, for a listing.
+    pub fn text(&self) -> String {
+        format!("{} instructions without loops, interpreted", self.straight.code.insts.len())
+    }
+}
