@@ -8,7 +8,7 @@ use matgrad_check::Verdict;
 
 use crate::answer::{Answer, Written};
 use crate::work::Work;
-use crate::{Failure, Request};
+use crate::{Failure, Request, mentioned};
 
 /// Finds a derivative, writes it as a textbook would, and checks it.
 ///
@@ -94,6 +94,10 @@ impl Work<'_> {
         notes: Vec<String>,
         verified: Option<Verdict>,
     ) -> Answer {
+        let domain = self.domain(node);
+        let mut declared = self.declared();
+        let formulas: Vec<&Written> = gradient.iter().chain([&derivative]).collect();
+        declared.extend(mentioned::definitions(self.script, &formulas, &domain));
         Answer {
             title,
             query: None,
@@ -105,9 +109,9 @@ impl Work<'_> {
             derivative,
             gradient,
             also: Vec::new(),
-            declared: self.declared(),
+            declared,
             assumptions: self.analysis.assumptions.clone(),
-            domain: self.domain(node),
+            domain,
             structure: self.structure(),
             notes,
             verified,

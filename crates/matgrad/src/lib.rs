@@ -23,6 +23,7 @@ mod evaluate;
 mod failure;
 mod implicit;
 mod json;
+mod mentioned;
 mod proof;
 mod queries;
 mod relations;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use matgrad_calculus::diff::{self, DiffError, Mode};
-use matgrad_calculus::graph::{Dim, Dims, Graph, NodeId};
+use matgrad_calculus::graph::{Dim, Dims, Graph, Node, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{self, Arranged, Kind as Shape, Layout};
 use matgrad_calculus::notation::{self, Formula, Memory};
@@ -207,9 +207,25 @@ impl<'a> Work<'a> {
         let mut work =
             Self { source, script, request, analysis, variable, joined, extra, function, memory, taken, keep };
         work.with_structure(node);
+        work.name_parts();
         work.keep = NodeId(work.analysis.graph.len() as u32);
         work.within_limits()?;
         Ok(work)
+    }
+
+    /// Lets long answers use the names that the script has for their parts.
+    fn name_parts(&mut self) {
+        let function = self.function.node;
+        let g = &self.analysis.graph;
+        let own = |(_, typed): &&(Name, infer::Typed)| {
+            let below = g.reachable(&[typed.node]);
+            let is = |found: fn(&Node) -> bool| below.iter().any(|id| found(g.node(*id)));
+            // who evaluates an abstract function has no script
+            typed.node != function && is(|n| matches!(n, Node::Input(_))) && !is(|n| matches!(n, Node::Call(..)))
+        };
+        let names: Vec<(Name, NodeId)> =
+            self.analysis.definitions.iter().filter(own).map(|(name, typed)| (name.clone(), typed.node)).collect();
+        self.memory.name_parts(names);
     }
 
     pub fn graph(&mut self) -> &mut Graph {

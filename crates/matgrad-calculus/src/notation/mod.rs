@@ -10,6 +10,7 @@ mod entries;
 mod expr;
 mod index;
 mod kron;
+mod names;
 mod net;
 mod operator;
 mod recurrence;
@@ -101,9 +102,16 @@ pub struct Memory {
     arena: Arena,
     memo: FxHashMap<NodeId, Option<M>>,
     diagonals: bool,
+    /// What the script calls some nodes.
+    names: Vec<(Name, NodeId)>,
 }
 
 impl Memory {
+    /// Writes answers longer than a line with these names for their parts.
+    pub fn name_parts(&mut self, names: Vec<(Name, NodeId)>) {
+        self.names = names;
+    }
+
     /// Writes the diagonal part of A as `diag(diag(A))`, as in derivatives by symmetric matrices, not as `A .* eye(n)`.
     pub fn with_diagonals() -> Self {
         Self { diagonals: true, ..Self::default() }
@@ -126,17 +134,19 @@ pub(crate) struct Printer<'g> {
     memo: FxHashMap<NodeId, Option<M>>,
     /// Whether the diagonal part of A is `diag(diag(A))`.
     diagonals: bool,
+    names: Vec<(Name, NodeId)>,
     taken: BTreeSet<Name>,
     bound: Vec<Name>,
 }
 
 impl<'g> Printer<'g> {
     fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
-        Self { g, arena: memory.arena, memo: memory.memo, diagonals: memory.diagonals, taken, bound: Vec::new() }
+        let Memory { arena, memo, diagonals, names } = memory;
+        Self { g, arena, memo, diagonals, names, taken, bound: Vec::new() }
     }
 
     fn into_memory(self) -> Memory {
-        Memory { arena: self.arena, memo: self.memo, diagonals: self.diagonals }
+        Memory { arena: self.arena, memo: self.memo, diagonals: self.diagonals, names: self.names }
     }
 }
 
@@ -280,8 +290,16 @@ impl Printer<'_> {
         // a definition of its own could not see the indices
         let share = notation != Notation::Index && self.arena.length(root) > SHARE_ABOVE;
         let shared = if share { self.shared_parts(root) } else { Vec::new() };
+        let named = self.named_parts(root);
         let mut emitter =
             Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
+        for (m, part) in named {
+            let mut id = emitter.ast.add(ExprKind::Name(part.name));
+            if part.transposed {
+                id = emitter.ast.add(ExprKind::Transpose(id));
+            }
+            emitter.done.insert(m, id);
+        }
         let mut definitions = Vec::new();
         self.define_steps(root, &mut emitter, &mut definitions);
         // a step is a function of its own, which sees no index

@@ -188,7 +188,8 @@ impl Printer<'_> {
         let mut seen: FxHashSet<M> = FxHashSet::default();
         let mut todo = vec![root];
         while let Some(m) = todo.pop() {
-            if !seen.insert(m) {
+            // what has a name is not written out
+            if emitter.done.contains_key(&m) || !seen.insert(m) {
                 continue;
             }
             if let Kind::Function(body) = self.arena.kind(m) {
