@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(target_arch = "x86_64")]
+use crate::code::native::Native;
 use crate::code::straight::Straight;
 use crate::code::unroll;
 use crate::error::CompileError;
@@ -17,11 +19,13 @@ pub enum Engine {
     Steps,
     /// Small programs and loops as straight-line code that is interpreted.
     Vm,
+    /// Small programs and loops as machine code; only on x86-64 with AVX2 and FMA.
+    Native,
 }
 
 impl Engine {
     /// All engines.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Steps, Self::Vm];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Steps, Self::Vm, Self::Native];
 
     /// Its name on the command line.
     #[must_use]
@@ -30,6 +34,7 @@ impl Engine {
             Self::Auto => "auto",
             Self::Steps => "steps",
             Self::Vm => "vm",
+            Self::Native => "native",
         }
     }
 
@@ -46,11 +51,14 @@ pub(crate) struct Whole {
     straight: Arc<Straight>,
     /// Where each result starts, were they one after the other, and where the last one ends.
     starts: Vec<usize>,
+    #[cfg(target_arch = "x86_64")]
+    native: Option<Arc<Native>>,
 }
 
 impl Whole {
     /// The code, where the engine makes one and the program is small enough.
     pub fn new(program: &Program, engine: Engine) -> Result<Option<Self>, CompileError> {
+        check(engine)?;
         if engine == Engine::Steps {
             return Ok(None);
         }
@@ -59,7 +67,12 @@ impl Whole {
         for result in &straight.results {
             starts.push(starts.last().copied().unwrap_or(0) + result.len());
         }
-        Ok(Some(Self { straight: Arc::new(straight), starts }))
+        Ok(Some(Self {
+            #[cfg(target_arch = "x86_64")]
+            native: if engine == Engine::Vm { None } else { Native::new(&straight).map(Arc::new) },
+            straight: Arc::new(straight),
+            starts,
+        }))
     }
 
     /// Where each result starts, were they one after the other, and where the last one ends.
@@ -69,11 +82,21 @@ impl Whole {
 
     /// How many numbers it needs beside inputs and results.
     pub fn scratch(&self) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(native) = &self.native {
+            return native.scratch();
+        }
         self.straight.code.insts.len()
     }
 
     /// Computes the results; nothing happens where lengths do not fit.
     pub fn run(&self, inputs: &[&[f64]], scratch: &mut Vec<f64>, results: &mut [&mut [f64]]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(native) = &self.native {
+            let fits = native.run(inputs, scratch, results);
+            debug_assert!(fits, "the lengths of inputs and results are those of the program");
+            return;
+        }
         if self.straight.fits(inputs, results) {
             self.straight.run(inputs, scratch, results);
         }
@@ -81,6 +104,24 @@ impl Whole {
 
     /// What it is, for a listing.
     pub fn text(&self) -> String {
-        format!("{} instructions without loops, interpreted", self.straight.code.insts.len())
+        let count = self.straight.code.insts.len();
+        #[cfg(target_arch = "x86_64")]
+        if let Some(native) = &self.native {
+            return format!("{count} instructions without loops, {} bytes of machine code", native.length());
+        }
+        format!("{count} instructions without loops, interpreted")
     }
+}
+
+/// Whether this machine has the engine.
+fn check(engine: Engine) -> Result<(), CompileError> {
+    #[cfg(target_arch = "x86_64")]
+    let available = Native::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    let available = false;
+    if engine == Engine::Native && !available {
+        let reason = "the engine `native` needs an x86-64 processor with AVX2 and FMA".into();
+        return Err(CompileError::Engine { reason });
+    }
+    Ok(())
 }

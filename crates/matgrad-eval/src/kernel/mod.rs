@@ -8,7 +8,7 @@ pub mod gemm;
 pub mod linear;
 pub mod power;
 pub mod reduce;
-mod vector;
+pub mod vector;
 
 /// One loop: how often, and how far each of `N` operands moves a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
