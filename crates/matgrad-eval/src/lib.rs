@@ -6,6 +6,7 @@ mod compile;
 pub mod data;
 mod engine;
 mod error;
+mod fused;
 mod kernel;
 mod layout;
 mod linalg;

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::array::{Array, Inputs, shape_text};
 use crate::engine::Whole;
 use crate::error::RunError;
+use crate::fused::{FusedLoop, Scratch};
 use crate::kernel::contract::{Contract, Kind};
 use crate::kernel::elementwise::{Operand, binary, select, unary};
 use crate::kernel::linear::combine;
@@ -112,17 +113,26 @@ pub(crate) enum Op {
     },
     /// A loop, whose arguments are whole slots.
     Recurrence(Box<LoopProgram>),
+    /// Straight-line code at every place of some loops.
+    Fused(Box<FusedLoop>),
 }
 
-/// One step: an operation, the slot it writes, the slots it reads.
+/// One step: an operation, the slots it writes, the slots it reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub op: Op,
     pub out: Slot,
+    /// Further slots it writes.
+    pub more: SmallVec<[Slot; 2]>,
     pub args: SmallVec<[Slot; 3]>,
 }
 
 impl Step {
+    /// All slots it writes.
+    pub fn outs(&self) -> impl Iterator<Item = Slot> + '_ {
+        std::iter::once(self.out).chain(self.more.iter().copied())
+    }
+
     /// Floating-point operations, a function of one number counted as one.
     fn flops(&self, slots: &[SlotInfo]) -> f64 {
         let len = |slot: Slot| slots.get(slot.0 as usize).map_or(0.0, |s| s.len as f64);
@@ -141,6 +151,7 @@ impl Step {
             Op::Reduce { outer, inner, .. } => turns(outer) as f64 * turns(inner) as f64,
             Op::Linalg { op, batch, .. } => op.flops() * *batch as f64,
             Op::Recurrence(work) => work.flops(),
+            Op::Fused(work) => work.flops(),
         }
     }
 
@@ -170,6 +181,7 @@ impl Step {
                 let way = if work.backward { "from the last to the first of" } else { "over" };
                 format!("recurrence {way} {} steps", work.steps)
             }
+            Op::Fused(work) => work.text(),
         }
     }
 }
@@ -210,6 +222,8 @@ pub struct Workspace {
     pub(crate) scratch: Vec<f64>,
     /// The roots of straight-line code, one after the other.
     roots: Vec<f64>,
+    /// Blocks of fused loops.
+    fused: Scratch,
 }
 
 impl Workspace {
@@ -395,6 +409,9 @@ impl Program {
     }
 
     fn execute(&self, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
+        if let Op::Fused(work) = &step.op {
+            return self.execute_fused(work, step, data, workspace);
+        }
         let Workspace { buffers, loops, .. } = workspace;
         let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
         let Some(buffer) = buffers.get_mut(*k) else { return };
@@ -432,9 +449,28 @@ impl Program {
                         work.run(&args, out, memory);
                     }
                 }
+                Op::Fused(_) => {}
             }
         }
         buffers[*k] = taken;
+    }
+
+    /// A fused loop, which may write several slots.
+    fn execute_fused(&self, work: &FusedLoop, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
+        let Workspace { buffers, fused, .. } = workspace;
+        let mut taken: SmallVec<[(usize, usize, Vec<f64>); 4]> = SmallVec::new();
+        for out in step.outs() {
+            let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(out.0 as usize) else { return };
+            taken.push((*k, *len, buffers.get_mut(*k).map(std::mem::take).unwrap_or_default()));
+        }
+        let args: SmallVec<[&[f64]; 16]> = step.args.iter().map(|slot| self.memory(*slot, data, buffers)).collect();
+        let mut outs: SmallVec<[&mut [f64]; 4]> =
+            taken.iter_mut().map(|(_, len, buffer)| buffer.get_mut(..*len).unwrap_or_default()).collect();
+        work.run(&args, &mut outs, fused);
+        drop((args, outs));
+        for (k, _, buffer) in taken {
+            buffers[k] = buffer;
+        }
     }
 
     fn collect(&self, view: &View, data: &[&[f64]], buffers: &[Vec<f64>], out: &mut [f64]) {
@@ -480,6 +516,9 @@ impl Program {
 
     fn step_bytes(&self, step: &Step) -> f64 {
         let len = |slot: &Slot| self.slots.get(slot.0 as usize).map_or(0.0, |s| s.len as f64);
+        if let Op::Fused(work) = &step.op {
+            return work.bytes();
+        }
         8.0 * (len(&step.out) + step.args.iter().map(len).sum::<f64>()) + Self::loop_bytes(step)
     }
 
@@ -502,7 +541,8 @@ impl Program {
             }
             let what = step.text();
             let (flops, bytes) = (step.flops(&self.slots), self.step_bytes(step));
-            let left = format!("{} [{shape}] = {what} ({})", name(&step.out), args.join(", "));
+            let also: String = step.more.iter().map(|slot| format!(", {}", name(slot))).collect();
+            let left = format!("{}{also} [{shape}] = {what} ({})", name(&step.out), args.join(", "));
             let _ = writeln!(out, "{left:<60} # {flops} flops, {bytes} bytes");
             if let Op::Recurrence(work) = &step.op {
                 work.body.listing().lines().for_each(|line| {

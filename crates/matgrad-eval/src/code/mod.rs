@@ -59,7 +59,7 @@ impl Inst {
     }
 
     /// The same instruction with other registers.
-    fn renamed(self, name: impl Fn(Reg) -> Reg) -> Self {
+    pub fn renamed(self, name: impl Fn(Reg) -> Reg) -> Self {
         match self {
             Self::Constant(_) | Self::Load(_) => self,
             Self::Neg(a) => Self::Neg(name(a)),

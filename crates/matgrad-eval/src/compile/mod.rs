@@ -6,6 +6,7 @@
 pub(crate) mod affine;
 mod contraction;
 mod demand;
+mod fuse;
 mod matrix;
 mod memory;
 mod order;
@@ -41,11 +42,13 @@ pub struct Options {
     pub state_limit: u64,
     /// What carries the program out.
     pub engine: Engine,
+    /// Whether steps entry by entry are joined to loops.
+    pub fuse: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_limit: 8 << 30, state_limit: 256 << 20, engine: Engine::Auto }
+        Self { memory_limit: 8 << 30, state_limit: 256 << 20, engine: Engine::Auto, fuse: true }
     }
 }
 
@@ -257,7 +260,7 @@ impl Compiler<'_> {
     }
 
     fn emit(&mut self, op: Op, out: Slot, args: SmallVec<[Slot; 3]>) {
-        self.steps.push(Step { op, out, args });
+        self.steps.push(Step { op, out, more: SmallVec::new(), args });
     }
 
     /// Sets a place to 0.

@@ -1,0 +1,250 @@
+//! Arithmetic on blocks, compiled for the baseline and for AVX2 with FMA.
+
+use matgrad_calculus::graph::MapOp;
+
+use super::Fold;
+use super::tape::Pass;
+use crate::kernel::elementwise::{function, function_of_two};
+use crate::kernel::power::Power;
+use crate::kernel::reduce::{larger, smaller};
+use crate::kernel::vector;
+use crate::special;
+
+/// An operand of a pass.
+#[derive(Clone, Copy)]
+pub(super) enum Operand<'a> {
+    /// A number for each place.
+    Block(&'a [f64]),
+    /// The same number everywhere.
+    Uniform(f64),
+}
+
+impl Operand<'_> {
+    fn first(&self) -> f64 {
+        match self {
+            Operand::Block(x) => x.first().copied().unwrap_or(f64::NAN),
+            Operand::Uniform(x) => *x,
+        }
+    }
+}
+
+use Operand::{Block, Uniform};
+
+#[inline(always)]
+fn unary(f: impl Fn(f64) -> f64, a: Operand, out: &mut [f64]) {
+    match a {
+        Block(a) => out.iter_mut().zip(a).for_each(|(o, a)| *o = f(*a)),
+        Uniform(a) => out.fill(f(a)),
+    }
+}
+
+#[inline(always)]
+fn binary(f: impl Fn(f64, f64) -> f64, a: Operand, b: Operand, out: &mut [f64]) {
+    match (a, b) {
+        (Block(a), Block(b)) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o = f(*a, *b)),
+        (Block(a), Uniform(b)) => out.iter_mut().zip(a).for_each(|(o, a)| *o = f(*a, b)),
+        (Uniform(a), Block(b)) => out.iter_mut().zip(b).for_each(|(o, b)| *o = f(a, *b)),
+        (Uniform(a), Uniform(b)) => out.fill(f(a, b)),
+    }
+}
+
+#[inline(always)]
+fn ternary(f: impl Fn(f64, f64, f64) -> f64, [a, b, c]: [Operand; 3], out: &mut [f64]) {
+    match (a, b, c) {
+        (Block(a), Block(b), Block(c)) => {
+            out.iter_mut().zip(a.iter().zip(b.iter().zip(c))).for_each(|(o, (a, (b, c)))| *o = f(*a, *b, *c));
+        }
+        (Block(a), Block(b), Uniform(c)) => {
+            out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o = f(*a, *b, c));
+        }
+        (Block(a), Uniform(b), Block(c)) => {
+            out.iter_mut().zip(a.iter().zip(c)).for_each(|(o, (a, c))| *o = f(*a, b, *c));
+        }
+        (Uniform(a), Block(b), Block(c)) => {
+            out.iter_mut().zip(b.iter().zip(c)).for_each(|(o, (b, c))| *o = f(a, *b, *c));
+        }
+        (Block(a), Uniform(b), Uniform(c)) => out.iter_mut().zip(a).for_each(|(o, a)| *o = f(*a, b, c)),
+        (Uniform(a), Block(b), Uniform(c)) => out.iter_mut().zip(b).for_each(|(o, b)| *o = f(a, *b, c)),
+        (Uniform(a), Uniform(b), Block(c)) => out.iter_mut().zip(c).for_each(|(o, c)| *o = f(a, b, *c)),
+        (Uniform(a), Uniform(b), Uniform(c)) => out.fill(f(a, b, c)),
+    }
+}
+
+#[inline(always)]
+fn truth(holds: bool) -> f64 {
+    if holds { 1.0 } else { 0.0 }
+}
+
+#[inline(always)]
+fn fma<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[inline(always)]
+fn arithmetic<const FUSED: bool>(pass: Pass, from: [Operand; 3], out: &mut [f64]) {
+    let [a, b, c] = from;
+    match pass {
+        Pass::Neg => unary(|a| -a, a, out),
+        Pass::Add => binary(|a, b| a + b, a, b, out),
+        Pass::Sub => binary(|a, b| a - b, a, b, out),
+        Pass::Mul => binary(|a, b| a * b, a, b, out),
+        Pass::Div => binary(|a, b| a / b, a, b, out),
+        Pass::MulAdd => ternary(|a, b, c| fma::<FUSED>(a, b, c), [a, b, c], out),
+        Pass::MulSub => ternary(|a, b, c| fma::<FUSED>(a, b, -c), [a, b, c], out),
+        Pass::SubMul => ternary(|a, b, c| fma::<FUSED>(-a, b, c), [a, b, c], out),
+        Pass::Select => ternary(|a, b, c| if a != 0.0 { b } else { c }, [a, b, c], out),
+        Pass::Sqrt => unary(f64::sqrt, a, out),
+        Pass::Unary(MapOp::Abs) => unary(f64::abs, a, out),
+        Pass::Unary(MapOp::Relu) => unary(|a| if a < 0.0 { 0.0 } else { a + 0.0 }, a, out),
+        Pass::Binary(MapOp::Max) => binary(|a, b| if a > b || a.is_nan() { a } else { b }, a, b, out),
+        Pass::Binary(MapOp::Min) => binary(|a, b| if a < b || a.is_nan() { a } else { b }, a, b, out),
+        Pass::Binary(MapOp::Less) => binary(|a, b| truth(a < b), a, b, out),
+        Pass::Binary(MapOp::LessEq) => binary(|a, b| truth(a <= b), a, b, out),
+        Pass::Binary(MapOp::Equal) => binary(|a, b| truth(a == b), a, b, out),
+        Pass::Binary(MapOp::NotEqual) => binary(|a, b| truth(a != b), a, b, out),
+        Pass::Power(Power::Real(e)) if matches!(a, Uniform(_)) => out.fill(a.first().powf(e)),
+        Pass::Power(power) => unary(|a| power.of(a), a, out),
+        Pass::Unary(MapOp::Polygamma(order)) => unary(|a| special::polygamma(order, a), a, out),
+        Pass::Unary(op) => unary(function(op), a, out),
+        Pass::Binary(op) => binary(function_of_two(op), a, b, out),
+        Pass::Gather(_) => {}
+    }
+}
+
+/// Eight lanes of a fold, each from what it had.
+#[inline(always)]
+fn lanes(f: impl Fn(f64, f64) -> f64 + Copy, neutral: f64, x: &[f64]) -> f64 {
+    let mut sums = [neutral; 16];
+    let chunks = x.chunks_exact(16);
+    let rest = chunks.remainder().iter().fold(neutral, |s, x| f(s, *x));
+    for chunk in chunks {
+        for (s, x) in sums.iter_mut().zip(chunk) {
+            *s = f(*s, *x);
+        }
+    }
+    let mut width = 8;
+    while width > 0 {
+        for k in 0..width {
+            sums[k] = f(sums[k], sums[k + width]);
+        }
+        width /= 2;
+    }
+    f(sums[0], rest)
+}
+
+#[inline(always)]
+fn reduction(fold: Fold, x: &[f64]) -> f64 {
+    match fold {
+        Fold::Sum => lanes(|a, b| a + b, 0.0, x),
+        Fold::Product => lanes(|a, b| a * b, 1.0, x),
+        // NaN is found by the sum of what is left of it
+        Fold::Max => {
+            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, 0.0, x);
+            lanes(|a, b| if b > a { b } else { a }, f64::NEG_INFINITY, x) + if poison.is_nan() { poison } else { 0.0 }
+        }
+        Fold::Min => {
+            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, 0.0, x);
+            lanes(|a, b| if b < a { b } else { a }, f64::INFINITY, x) + if poison.is_nan() { poison } else { 0.0 }
+        }
+    }
+}
+
+#[inline(always)]
+fn accumulation(fold: Fold, x: Operand, out: &mut [f64]) {
+    let own = |f: fn(f64, f64) -> f64, out: &mut [f64]| match x {
+        Block(x) => out.iter_mut().zip(x).for_each(|(o, x)| *o = f(*o, *x)),
+        Uniform(x) => out.iter_mut().for_each(|o| *o = f(*o, x)),
+    };
+    match (fold, x) {
+        (Fold::Sum, Block(x)) => out.iter_mut().zip(x).for_each(|(o, x)| *o += x),
+        (Fold::Sum, Uniform(x)) => out.iter_mut().for_each(|o| *o += x),
+        (Fold::Product, _) => own(|a, b| a * b, out),
+        (Fold::Max, _) => own(larger, out),
+        (Fold::Min, _) => own(smaller, out),
+    }
+}
+
+macro_rules! wide {
+    ($(#[$doc:meta])* $name:ident, $kernel:ident $(::<$wide:literal, $plain:literal>)?,
+     ($($arg:ident: $type:ty),*) $(-> $result:ty)?) => {
+        $(#[$doc])*
+        pub(super) fn $name($($arg: $type),*) $(-> $result)? {
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                #[target_feature(enable = "avx2,fma")]
+                fn wide($($arg: $type),*) $(-> $result)? {
+                    $kernel$(::<$wide>)?($($arg),*)
+                }
+                // SAFETY: both features were detected on this processor
+                #[allow(unsafe_code)]
+                return unsafe { wide($($arg),*) };
+            }
+            #[allow(unreachable_code)]
+            $kernel$(::<$plain>)?($($arg),*)
+        }
+    };
+}
+
+wide!(plain_pass, arithmetic::<true, false>, (pass: Pass, from: [Operand; 3], out: &mut [f64]));
+wide!(
+    /// All numbers of a block in one.
+    reduce, reduction, (fold: Fold, x: &[f64]) -> f64);
+wide!(
+    /// Puts a block to what is there, place by place.
+    accumulate, accumulation, (fold: Fold, x: Operand, out: &mut [f64]));
+
+/// One pass over a block.
+pub(super) fn pass(pass: Pass, from: [Operand; 3], out: &mut [f64]) {
+    if let (Pass::Unary(op), Block(x)) = (pass, from[0])
+        && vector::apply(op, 1.0, x, out)
+    {
+        return;
+    }
+    plain_pass(pass, from, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reductions_of_every_length() {
+        for n in [0, 1, 2, 15, 16, 17, 100, 511] {
+            let x: Vec<f64> = (0..n).map(|k| ((k * 37) % 101) as f64 / 50.0 - 1.0).collect();
+            let sum: f64 = x.iter().sum();
+            assert!((reduce(Fold::Sum, &x) - sum).abs() < 1e-12);
+            assert_eq!(reduce(Fold::Max, &x), x.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            assert_eq!(reduce(Fold::Min, &x), x.iter().copied().fold(f64::INFINITY, f64::min));
+            let mut poisoned = x.clone();
+            if let Some(last) = poisoned.last_mut() {
+                *last = f64::NAN;
+                assert!(reduce(Fold::Max, &poisoned).is_nan() && reduce(Fold::Min, &poisoned).is_nan());
+            }
+        }
+        assert_eq!(reduce(Fold::Product, &[2.0, -3.0, 4.0]), -24.0);
+    }
+
+    #[test]
+    fn operands_of_every_kind() {
+        let (x, y, z) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]);
+        let kinds = |x: &'static [f64; 3]| [Block(x), Uniform(x[0])];
+        let leak = |x: [f64; 3]| -> &'static [f64; 3] { Box::leak(Box::new(x)) };
+        let at = |o: Operand, k: usize| match o {
+            Block(x) => x[k],
+            Uniform(x) => x,
+        };
+        for a in kinds(leak(x)) {
+            for b in kinds(leak(y)) {
+                for c in kinds(leak(z)) {
+                    let mut out = [0.0; 3];
+                    pass(Pass::MulAdd, [a, b, c], &mut out);
+                    (0..3).for_each(|k| assert_eq!(out[k], at(a, k) * at(b, k) + at(c, k)));
+                    pass(Pass::SubMul, [a, b, c], &mut out);
+                    (0..3).for_each(|k| assert_eq!(out[k], at(c, k) - at(a, k) * at(b, k)));
+                    pass(Pass::Div, [a, b, c], &mut out);
+                    (0..3).for_each(|k| assert_eq!(out[k], at(a, k) / at(b, k)));
+                }
+            }
+        }
+    }
+}
