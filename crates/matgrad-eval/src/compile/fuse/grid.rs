@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::statement::{Access, Statement};
+use super::statement::{Access, MOST_TERMS, Statement};
 
 /// A slot as a grid: its numbers counted by axes, the first one fastest.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +150,9 @@ impl Part {
 
 /// One statement for each box in which several statements, carried out one after another, do the same.
 pub(super) fn boxes(grid: &Grid, parts: &[Part], most: usize) -> Option<Vec<Part>> {
+    if parts.len() > MOST_TERMS {
+        return None;
+    }
     let axes = grid.dims.len();
     let mut cuts: Vec<Vec<usize>> = grid.dims.iter().map(|n| vec![0, *n]).collect();
     for part in parts {
@@ -212,7 +215,7 @@ pub(super) fn boxes(grid: &Grid, parts: &[Part], most: usize) -> Option<Vec<Part
     for (low, high, who) in found {
         let mut parts = who.iter().filter_map(|p| parts.get(*p)).map(|p| p.within(&low, &high).statement);
         let first = parts.next()?;
-        let statement = parts.fold(first, |sum, part| sum.plus(&part));
+        let statement = parts.fold(first, |sum, part| sum.plus(&part)).tidy();
         all.push(Part { low, high, statement });
     }
     Some(all)

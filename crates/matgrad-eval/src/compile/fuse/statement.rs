@@ -46,6 +46,7 @@ impl Statement {
         let along = |n: usize| -> SmallVec<[usize; 4]> { smallvec![n] };
         let (extents, value, (start, strides), fold, add) = match &step.op {
             Op::Fill(value) => (along(len), make.build.constant(*value), flat(0), None, false),
+            Op::Combine { terms, .. } if terms.len() > MOST_TERMS => return None,
             Op::Combine { terms, constant } => {
                 let mut sum = None;
                 for (k, (c, start)) in terms.iter().enumerate() {
@@ -272,7 +273,11 @@ impl Statement {
         };
         self.code.insts.push(sum);
         self.value = Reg(self.code.insts.len() as u32 - 1);
-        // loads that are the same become one
+        self
+    }
+
+    /// The statement with loads and instructions that are the same made one.
+    pub fn tidy(mut self) -> Self {
         self.put_in(usize::MAX, &Code::default(), Reg(0), Vec::new());
         self
     }
@@ -359,6 +364,9 @@ impl Statement {
         self.extents = extents;
     }
 }
+
+/// Longer sums are left to the kernel for them.
+pub(super) const MOST_TERMS: usize = 64;
 
 /// Rows shorter than this do not pay for themselves.
 const SHORT: usize = 12;
