@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use crate::derivative::{Directional, Lift};
 use crate::direction::symmetric_part;
 use crate::error::{ErrorKind, EvalError, Result};
-use crate::problem::Model;
+use crate::problem::{Input, Model};
 use crate::rng::Rng;
 use crate::sample::{Family, draw};
 use crate::value::{Array, two_axes};
@@ -25,9 +25,16 @@ pub(crate) fn bodies(model: &Model, offset: f64, seed: u64) -> Vec<Body> {
 pub(crate) fn draw_inputs(model: &Model, family: Family, rng: &mut Rng, budget: &Budget) -> Result<Vec<Array>> {
     let entries: usize = model.inputs.iter().map(|input| input.shape.iter().product::<usize>()).sum();
     budget.spend(20 * entries as u64)?;
-    let inputs =
-        model.inputs.iter().map(|input| draw(&two_axes(&input.shape), &input.attributes, family, rng)).collect();
-    Ok(inputs)
+    let mut one = |input: &Input| {
+        let shape = two_axes(&input.shape);
+        let mut array = draw(&shape, &input.attributes, family, rng);
+        if input.picks {
+            // subscripts: 1 and 2 are inside of nearly every axis
+            array.data_mut().iter_mut().for_each(|x| *x = if rng.uniform(0.0, 1.0) < 0.5 { 1.0 } else { 2.0 });
+        }
+        array
+    };
+    Ok(model.inputs.iter().map(&mut one).collect())
 }
 
 /// The sizes of F and all entries of the derivative tensor, column-major.

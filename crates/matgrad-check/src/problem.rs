@@ -1,9 +1,10 @@
 //! What is checked: a function of a script, the variable, and an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use matgrad_syntax::{
-    Ast, Attribute, BinaryOp, ExprId, ImplicitRule, IndexBinder, Name, Parameters, Script, Statement, StatementKind,
+    Ast, Attribute, BinaryOp, ExprId, ExprKind, ImplicitRule, IndexBinder, Name, Parameters, Script, Statement,
+    StatementKind, Subscript,
 };
 
 use crate::compile::Compiler;
@@ -200,6 +201,27 @@ pub(crate) struct Input {
     pub name: Name,
     pub shape: Vec<usize>,
     pub attributes: Vec<Attribute>,
+    /// Whether its entries are subscripts, as those of `pick` in `x[pick[i]]`.
+    pub picks: bool,
+}
+
+/// The names that stand, themselves or with subscripts of their own, as subscripts.
+fn picking(ast: &Ast) -> BTreeSet<Name> {
+    let mut found = BTreeSet::new();
+    for id in (0..ast.len() as u32).map(ExprId) {
+        let ExprKind::Index(_, subs) = ast.kind(id) else { continue };
+        for sub in subs {
+            let Subscript::At(at) = sub else { continue };
+            let base = match ast.kind(*at) {
+                ExprKind::Index(base, _) => *base,
+                _ => *at,
+            };
+            if let ExprKind::Name(name) = ast.kind(base) {
+                found.insert(name.clone());
+            }
+        }
+    }
+    found
 }
 
 /// The number and shape of the arguments and the value of an abstract function.
@@ -242,10 +264,13 @@ impl Model {
     ) -> Result<Self> {
         let mut compiler = Compiler::new(dims);
         let mut inputs: Vec<Input> = Vec::with_capacity(problem.variables.len() + 1);
+        let picking = picking(&problem.script.ast);
         for variable in &problem.variables {
             let shape = sizes(&variable.shape, dims, &variable.name)?;
             compiler.input(&variable.name, inputs.len() as u32)?;
-            inputs.push(Input { name: variable.name.clone(), shape, attributes: variable.attributes.clone() });
+            let (name, attributes) = (variable.name.clone(), variable.attributes.clone());
+            let picks = picking.contains(&name) && name != problem.wrt;
+            inputs.push(Input { name, shape, attributes, picks });
         }
         let Some(wrt) = inputs.iter().position(|input| input.name == problem.wrt) else {
             return Err(EvalError::new(ErrorKind::Unknown, format!("unknown variable {}", problem.wrt)));
@@ -256,7 +281,7 @@ impl Model {
             None => {
                 compiler.input(&step_name, inputs.len() as u32)?;
                 let shape = inputs[wrt].shape.clone();
-                inputs.push(Input { name: step_name, shape, attributes: Vec::new() });
+                inputs.push(Input { name: step_name, shape, attributes: Vec::new(), picks: false });
                 inputs.len() - 1
             }
         };

@@ -90,7 +90,9 @@ impl Elaborator<'_> {
                 }
                 Sub::Value(term) => {
                     let ty = self.term(*term).ty.clone();
-                    if !matches!(ty, Type::Poison) && (!self.is_scalar(&ty) || self.depends_on_data(*term)) {
+                    if !matches!(ty, Type::Poison)
+                        && (!self.is_scalar(&ty) || self.depends_on_data(*term) && !self.is_entry_of_variable(*term))
+                    {
                         let message = "a subscript is a whole number made of indices and dimensions";
                         return Err(Box::new(Diagnostic::error("subscript", self.span(at), message)));
                     }
@@ -113,6 +115,18 @@ impl Elaborator<'_> {
                 self.type_of(&dims)
             }
         })
+    }
+
+    /// Whether a term is an entry of a variable, as in `x[pick[i]]`: an index vector.
+    fn is_entry_of_variable(&self, term: TermId) -> bool {
+        match &self.term(term).kind {
+            TermKind::Variable(_) => true,
+            TermKind::Subscript(base, subs) => {
+                matches!(self.term(*base).kind, TermKind::Variable(_))
+                    && subs.iter().all(|sub| matches!(sub, Sub::At(_)))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a term has a variable or an unknown function in it.
