@@ -39,13 +39,12 @@ pub fn measure(plan: &Plan, inputs: &Inputs, runs: usize, planned: Duration) -> 
         wall.push(start.elapsed().as_secs_f64() / count as f64);
         cpu.extend(before.zip(processor()).map(|(before, after)| (after - before) / count as f64));
     }
-    let program = plan.program();
     Ok(json!({
         "plan_s": planned.as_secs_f64(),
         "runs": runs,
         "run_s": summary(wall),
         "cpu_s": summary(cpu),
-        "flops": program.flops(),
+        "flops": plan.flops(),
         "bytes": plan.traffic(),
     }))
 }

@@ -224,6 +224,8 @@ pub struct Workspace {
     roots: Vec<f64>,
     /// Blocks of fused loops.
     fused: Scratch,
+    /// What the loops of sparse results keep.
+    pub(crate) lanes: crate::sparse::Memory,
 }
 
 impl Workspace {
@@ -374,27 +376,22 @@ impl Program {
         workspace.roots.get(*starts.get(root)?..*starts.get(root + 1)?)
     }
 
-    /// The value of a root after a run, as it lies in memory: entries in row-major order at a distance.
-    pub(crate) fn with_root(
-        &self,
-        root: usize,
-        data: &[&[f64]],
-        workspace: &Workspace,
-        visit: impl FnOnce(&[f64], usize),
-    ) {
-        if let Some(values) = self.whole_root(root, workspace) {
-            return visit(values, 1);
+    /// How a root lies in its memory after a run.
+    pub(crate) fn root_view(&self, root: usize) -> Option<View> {
+        let view = self.roots.get(root)?;
+        if self.whole.is_none() {
+            return Some(view.clone());
         }
-        let Some(view) = self.roots.get(root) else { return };
-        let memory = self.memory(view.slot, data, &workspace.buffers).get(view.offset..).unwrap_or(&[]);
-        match (view.shape.as_slice(), view.strides.as_slice()) {
-            _ if view.is_dense() => visit(memory, 1),
-            ([_], [stride]) if *stride > 0 => visit(memory, *stride),
-            _ => {
-                let mut copy = vec![0.0; view.shape.iter().product()];
-                self.collect(view, data, &workspace.buffers, &mut copy);
-                visit(&copy, 1);
-            }
+        let strides = SmallVec::from_vec(crate::array::strides(&view.shape));
+        Some(View { slot: view.slot, offset: 0, shape: view.shape.clone(), strides })
+    }
+
+    /// The memory of a root after a run.
+    pub(crate) fn root_memory<'a>(&'a self, root: usize, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
+        match (self.whole_root(root, workspace), self.roots.get(root)) {
+            (Some(values), _) => values,
+            (None, Some(view)) => self.memory(view.slot, data, &workspace.buffers),
+            (None, None) => &[],
         }
     }
 

@@ -212,6 +212,11 @@ impl Plan {
         self.program.program()
     }
 
+    /// Operations of a run, a function of one number counted as one.
+    pub fn flops(&self) -> f64 {
+        self.program.flops()
+    }
+
     /// Bytes a run moves, by estimate.
     pub fn traffic(&self) -> f64 {
         self.program.traffic()

@@ -159,7 +159,13 @@ impl Builder {
         found
     }
 
-    fn number(&self, at: Reg) -> Option<f64> {
+    /// How many instructions there are.
+    pub fn len(&self) -> usize {
+        self.code.insts.len()
+    }
+
+    /// The number in a register, where it is one.
+    pub fn number(&self, at: Reg) -> Option<f64> {
         match self.code.insts.get(at.0 as usize) {
             Some(Inst::Constant(x)) => Some(*x),
             _ => None,

@@ -518,7 +518,7 @@ impl Compiler<'_> {
     }
 }
 
-fn levi_civita(index: &[usize]) -> f64 {
+pub(crate) fn levi_civita(index: &[usize]) -> f64 {
     let mut sign = 1.0;
     for (k, a) in index.iter().enumerate() {
         for b in &index[k + 1..] {

@@ -5,23 +5,34 @@
 //! terms together. A run computes the coefficients and sends each to its entry.
 
 mod csr;
+mod draft;
 mod grid;
+mod lanes;
+mod loops;
 mod pattern;
 mod place;
+mod scalar;
 mod term;
 
 use std::collections::BTreeMap;
 
 use matgrad_calculus::graph::{Graph, Node, NodeId};
 use matgrad_syntax::{Name, Rational};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::compile::{Options, compile_with};
 use crate::error::{CompileError, RunError};
 use crate::program::{Program, Workspace};
 use crate::{Array, Inputs};
-use pattern::{Delivery, assemble, deliveries};
+use draft::{Draft, Moving, drafts};
+use loops::Nest;
+use pattern::{Ways, assemble, ways};
 use place::{Placed, Placer};
+use scalar::Operand;
 use term::Opener;
+
+pub(crate) use loops::Memory;
 
 pub use csr::Csr;
 pub use grid::Grid;
@@ -46,15 +57,13 @@ pub struct Request {
     pub blocks: Vec<Block>,
 }
 
-/// A matrix and the way its entries are filled in.
+/// A matrix and what its entries are before a run.
 #[derive(Clone, Debug)]
 struct Assembly {
     /// The pattern, with the entries that never change.
     matrix: Csr,
     /// Entries that are set to a number before terms are added to them.
     resets: Vec<(u32, f64)>,
-    /// The root of the program with the coefficients of a term, and where they go.
-    deliveries: Vec<(usize, Delivery)>,
 }
 
 /// A plan for dense and sparse results together.
@@ -64,6 +73,8 @@ pub struct SparseProgram {
     /// The first roots are dense results.
     dense: usize,
     assemblies: Vec<Assembly>,
+    /// Loops that compute coefficients and send them to their entries.
+    nests: Vec<Nest>,
     /// Inputs the patterns depend on, with the values they have to keep.
     watched: Vec<(Name, Vec<f64>)>,
 }
@@ -79,8 +90,8 @@ pub fn compile_sparse(
     free: &[Name],
 ) -> Result<SparseProgram, CompileError> {
     let mut placer = Placer::new(Opener::new(graph, sizes), data, sizes, free);
-    let mut planned: Vec<Vec<Placed>> = Vec::new();
-    for request in requests {
+    let (mut assemblies, mut moving, mut bases) = (Vec::new(), Vec::new(), Vec::new());
+    for (k, request) in requests.iter().enumerate() {
         let mut own: Vec<Placed> = Vec::new();
         for block in &request.blocks {
             for term in placer.opener.terms(block.node)? {
@@ -89,31 +100,43 @@ pub fn compile_sparse(
                 }
             }
         }
-        planned.push(own);
-    }
-    let watched =
-        placer.watched.iter().filter_map(|name| Some((name.clone(), data.get(name)?.data().to_vec()))).collect();
-    let mut all = roots.to_vec();
-    let mut assemblies = Vec::new();
-    for (request, own) in requests.iter().zip(planned) {
+        let graph = &mut *placer.opener.graph;
         let terms = merged(graph, own);
         let (mut matrix, routes) = assemble(request.shape, &terms)?;
         let mut constants = Vec::with_capacity(terms.len());
         for term in &terms {
             constants.push(constant(graph, term, sizes)?);
         }
-        let (sent, resets) = deliveries(&mut matrix, routes, &constants);
-        let mut own = Vec::new();
-        for (term, delivery) in terms.iter().zip(sent) {
-            if let Some(delivery) = delivery {
-                own.push((all.len(), delivery));
-                all.push(term.node);
-            }
+        let Ways { routes, add, base, resets } = ways(&mut matrix, routes, &constants);
+        for ((placed, route), add) in terms.into_iter().zip(routes).zip(add) {
+            moving.extend(route.map(|route| Moving { matrix: k, placed, route, add }));
         }
-        assemblies.push(Assembly { matrix, resets, deliveries: own });
+        bases.push(base);
+        assemblies.push(Assembly { matrix, resets });
+    }
+    let drafts = drafts(&mut placer, moving, &bases)?;
+    let watched = placer.watched.clone();
+    let graph = &*placer.opener.graph;
+    let mut all = roots.to_vec();
+    let mut places: FxHashMap<NodeId, usize> = FxHashMap::default();
+    for operand in drafts.iter().flat_map(|draft| &draft.scalars.operands) {
+        places.entry(operand.node).or_insert_with(|| {
+            all.push(operand.node);
+            all.len() - 1
+        });
     }
     let program = compile_with(graph, &all, sizes, &Options::default())?;
-    Ok(SparseProgram { program, dense: roots.len(), assemblies, watched })
+    let mut nests = Vec::new();
+    for Draft { scalars, code, outputs } in drafts {
+        let root = |operand: &Operand| {
+            let place = *places.get(&operand.node)?;
+            Some((place, program.root_view(place)?))
+        };
+        let nest = Nest::new(&scalars, &code, outputs, root);
+        nests.push(nest.ok_or(CompileError::Shapes { what: "a sparse result" })?);
+    }
+    let watched = watched.iter().filter_map(|name| Some((name.clone(), data.get(name)?.data().to_vec()))).collect();
+    Ok(SparseProgram { program, dense: roots.len(), assemblies, nests, watched })
 }
 
 /// Terms whose entries are at the same positions become one.
@@ -149,7 +172,7 @@ fn constant(graph: &Graph, term: &Placed, sizes: &BTreeMap<Name, usize>) -> Resu
 }
 
 impl SparseProgram {
-    /// The program that computes the dense results and the coefficients.
+    /// The program that computes the dense results and what the coefficients are made of.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -188,19 +211,20 @@ impl SparseProgram {
         for (k, result) in results.iter_mut().enumerate().take(self.dense) {
             self.program.read(k, &data, workspace, result.data_mut());
         }
-        for (assembly, matrix) in self.assemblies.iter().zip(matrices) {
+        for (assembly, matrix) in self.assemblies.iter().zip(matrices.iter_mut()) {
             let entries = matrix.data_mut();
             for (at, value) in &assembly.resets {
                 if let Some(entry) = entries.get_mut(*at as usize) {
                     *entry = *value;
                 }
             }
-            for (root, delivery) in &assembly.deliveries {
-                self.program.with_root(*root, &data, workspace, |values, stride| {
-                    delivery.route.send(values, stride, delivery.add, entries);
-                });
-            }
         }
+        let mut memory = std::mem::take(&mut workspace.lanes);
+        let mut entries: SmallVec<[&mut [f64]; 4]> = matrices.iter_mut().map(Csr::data_mut).collect();
+        for nest in &self.nests {
+            nest.run(|root| self.program.root_memory(root, &data, workspace), &mut memory, &mut entries);
+        }
+        workspace.lanes = memory;
         Ok(())
     }
 
@@ -214,39 +238,30 @@ impl SparseProgram {
     /// The patterns and the steps with their costs, one a line.
     pub fn listing(&self) -> String {
         use std::fmt::Write;
-        let mut out = String::new();
-        for assembly in &self.assemblies {
-            let [rows, cols] = assembly.matrix.shape();
-            let (terms, entries) = (assembly.deliveries.len(), assembly.matrix.entries());
-            let fixed = entries - assembly.varying();
-            let _ = writeln!(out, "sparse {rows}×{cols}: {entries} entries, {fixed} of them constant, {terms} terms");
-            for (root, delivery) in &assembly.deliveries {
-                let way = match &delivery.route {
-                    pattern::Route::Runs(runs) => format!("{} runs", runs.len()),
-                    pattern::Route::Each(places) => format!("{} places", places.len()),
-                };
-                let how = if delivery.add { "added" } else { "set" };
-                let _ = writeln!(out, "    result {}: {how} along {way}", root + 1);
-            }
+        let mut out = self.program.listing();
+        for nest in &self.nests {
+            let left = nest.text();
+            let _ = writeln!(out, "{left:<60} # {} flops, {} bytes", nest.flops(), nest.bytes());
         }
-        out.push_str(&self.program.listing());
+        for (k, assembly) in self.assemblies.iter().enumerate() {
+            let [rows, cols] = assembly.matrix.shape();
+            let mut seen = vec![false; assembly.matrix.entries()];
+            let own = self.nests.iter().flat_map(Nest::outputs).filter(|o| o.matrix == k);
+            own.for_each(|o| o.route.mark(&mut seen));
+            let fixed = seen.iter().filter(|s| !**s).count();
+            let entries = assembly.matrix.entries();
+            let _ = writeln!(out, "sparse [{rows}×{cols}]: {entries} entries, {fixed} of them constant");
+        }
         out
     }
 
-    /// Bytes that sending the coefficients to their entries moves, by estimate.
+    /// Bytes a run moves, by estimate.
     pub fn traffic(&self) -> f64 {
-        let sent: usize = self.assemblies.iter().map(|a| a.varying() + 2 * a.resets.len()).sum();
-        self.program.traffic() + 16.0 * sent as f64
+        self.program.traffic() + self.nests.iter().map(Nest::bytes).sum::<f64>()
     }
-}
 
-impl Assembly {
-    /// How many entries change from run to run.
-    fn varying(&self) -> usize {
-        let mut seen = vec![false; self.matrix.entries()];
-        for (_, delivery) in &self.deliveries {
-            delivery.route.mark(&mut seen);
-        }
-        seen.iter().filter(|s| **s).count()
+    /// Operations of a run.
+    pub fn flops(&self) -> f64 {
+        self.program.flops() + self.nests.iter().map(Nest::flops).sum::<f64>()
     }
 }

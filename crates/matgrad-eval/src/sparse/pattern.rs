@@ -8,12 +8,14 @@ use crate::error::CompileError;
 const NOWHERE: u32 = u32::MAX;
 
 /// Consecutive coefficients go to entries at equal distances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Run {
     /// The first entry.
     pub at: u32,
     pub len: u32,
     pub step: i32,
+    /// What is added to the coefficient.
+    pub base: f64,
 }
 
 /// Where coefficients go.
@@ -21,65 +23,88 @@ pub(super) struct Run {
 pub(super) enum Route {
     /// All at equal distances, or nearly so.
     Runs(Vec<Run>),
-    /// One by one.
-    Each(Vec<u32>),
+    /// One by one, with what is added to each where that is anything.
+    Each(Vec<u32>, Vec<f64>),
+}
+
+/// How far the runs of a route have got.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    run: usize,
+    inside: usize,
 }
 
 impl Route {
-    fn new(places: Vec<u32>) -> Self {
+    /// Coefficients go to these places, each with a number added to it.
+    pub fn new(places: Vec<u32>, base: impl Fn(u32) -> f64) -> Self {
         let mut runs: Vec<Run> = Vec::new();
         for &at in &places {
-            if let Some(run) = runs.last_mut() {
+            let own = base(at);
+            if let Some(run) = runs.last_mut()
+                && (run.base.to_bits() == own.to_bits() || at == NOWHERE)
+                && (run.at == NOWHERE) == (at == NOWHERE)
+            {
                 let next = i64::from(run.at) + i64::from(run.len) * i64::from(run.step);
-                if at == NOWHERE && run.at == NOWHERE
-                    || at != NOWHERE && run.at != NOWHERE && run.len > 1 && next == i64::from(at)
-                {
+                if at == NOWHERE || run.len > 1 && next == i64::from(at) {
                     run.len += 1;
                     continue;
                 }
                 if run.len == 1
-                    && at != NOWHERE
-                    && run.at != NOWHERE
                     && let Ok(step) = i32::try_from(i64::from(at) - i64::from(run.at))
                 {
                     (run.len, run.step) = (2, step);
                     continue;
                 }
             }
-            runs.push(Run { at, len: 1, step: 0 });
+            runs.push(Run { at, len: 1, step: 0, base: own });
             if runs.len() > 64 && runs.len() * 8 > places.len() {
-                return Self::Each(places);
+                let bases: Vec<f64> = places.iter().map(|at| base(*at)).collect();
+                let bases = if bases.iter().all(|x| *x == 0.0) { Vec::new() } else { bases };
+                return Self::Each(places, bases);
             }
         }
         Self::Runs(runs)
     }
 
-    /// Sets entries to the coefficients, or adds these to what is there.
-    pub fn send(&self, values: &[f64], stride: usize, add: bool, data: &mut [f64]) {
-        let mut source = values.iter().step_by(stride.max(1));
-        let mut put = |at: usize, value: f64| {
-            if let Some(entry) = data.get_mut(at) {
-                *entry = if add { *entry + value } else { value };
-            }
-        };
+    /// Sets the entries of the coefficients from this one on, or adds to what is there.
+    pub fn send(&self, values: &[f64], from: usize, add: bool, cursor: &mut Cursor, data: &mut [f64]) {
         match self {
-            Self::Each(places) => {
-                for (at, value) in places.iter().zip(source) {
-                    put(*at as usize, *value); // nowhere is beyond the end
+            Self::Each(places, bases) => {
+                let places = places.get(from..).unwrap_or(&[]).iter().zip(values);
+                if add {
+                    for (at, value) in places {
+                        if let Some(entry) = data.get_mut(*at as usize) {
+                            *entry += value; // nowhere is beyond the end
+                        }
+                    }
+                } else if bases.is_empty() {
+                    for (at, value) in places {
+                        if let Some(entry) = data.get_mut(*at as usize) {
+                            *entry = *value;
+                        }
+                    }
+                } else {
+                    for ((at, value), base) in places.zip(bases.get(from..).unwrap_or(&[])) {
+                        if let Some(entry) = data.get_mut(*at as usize) {
+                            *entry = value + base;
+                        }
+                    }
                 }
             }
             Self::Runs(runs) => {
-                for run in runs {
-                    let own = source.by_ref().take(run.len as usize);
-                    if run.at == NOWHERE {
-                        own.for_each(drop);
-                        continue;
+                let mut values = values;
+                while !values.is_empty() {
+                    let Some(run) = runs.get(cursor.run) else { return };
+                    let count = (run.len as usize - cursor.inside).min(values.len());
+                    let (own, rest) = values.split_at(count);
+                    if run.at != NOWHERE {
+                        run.send(own, cursor.inside, add, data);
                     }
-                    let mut at = run.at as i64;
-                    for value in own {
-                        put(at as usize, *value);
-                        at += i64::from(run.step);
+                    cursor.inside += count;
+                    if cursor.inside == run.len as usize {
+                        *cursor = Cursor { run: cursor.run + 1, inside: 0 };
                     }
+                    values = rest;
                 }
             }
         }
@@ -93,10 +118,35 @@ impl Route {
             }
         };
         match self {
-            Self::Each(places) => places.iter().for_each(|at| put(*at as usize)),
+            Self::Each(places, _) => places.iter().for_each(|at| put(*at as usize)),
             Self::Runs(runs) => {
                 for run in runs.iter().filter(|run| run.at != NOWHERE) {
                     (0..i64::from(run.len)).for_each(|k| put((i64::from(run.at) + k * i64::from(run.step)) as usize));
+                }
+            }
+        }
+    }
+}
+
+impl Run {
+    fn send(&self, values: &[f64], inside: usize, add: bool, data: &mut [f64]) {
+        let first = i64::from(self.at) + inside as i64 * i64::from(self.step);
+        let Ok(first) = usize::try_from(first) else { return };
+        match usize::try_from(self.step) {
+            Ok(step) if step > 0 => {
+                let to = data.get_mut(first..).unwrap_or(&mut []).iter_mut().step_by(step).zip(values);
+                match (add, self.base == 0.0) {
+                    (true, _) => to.for_each(|(entry, value)| *entry += value),
+                    (false, true) => to.for_each(|(entry, value)| *entry = *value),
+                    (false, false) => to.for_each(|(entry, value)| *entry = value + self.base),
+                }
+            }
+            _ => {
+                for (k, value) in values.iter().enumerate() {
+                    let at = first as i64 + k as i64 * i64::from(self.step);
+                    if let Some(entry) = data.get_mut(at as usize) {
+                        *entry = if add { *entry + value } else { value + self.base };
+                    }
                 }
             }
         }
@@ -171,59 +221,59 @@ pub(super) fn assemble(shape: [usize; 2], terms: &[Placed]) -> Result<(Csr, Vec<
     Ok((matrix, own))
 }
 
-/// Where a term's coefficients go, and whether they are added to what is there.
+/// The way of all terms.
 #[derive(Clone, Debug)]
-pub(super) struct Delivery {
-    pub route: Route,
-    pub add: bool,
+pub(super) struct Ways {
+    /// Where each term's coefficients go; nothing for constants.
+    pub routes: Vec<Option<Vec<u32>>>,
+    /// Whether a term is added to what is there.
+    pub add: Vec<bool>,
+    /// What constants add to each entry.
+    pub base: Vec<f64>,
+    /// Entries that are set to a number before each run.
+    pub resets: Vec<(u32, f64)>,
 }
 
-/// The deliveries of terms that vary, given where all terms go and the constants among them: entries that only constants
-/// reach are set once and for all, entries that both reach are set again before each run.
-pub(super) fn deliveries(
-    matrix: &mut Csr,
-    routes: Vec<Vec<u32>>,
-    constants: &[Option<Vec<f64>>],
-) -> (Vec<Option<Delivery>>, Vec<(u32, f64)>) {
+/// The ways of the terms, of which some are constant: entries that only constants reach are set once and for all; an entry
+/// that several others reach is reset before each run, and they add to it.
+pub(super) fn ways(matrix: &mut Csr, routes: Vec<Vec<u32>>, constants: &[Option<Vec<f64>>]) -> Ways {
     let entries = matrix.entries();
     let mut base: Vec<f64> = vec![0.0; entries];
-    let mut of_constant = vec![false; entries];
+    let mut touched = vec![0u8; entries];
     for (route, values) in routes.iter().zip(constants) {
-        let Some(values) = values else { continue };
-        for (at, value) in route.iter().zip(values) {
-            if let Some(entry) = base.get_mut(*at as usize) {
-                *entry += value;
-                of_constant[*at as usize] = true;
+        match values {
+            Some(values) => {
+                for (at, value) in route.iter().zip(values) {
+                    if let Some(entry) = base.get_mut(*at as usize) {
+                        *entry += value;
+                    }
+                }
+            }
+            None => {
+                for at in route {
+                    if let Some(count) = touched.get_mut(*at as usize) {
+                        *count = count.saturating_add(1);
+                    }
+                }
             }
         }
     }
-    // the first term at an entry sets it, unless a constant is there or another term of its kind came before
-    let mut touched = vec![false; entries];
-    let mut again = vec![false; entries];
-    let mut out = Vec::with_capacity(routes.len());
-    for (route, values) in routes.into_iter().zip(constants) {
-        if values.is_some() {
-            out.push(None);
-            continue;
-        }
-        let at = |k: &u32| *k as usize;
-        let mut twice = false;
-        let mut seen_here: Vec<u32> = Vec::new();
-        for k in route.iter().filter(|k| at(k) < entries) {
-            twice |= touched[at(k)] || of_constant[at(k)];
-            if !touched[at(k)] {
-                seen_here.push(*k);
+    let shared = |at: &u32| touched.get(*at as usize).is_some_and(|count| *count > 1);
+    let mut reset = vec![false; entries];
+    let mut add = Vec::with_capacity(routes.len());
+    for (route, values) in routes.iter().zip(constants) {
+        let own = values.is_none() && route.iter().any(shared);
+        if own {
+            for at in route {
+                if let Some(reset) = reset.get_mut(*at as usize) {
+                    *reset = true;
+                }
             }
-            touched[at(k)] = true;
         }
-        // a term that meets an entry twice has touched it before by itself
-        twice |= seen_here.len() < route.iter().filter(|k| at(k) < entries).count();
-        if twice {
-            seen_here.iter().for_each(|k| again[at(k)] = true);
-        }
-        out.push(Some(Delivery { route: Route::new(route), add: twice }));
+        add.push(own);
     }
-    let resets = (0..entries).filter(|k| again[*k]).map(|k| (k as u32, base[k])).collect();
+    let resets = (0..entries).filter(|k| reset[*k]).map(|k| (k as u32, base[k])).collect();
     matrix.data_mut().copy_from_slice(&base);
-    (out, resets)
+    let routes = routes.into_iter().zip(constants).map(|(route, values)| values.is_none().then_some(route)).collect();
+    Ways { routes, add, base, resets }
 }

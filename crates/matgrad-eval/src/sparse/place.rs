@@ -1,5 +1,7 @@
 //! Where the entries of a term are: loop variables, and rows and columns as functions of them.
 
+use std::rc::Rc;
+
 use matgrad_calculus::graph::{Factor, Label, Labels, MapOp, Node, NodeId, ProductBuilder};
 use matgrad_syntax::{Name, Rational};
 use rustc_hash::FxHashMap;
@@ -18,7 +20,7 @@ struct Gather {
     /// The variable that is found.
     var: Var,
     /// Its position for each of the variables below, or −1 where there is none.
-    table: Vec<i64>,
+    table: Rc<Vec<i64>>,
     /// The variables the table goes over, with its strides.
     over: Vec<(Var, usize)>,
     start: usize,
@@ -144,11 +146,11 @@ impl Gather {
 
 /// An index vector as data: the positions it picks, over some labels.
 #[derive(Clone, Debug)]
-struct Index {
-    label: Label,
-    table: Vec<i64>,
-    over: Labels,
-    lengths: Vec<usize>,
+pub(super) struct Index {
+    pub label: Label,
+    pub table: Rc<Vec<i64>>,
+    pub over: Labels,
+    pub lengths: Vec<usize>,
 }
 
 /// Places terms.
@@ -160,7 +162,7 @@ pub(super) struct Placer<'a, 'g> {
     pub free: &'a [Name],
     /// Inputs whose values the pattern depends on.
     pub watched: Vec<Name>,
-    indices: FxHashMap<NodeId, Option<(usize, Vec<usize>, Vec<i64>)>>,
+    indices: FxHashMap<NodeId, Option<(usize, Vec<usize>, Rc<Vec<i64>>)>>,
     masks: FxHashMap<NodeId, Option<Array>>,
 }
 
@@ -407,7 +409,7 @@ impl<'a, 'g> Placer<'a, 'g> {
     }
 
     /// The factor as positions picked by an index vector.
-    fn index_of(&mut self, f: &Factor) -> Result<Option<Index>, CompileError> {
+    pub fn index_of(&mut self, f: &Factor) -> Result<Option<Index>, CompileError> {
         if f.exponent.is_negative() || f.exponent.is_zero() {
             return Ok(None);
         }
@@ -428,7 +430,7 @@ impl<'a, 'g> Placer<'a, 'g> {
         Ok(Some(Index { label: f.labels[axis], table, over, lengths }))
     }
 
-    fn find_index(&mut self, node: NodeId) -> Result<Option<(usize, Vec<usize>, Vec<i64>)>, CompileError> {
+    fn find_index(&mut self, node: NodeId) -> Result<Option<(usize, Vec<usize>, Rc<Vec<i64>>)>, CompileError> {
         let Node::Map(MapOp::Equal, args) = self.opener.graph.node(node) else { return Ok(None) };
         let (a, b) = (args[0], args[1]);
         let (of_a, of_b) = (self.depends(a), self.depends(b));
@@ -450,7 +452,8 @@ impl<'a, 'g> Placer<'a, 'g> {
             }
             let over: Vec<usize> = (0..from_picked.len()).filter(|k| from_picked[*k]).collect();
             let picks = self.along(picked, &over)?;
-            let table = picks.data().iter().map(|x| places.get(&x.to_bits()).copied().unwrap_or(-1)).collect();
+            let table = picks.data().iter().map(|x| places.get(&x.to_bits()).copied().unwrap_or(-1));
+            let table = Rc::new(table.collect());
             for name in names {
                 if !self.watched.contains(name) {
                     self.watched.push(name.clone());
