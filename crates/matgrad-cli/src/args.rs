@@ -98,7 +98,7 @@ pub struct EvalArgs {
     /// The variables to differentiate by; without any, only the value is computed
     #[arg(long, value_name = "X[,Y]", value_delimiter = ',')]
     pub wrt: Vec<String>,
-    /// The order of the derivative, or a range such as 0..2
+    /// The order of the derivative, which comes with the value, or a range such as 0..2 or, without the value, 2..2
     #[arg(long, value_name = "K|K..L", value_parser = orders, default_value = "1")]
     pub order: Orders,
     /// How the partial derivatives are arranged

@@ -18,6 +18,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.of = args.function.of.clone();
     evaluation.wrt = args.wrt.clone();
     evaluation.orders = args.order.0.clone();
+    evaluation.value = args.order.0.contains(&0);
     evaluation.layout = layout(&args.layout);
     evaluation.convention = convention(&args.convention);
     evaluation.product = product(&args, &mut inputs)?;

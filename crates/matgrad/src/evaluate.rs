@@ -48,8 +48,10 @@ pub struct Evaluation {
     pub of: Option<String>,
     /// The variables to differentiate by.
     pub wrt: Vec<String>,
-    /// The orders of the derivatives; the value, order 0, is always computed.
+    /// The orders of the derivatives.
     pub orders: Vec<usize>,
+    /// Whether the value is computed beside them.
+    pub value: bool,
     /// How derivatives are arranged.
     pub layout: Layout,
     /// What structure of a variable means.
@@ -70,6 +72,7 @@ impl Evaluation {
             of: None,
             wrt: Vec::new(),
             orders: vec![0],
+            value: true,
             layout: Layout::Numerator,
             convention: Convention::Free,
             product: None,
@@ -284,7 +287,9 @@ impl<'a> Planner<'a> {
     fn plan(mut self, data: &Inputs) -> Result<Plan, Failure> {
         let function = shape(&self.analysis.target.shape);
         let target = self.analysis.target.node;
-        self.output("value".into(), target, function.clone(), None);
+        if self.request.value {
+            self.output("value".into(), target, function.clone(), None);
+        }
         let sparse = self.request.sparse && self.request.product.is_none();
         if sparse {
             self.sparse_derivatives(target, &function)?;
