@@ -107,20 +107,23 @@ pub struct EvalArgs {
     /// What the structure of a variable (symmetric, say) means
     #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
     pub convention: String,
-    /// The derivative along V, an array of the data shaped like the variable, or V=FILE
-    #[arg(long, value_name = "V", conflicts_with_all = ["vjp", "hvp"], requires = "wrt")]
+    /// The derivative along V, an array of the data shaped like the variable, or V=FILE; for several variables V,W
+    #[arg(long, value_name = "V", conflicts_with_all = ["vjp", "hvp", "gnvp"], requires = "wrt")]
     pub jvp: Option<String>,
     /// The transposed derivative applied to U, an array of the data shaped like the function, or U=FILE
-    #[arg(long, value_name = "U", conflicts_with = "hvp", requires = "wrt")]
+    #[arg(long, value_name = "U", conflicts_with_all = ["hvp", "gnvp"], requires = "wrt")]
     pub vjp: Option<String>,
-    /// The Hessian of a scalar function along V, an array of the data, or V=FILE
-    #[arg(long, value_name = "V", requires = "wrt")]
+    /// The Hessian of a scalar function along V, an array of the data, or V=FILE; for several variables V,W
+    #[arg(long, value_name = "V", conflicts_with = "gnvp", requires = "wrt")]
     pub hvp: Option<String>,
+    /// The Gauss-Newton product J'*J*V, J being the derivative; for several variables V,W
+    #[arg(long, value_name = "V", requires = "wrt")]
+    pub gnvp: Option<String>,
     /// Data: FILE.npz, FILE.json, or NAME=FILE.npy, NAME=FILE.csv; may be repeated
     #[arg(long, value_name = "FILE")]
     pub data: Vec<String>,
     /// Derivatives as sparse matrices by rows; those by several variables side by side
-    #[arg(long, requires = "wrt", conflicts_with_all = ["jvp", "vjp", "hvp"])]
+    #[arg(long, requires = "wrt", conflicts_with_all = ["jvp", "vjp", "hvp", "gnvp"])]
     pub sparse: bool,
     /// Where the results go, a .npz or .json file (of one sparse matrix also .mtx); without it they are printed
     #[arg(long, value_name = "FILE")]

@@ -64,18 +64,23 @@ fn load(file: &str, inputs: &mut Inputs) -> Result<(), Trouble> {
 /// The product asked for; its array may come from a file of its own.
 fn product(args: &EvalArgs, inputs: &mut Inputs) -> Result<Option<Product>, Trouble> {
     let mut named = |argument: &str| -> Result<String, Trouble> {
-        match argument.split_once('=') {
-            Some((name, _)) => {
-                load(argument, inputs)?;
-                Ok(name.trim().to_owned())
+        let mut names = Vec::new();
+        for part in argument.split(',') {
+            match part.split_once('=') {
+                Some((name, _)) => {
+                    load(part, inputs)?;
+                    names.push(name.trim().to_owned());
+                }
+                None => names.push(part.trim().to_owned()),
             }
-            None => Ok(argument.to_owned()),
         }
+        Ok(names.join(","))
     };
-    Ok(match (&args.jvp, &args.vjp, &args.hvp) {
-        (Some(v), _, _) => Some(Product::Jvp(named(v)?)),
-        (_, Some(u), _) => Some(Product::Vjp(named(u)?)),
-        (_, _, Some(v)) => Some(Product::Hvp(named(v)?)),
+    Ok(match (&args.jvp, &args.vjp, &args.hvp, &args.gnvp) {
+        (Some(v), ..) => Some(Product::Jvp(named(v)?)),
+        (_, Some(u), ..) => Some(Product::Vjp(named(u)?)),
+        (_, _, Some(v), _) => Some(Product::Hvp(named(v)?)),
+        (.., Some(v)) => Some(Product::Gnvp(named(v)?)),
         _ => None,
     })
 }

@@ -162,6 +162,14 @@ impl Inputs {
         }
     }
 
+    /// The array of a name, to be changed in place.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Array> {
+        if self.arrays.contains_key(name) {
+            return self.arrays.get_mut(name);
+        }
+        self.arrays.get_mut(&normalize_name(name))
+    }
+
     /// Names and arrays in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Array)> {
         self.arrays.iter()

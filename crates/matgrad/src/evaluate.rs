@@ -26,6 +26,16 @@ pub enum Product {
     Vjp(String),
     /// The Hessian of a scalar function along a step of the variable.
     Hvp(String),
+    /// The Gauss-Newton product `J'*J*v`: the derivative along a step, and the transposed derivative applied to that.
+    Gnvp(String),
+}
+
+impl Product {
+    /// The names of its arrays: one, or one for each variable, separated by commas.
+    fn arrays(&self) -> Vec<&str> {
+        let (Self::Jvp(names) | Self::Vjp(names) | Self::Hvp(names) | Self::Gnvp(names)) = self;
+        names.split(',').map(str::trim).collect()
+    }
 }
 
 /// What is to be computed.
@@ -294,13 +304,13 @@ impl<'a> Planner<'a> {
         if sparse {
             self.sparse_derivatives(target, &function)?;
         }
-        for variable in self.variables.clone() {
-            if sparse {
-                break;
-            }
-            match self.request.product.clone() {
-                Some(product) => self.product(target, &function, &variable, &product)?,
-                None => self.derivatives(target, &function, &variable)?,
+        match self.request.product.clone() {
+            Some(product) => self.product(target, &function, &product)?,
+            None => {
+                let variables = if sparse { Vec::new() } else { self.variables.clone() };
+                for variable in variables {
+                    self.derivatives(target, &function, &variable)?;
+                }
             }
         }
         let dense = self.roots.len();
@@ -426,42 +436,79 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn product(
-        &mut self,
-        target: NodeId,
-        function: &Shape,
-        variable: &Variable,
-        product: &Product,
-    ) -> Result<(), Failure> {
-        let name = self.name(1, variable);
-        let no = |this: &Self, error: diff::DiffError| this.refuse("no-derivative", error.message);
-        match product {
-            Product::Jvp(step) => {
-                let step = self.like(step, variable.node, &variable.shape);
-                let node = diff::pushforward(&mut self.analysis.graph, target, variable.node, step);
-                let node = node.map_err(|error| no(self, error))?;
-                self.output(name, node, function.clone(), None);
-            }
-            Product::Vjp(weight) => {
-                let weight = self.like(weight, target, function);
+    /// A product with the derivative by all variables together: each has its own step. One step for several variables
+    /// is a product with each of them.
+    fn product(&mut self, target: NodeId, function: &Shape, product: &Product) -> Result<(), Failure> {
+        let variables = self.variables.clone();
+        let names = product.arrays();
+        let cotangent = matches!(product, Product::Vjp(_));
+        if cotangent && names.len() > 1 || names.len() > 1 && names.len() != variables.len() {
+            let (count, wanted) = (names.len(), if cotangent { 1 } else { variables.len() });
+            let message = format!("{count} arrays are given, where the product takes {wanted}");
+            return Err(self.refuse("product", message));
+        }
+        if matches!(product, Product::Hvp(_)) && *function != Shape::Scalar {
+            return Err(self.refuse("product", "a Hessian-vector product is for scalar functions"));
+        }
+        if cotangent {
+            let weight = self.like(names[0], target, function);
+            for variable in &variables {
                 let node = diff::pullback(&mut self.analysis.graph, target, variable.node, weight);
-                let node = node.map_err(|error| no(self, error))?;
-                self.output(name, node, variable.shape.clone(), None);
+                let node = node.map_err(|error| self.refuse("no-derivative", error.message))?;
+                self.output(self.name(1, variable), node, variable.shape.clone(), None);
             }
-            Product::Hvp(step) => {
-                if *function != Shape::Scalar {
-                    return Err(self.refuse("product", "a Hessian-vector product is for scalar functions"));
-                }
-                let step = self.like(step, variable.node, &variable.shape);
+            return Ok(());
+        }
+        // which variables move together
+        let groups: Vec<Vec<(Variable, String)>> = if names.len() == variables.len() {
+            vec![variables.into_iter().zip(names.iter().map(|name| (*name).to_owned())).collect()]
+        } else {
+            variables.into_iter().map(|variable| vec![(variable, names[0].to_owned())]).collect()
+        };
+        let alone = groups.len() == 1;
+        for group in groups {
+            let mut steps = Vec::new();
+            for (variable, name) in &group {
+                steps.push((variable.clone(), self.like(name, variable.node, &variable.shape)));
+            }
+            if let Product::Jvp(_) = product {
+                let node = self.along(target, &steps)?;
+                let name = if alone { "derivative".into() } else { self.name(1, &group[0].0) };
+                self.output(name, node, function.clone(), None);
+                continue;
+            }
+            let moved = match product {
+                Product::Gnvp(_) => Some(self.along(target, &steps)?),
+                _ => None,
+            };
+            for (variable, _) in &group {
                 let g = &mut self.analysis.graph;
-                let gradient = derivative_in_mode(g, target, (0, 0), variable, Convention::Free, None);
-                let gradient = gradient.map_err(|error| no(self, error))?;
-                let node = diff::pushforward(&mut self.analysis.graph, gradient, variable.node, step);
-                let node = node.map_err(|error| no(self, error))?;
-                self.output(name, node, variable.shape.clone(), None);
+                let node = match moved {
+                    Some(moved) => diff::pullback(g, target, variable.node, moved),
+                    None => derivative_in_mode(g, target, (0, 0), variable, Convention::Free, None),
+                };
+                let mut node = node.map_err(|error| self.refuse("no-derivative", error.message))?;
+                if moved.is_none() {
+                    node = self.along(node, &steps)?;
+                }
+                self.output(self.name(1, variable), node, variable.shape.clone(), None);
             }
         }
         Ok(())
+    }
+
+    /// The derivative of a node along steps of several variables at once.
+    fn along(&mut self, node: NodeId, steps: &[(Variable, NodeId)]) -> Result<NodeId, Failure> {
+        let g = &mut self.analysis.graph;
+        let mut total: Option<NodeId> = None;
+        for (variable, step) in steps {
+            let part = match diff::pushforward(g, node, variable.node, *step) {
+                Ok(part) => part,
+                Err(error) => return Err(self.refuse("no-derivative", error.message)),
+            };
+            total = Some(total.map_or(part, |sum| g.add(sum, part)));
+        }
+        total.ok_or_else(|| self.refuse("product", "a product needs a variable"))
     }
 
     /// An input shaped like a node.

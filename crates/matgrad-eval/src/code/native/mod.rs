@@ -124,16 +124,8 @@ mod tests {
         MapOp::Abs,
         MapOp::Polygamma(1),
     ];
-    const PAIRS: [MapOp; 8] = [
-        MapOp::Max,
-        MapOp::Min,
-        MapOp::Atan2,
-        MapOp::Less,
-        MapOp::LessEq,
-        MapOp::Equal,
-        MapOp::NotEqual,
-        MapOp::Max,
-    ];
+    const PAIRS: [MapOp; 8] =
+        [MapOp::Max, MapOp::Min, MapOp::Atan2, MapOp::Less, MapOp::LessEq, MapOp::Equal, MapOp::NotEqual, MapOp::Max];
 
     /// Random code of this many instructions on two inputs of six numbers, with results of a few entries.
     fn random(draw: &mut Draw, length: usize) -> Straight {
