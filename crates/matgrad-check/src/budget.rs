@@ -21,11 +21,23 @@ const MEMORY: usize = 96 << 20;
 #[derive(Debug)]
 pub(crate) struct Budget {
     work: Cell<u64>,
+    /// Whether the logarithm and the root of a matrix are taken of any matrix, and not of symmetric ones only.
+    any_matrix: Cell<bool>,
 }
 
 impl Budget {
     pub(crate) fn new() -> Self {
-        Self { work: Cell::new(WORK) }
+        Self { work: Cell::new(WORK), any_matrix: Cell::new(false) }
+    }
+
+    /// Lets functions of matrices that need no symmetry do without it.
+    pub(crate) fn allow_any_matrix(&self) {
+        self.any_matrix.set(true);
+    }
+
+    /// Whether they do.
+    pub(crate) fn any_matrix(&self) -> bool {
+        self.any_matrix.get()
     }
 
     pub(crate) fn spend(&self, work: u64) -> Result<()> {

@@ -84,6 +84,15 @@ fn of_arrays<T: Scalar>(function: Builtin, a: &Array<T>, b: &Array<T>) -> Result
     }
 }
 
+/// The principal logarithm or square root of any matrix that has one.
+pub(crate) fn of_any_matrix<T: Scalar>(function: Builtin, a: &Array<T>) -> Option<Result<Array<T>>> {
+    match function {
+        Builtin::Logm => Some(matfun::logm(a)),
+        Builtin::Sqrtm => Some(matfun::sqrtm(a)),
+        _ => None,
+    }
+}
+
 fn of_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
     if let Some(value) = scalar_of(function, a)? {
         return Ok(Value::scalar(value));

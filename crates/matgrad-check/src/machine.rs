@@ -169,6 +169,12 @@ impl<'p, T: Scalar> Machine<'p, T> {
             },
             (Op::Transpose, [a]) => operators::transpose(a)?,
             (Op::Binary(op), [a, b]) => operators::binary(*op, a, b)?,
+            (Op::Call(function), [Value::Dense(a)])
+                if self.budget.any_matrix()
+                    && let Some(value) = functions::of_any_matrix(*function, a) =>
+            {
+                Value::Dense(value?)
+            }
             (Op::Call(function), args) => functions::call(*function, args)?,
             (Op::Abstract { function, derivative }, args) => match self.bodies.get(*function as usize) {
                 Some(body) => Value::Dense(body.value(derivative, args)?),

@@ -322,14 +322,19 @@ impl Model {
                 _ => return Err(EvalError::new(ErrorKind::Unknown, "the script has no such function")),
             },
         };
-        // an unknown may be used before the statement that defines it
+        // an answer may need what is defined later, an unknown may be used before the statement that defines it
         let after = problem.script.statements.get(end..).unwrap_or(&[]);
-        if after.iter().any(|statement| matches!(statement.kind, StatementKind::Implicit { .. })) {
+        if !after.is_empty() {
             define_all(&mut compiler, script, after, &hidden);
             take_implicit(&mut compiler, script, after, &inputs, &mut implicit)?;
         }
         let mut differences = Vec::with_capacity(equations.len());
         for (left, right) in equations {
+            if left == right {
+                // the value itself
+                differences.push(compiler.root(script, None, *left)?);
+                continue;
+            }
             let sides = [compiler.root(script, None, *left)?, compiler.root(script, None, *right)?];
             differences.push(compiler.program.add(Op::Binary(BinaryOp::Sub), &sides)?);
         }

@@ -20,8 +20,8 @@ use crate::verify::{Options, Verdict};
 /// What the unknowns have to satisfy.
 #[derive(Clone, Debug)]
 pub enum Equations {
-    /// The gradient of the problem's function by all unknowns vanishes.
-    Stationary,
+    /// The gradient of the problem's function by all unknowns vanishes, or has this value.
+    Stationary(Option<ExprId>),
     /// Both sides are equal.
     Equal(Vec<(ExprId, ExprId)>),
 }
@@ -35,8 +35,13 @@ pub fn verify_solution(
     options: &Options,
 ) -> Verdict {
     let answers: Vec<Answer> = values.iter().map(|(_, answer)| *answer).collect();
+    let value;
     let pairs = match equations {
-        Equations::Stationary => &[][..],
+        Equations::Stationary(None) => &[][..],
+        Equations::Stationary(Some(right)) => {
+            value = [(*right, *right)];
+            &value[..]
+        }
         Equations::Equal(pairs) => pairs,
     };
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
@@ -173,6 +178,13 @@ impl<'m> Check<'m> {
             }
             return Ok(most);
         }
+        let wanted = match self.model.differences.first() {
+            Some(id) => {
+                plain.set_inputs(inputs.to_vec());
+                Some(plain.eval(*id)?.clone())
+            }
+            None => None,
+        };
         for (name, _) in self.values {
             let Some(at) = self.model.inputs.iter().position(|input| input.name == *name) else { continue };
             let count = inputs[at].len();
@@ -189,7 +201,18 @@ impl<'m> Check<'m> {
                 if !slope.is_finite() {
                     return Err(EvalError::domain("the gradient is not finite there"));
                 }
-                most = most.max(slope.abs());
+                let along = match &wanted {
+                    None => 0.0,
+                    Some(value) => {
+                        let value = value.dense()?;
+                        match (value.len(), value.data()) {
+                            (1, [x]) => x * step.iter().sum::<f64>(),
+                            (n, all) if n == count => all.iter().zip(&step).map(|(x, s)| x * s).sum(),
+                            _ => return Err(EvalError::shape("the gradient has another shape than the right side")),
+                        }
+                    }
+                };
+                most = most.max((slope - along).abs());
             }
         }
         Ok(most)

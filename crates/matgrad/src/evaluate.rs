@@ -6,6 +6,7 @@ use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dims, Graph, Input, NodeId};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
+use matgrad_calculus::structure;
 use matgrad_eval::{
     Array, Block, Csr, Grid, Inputs, LayoutError, Program, SparseProgram, SparseRequest, System, Workspace, arrange,
     compile_sparse, infer_sizes,
@@ -121,14 +122,27 @@ impl Evaluation {
         self
     }
 
-    /// The program for data of these shapes.
+    /// The program for data of these shapes. Without a variable and a definition by name, what the queries of a script ask
+    /// for is computed as well.
     ///
     /// # Errors
     /// What is wrong with the text, or how the data does not fit it.
     pub fn plan(&self, data: &Inputs) -> Result<Plan, Failure> {
         let (source, script) = self.text.read()?;
-        let planner = Planner::new(self, &source, &script)?;
-        planner.plan(data)
+        if self.wrt.is_empty() && self.of.is_none() {
+            let asked = crate::queries::numbers(self, &source, &script, data)?;
+            if !asked.is_empty() {
+                let mut parts = asked;
+                if crate::work::target(&script, None).is_some() {
+                    parts.insert(0, Planner::new(self, &source, &script)?.plan(data)?);
+                }
+                let mut parts = parts.into_iter();
+                let first =
+                    parts.next().ok_or_else(|| Failure::whole(source, "nothing-to-do", "nothing is asked for"))?;
+                return Ok(Plan { more: parts.collect(), ..first });
+            }
+        }
+        Planner::new(self, &source, &script)?.plan(data)
     }
 }
 
@@ -162,6 +176,8 @@ pub struct Plan {
     /// The names of the sparse results.
     sparse: Vec<String>,
     layout: Layout,
+    /// What else is computed, from graphs of its own.
+    more: Vec<Plan>,
 }
 
 impl Plan {
@@ -183,8 +199,12 @@ impl Plan {
         self.execute(data, &mut memory)?;
         let named = self.outputs.iter().zip(memory.results);
         let named = named.map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
+        let mut named = named.collect::<Result<Vec<(String, Array)>, Failure>>()?;
+        for plan in &self.more {
+            named.extend(plan.run(data)?);
+        }
         let matrices = self.sparse.iter().cloned().zip(memory.matrices).collect();
-        Ok((named.collect::<Result<_, Failure>>()?, matrices))
+        Ok((named, matrices))
     }
 
     /// Memory for runs of this plan.
@@ -217,7 +237,8 @@ impl Plan {
 
     /// The steps of the program with their costs.
     pub fn listing(&self) -> String {
-        self.program.listing()
+        let listings = std::iter::once(self.program.listing()).chain(self.more.iter().map(Plan::listing));
+        listings.collect::<Vec<String>>().join("\n")
     }
 
     /// The program itself.
@@ -248,6 +269,38 @@ impl Plan {
                 _ => array,
             }),
         }
+    }
+}
+
+/// What a query asks for, as a value of its own.
+pub(crate) struct Asked {
+    pub analysis: Analysis,
+    pub variable: Variable,
+    pub name: String,
+    pub node: NodeId,
+    pub shape: Shape,
+    /// The variable's shape and the order, where a layout arranges it.
+    pub arranged: Option<(Shape, usize)>,
+    pub layout: Layout,
+}
+
+impl Asked {
+    /// The program that computes it.
+    pub fn plan(self, request: &Evaluation, source: &Source, data: &Inputs) -> Result<Plan, Failure> {
+        let Asked { analysis, variable, name, node, shape, arranged, layout } = self;
+        let mut planner = Planner {
+            request,
+            source,
+            analysis,
+            variables: vec![variable],
+            roots: Vec::new(),
+            outputs: Vec::new(),
+            sparse: Vec::new(),
+        };
+        let regular = !planner.analysis.implicits.is_empty();
+        planner.output(name, node, shape, arranged);
+        let plan = planner.compiled(data, regular)?;
+        Ok(Plan { layout, ..plan })
     }
 }
 
@@ -313,6 +366,12 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        let regular = self.outputs.len() > 1;
+        self.compiled(data, regular)
+    }
+
+    /// The program for all roots; `regular` asks for solutions of implicit definitions with a derivative.
+    fn compiled(mut self, data: &Inputs, regular: bool) -> Result<Plan, Failure> {
         let dense = self.roots.len();
         self.roots.extend(self.sparse.iter().flat_map(|(_, parts)| parts).map(|part| part.node));
         let mut solving =
@@ -334,7 +393,6 @@ impl<'a> Planner<'a> {
             return Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")));
         }
         let sizes = self.sizes(data, &mut solving)?;
-        let regular = self.outputs.len() > 1;
         let systems = solving.compile(&self.analysis.graph, &sizes, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
         let nodes = self.roots.split_off(dense);
@@ -351,7 +409,15 @@ impl<'a> Planner<'a> {
             .map_err(|error| self.refuse("plan", error.to_string()))?;
         let source = self.source.clone();
         let sparse = self.sparse.into_iter().map(|(name, _)| name).collect();
-        Ok(Plan { source, program, systems, outputs: self.outputs, sparse, layout: self.request.layout })
+        Ok(Plan {
+            source,
+            program,
+            systems,
+            outputs: self.outputs,
+            sparse,
+            layout: self.request.layout,
+            more: Vec::new(),
+        })
     }
 
     /// The derivatives of all orders as sparse matrices: by several variables side by side, Hessians in blocks.
@@ -455,6 +521,7 @@ impl<'a> Planner<'a> {
             for variable in &variables {
                 let node = diff::pullback(&mut self.analysis.graph, target, variable.node, weight);
                 let node = node.map_err(|error| self.refuse("no-derivative", error.message))?;
+                let node = self.constrained(node, variable);
                 self.output(self.name(1, variable), node, variable.shape.clone(), None);
             }
             return Ok(());
@@ -469,7 +536,12 @@ impl<'a> Planner<'a> {
         for group in groups {
             let mut steps = Vec::new();
             for (variable, name) in &group {
-                steps.push((variable.clone(), self.like(name, variable.node, &variable.shape)));
+                let mut step = self.like(name, variable.node, &variable.shape);
+                if self.request.convention == Convention::Constrained {
+                    let g = &mut self.analysis.graph;
+                    step = structure::tied(g, step, variable.node, &variable.attributes);
+                }
+                steps.push((variable.clone(), step));
             }
             if let Product::Jvp(_) = product {
                 let node = self.along(target, &steps)?;
@@ -485,11 +557,17 @@ impl<'a> Planner<'a> {
                 let g = &mut self.analysis.graph;
                 let node = match moved {
                     Some(moved) => diff::pullback(g, target, variable.node, moved),
-                    None => derivative_in_mode(g, target, (0, 0), variable, Convention::Free, None),
+                    None => derivative_in_mode(g, target, (0, 0), variable, self.request.convention, None),
                 };
                 let mut node = node.map_err(|error| self.refuse("no-derivative", error.message))?;
-                if moved.is_none() {
+                if moved.is_some() {
+                    node = self.constrained(node, variable);
+                } else {
                     node = self.along(node, &steps)?;
+                    if self.request.convention == Convention::Constrained {
+                        let g = &mut self.analysis.graph;
+                        node = structure::project(g, node, &[0], variable.node, &variable.attributes);
+                    }
                 }
                 self.output(self.name(1, variable), node, variable.shape.clone(), None);
             }
@@ -509,6 +587,16 @@ impl<'a> Planner<'a> {
             total = Some(total.map_or(part, |sum| g.add(sum, part)));
         }
         total.ok_or_else(|| self.refuse("product", "a product needs a variable"))
+    }
+
+    /// A gradient by a variable under the convention of the request.
+    fn constrained(&mut self, node: NodeId, variable: &Variable) -> NodeId {
+        match self.request.convention {
+            Convention::Free => node,
+            Convention::Constrained => {
+                structure::constrain(&mut self.analysis.graph, node, 0, variable.node, &variable.attributes)
+            }
+        }
     }
 
     /// An input shaped like a node.

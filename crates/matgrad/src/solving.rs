@@ -247,9 +247,9 @@ impl Work<'_> {
                             format!("the function is in {}, it has no gradient", self.space(&shape(&function.shape)));
                         return Err(self.fail(self.at(statement.span, message)));
                     }
-                    if !self.analysis.graph.is_zero(right.node) {
-                        let message = "the right side of a gradient is 0 here";
-                        let help = "subtract the inner product with it from the function";
+                    if unknowns.len() > 1 && !self.analysis.graph.is_zero(right.node) {
+                        let message = "the right side of a gradient by several unknowns is 0";
+                        let help = "write one equation for each: `solve grad f wrt x = a` is by one unknown";
                         return Err(self.fail(self.at(statement.span, message).help(help)));
                     }
                     for unknown in unknowns {
@@ -257,7 +257,20 @@ impl Work<'_> {
                         let g = &mut self.analysis.graph;
                         let gradient = diff::derivative(g, function.node, by, diff::Options::default());
                         let gradient = gradient.map_err(|error| self.no_derivative(&error))?;
-                        residuals.push(self.replaced(gradient, &to_free));
+                        // it stands for the numbers in the shape of the unknown, a row as well as a column
+                        let g = &mut self.analysis.graph;
+                        let dims = g.axes(gradient).clone();
+                        let value = spread(g, right.node, &dims);
+                        if g.axes(value) != &dims {
+                            let message = format!(
+                                "the gradient is in {}, the right side in {}",
+                                self.space(&unknown.variable.shape),
+                                self.space(&shape(&right.shape))
+                            );
+                            return Err(self.fail(self.at(statement.span, message)));
+                        }
+                        let difference = g.subtract(gradient, value);
+                        residuals.push(self.replaced(difference, &to_free));
                     }
                 }
                 infer::Equation::Equal { left, right } => {
@@ -396,11 +409,17 @@ impl Work<'_> {
         texts
     }
 
+    /// The right side of a gradient, where it is not the literal 0.
+    fn nonzero(&self, right: ExprId) -> Option<ExprId> {
+        let zero = matches!(self.script.ast.kind(right), ExprKind::Number(value) if value.is_zero());
+        (!zero).then_some(right)
+    }
+
     fn verified(&self, statement: &Statement, values: &[(Name, Written)]) -> Verdict {
         let first = statement.unknowns.first().map_or("", |ident| &*ident.name);
         let problem = proof::problem(self.script, self.function.target, first, &self.analysis);
         let equations = match statement.equations {
-            [Equation::Gradient { .. }] => Equations::Stationary,
+            [Equation::Gradient { right, .. }] => Equations::Stationary(self.nonzero(*right)),
             all => Equations::Equal(
                 all.iter()
                     .filter_map(|equation| match equation {

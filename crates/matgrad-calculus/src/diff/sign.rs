@@ -194,6 +194,29 @@ impl Knowledge {
         }
     }
 
+    /// `A ⊗ B` of two definite matrices, or semidefinite ones.
+    fn definite_kronecker(&self, g: &Graph, rest: &[&Factor], a: Label, b: Label) -> Option<bool> {
+        let fuse = |l: Label| {
+            rest.iter().find(|f| matches!(g.node(f.node), Node::Fuse { .. }) && f.labels.first() == Some(&l)).copied()
+        };
+        let (first, second) = (fuse(a)?, fuse(b)?);
+        if a == b || first.node != second.node {
+            return None;
+        }
+        let mut strict = true;
+        let mut used = 2;
+        for k in 1..3 {
+            let (i, j) = (*first.labels.get(k)?, *second.labels.get(k)?);
+            if i == j {
+                continue; // an identity matrix
+            }
+            let side = rest.iter().find(|f| f.labels.len() == 2 && f.labels.contains(&i) && f.labels.contains(&j))?;
+            strict &= *self.definite.get(&side.node).filter(|_| side.exponent.is_one())?;
+            used += 1;
+        }
+        (used == rest.len()).then_some(strict)
+    }
+
     /// A diagonal of positive numbers, or a product that reads the same from both ends: `B'*C*B`.
     fn definite_product(&self, g: &Graph, p: &Product) -> Option<bool> {
         let &[mut a, mut b] = p.out.as_slice() else { return None };
@@ -209,6 +232,9 @@ impl Knowledge {
             } else {
                 rest.push(f);
             }
+        }
+        if let Some(definite) = self.definite_kronecker(g, &rest, a, b) {
+            return Some(definite && strict);
         }
         let mut depth = 0;
         loop {

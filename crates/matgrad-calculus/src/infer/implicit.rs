@@ -131,7 +131,17 @@ impl Elaborator<'_> {
                         Some(term) => term,
                         None => self.expression(*function),
                     };
-                    RawEquation::Gradient { function: value, right: self.expression(*right) }
+                    let right_term = self.expression(*right);
+                    // what nobody declared fits the unknown
+                    if let [unknown] = unknowns
+                        && let Some(Global::Value(term)) = self.globals.get(&unknown.name)
+                    {
+                        let (wanted, ty) = (self.term(*term).ty.clone(), self.term(right_term).ty.clone());
+                        if !self.is_scalar(&ty) && !matches!(ty, Type::Poison) {
+                            self.same_shape(&wanted, &ty, *right);
+                        }
+                    }
+                    RawEquation::Gradient { function: value, right: right_term }
                 }
                 Equation::Equal { left, right } => {
                     let (l, r) = (self.expression(*left), self.expression(*right));

@@ -3,6 +3,7 @@
 
 use matgrad_syntax::{Attribute, Rational};
 
+use super::function::{self, Entries};
 use super::matrix::product_of;
 use super::scalar::whole_power;
 use super::tensor::{Sides, sides};
@@ -34,6 +35,53 @@ pub fn constrained(g: &mut Graph, root: NodeId, x: NodeId) -> Result<NodeId, Str
     let Some(structure) = structure_of(g, x) else {
         return Err("the entries that an orthogonal matrix leaves free are no entries of it".into());
     };
+    let steps = steps(g, root, x)?;
+    let mut det = g.number(Rational::ONE);
+    let mut structure = structure;
+    for (outer, inner) in steps.into_iter().rev() {
+        let (factor, next) = step(g, outer, inner, structure).ok_or_else(|| {
+            format!("no rule gives the determinant of a step of this function between the free entries of {structure:?} matrices")
+                .to_lowercase()
+        })?;
+        det = g.hadamard(det, factor);
+        structure = next;
+    }
+    let det = super::matrix::of_triangles(g, det);
+    Ok(super::scalar::merged_signs(g, det))
+}
+
+/// The Jacobian determinant of `root` by all entries of `x`, where one of its steps is the exponential, the logarithm or
+/// the root of a matrix. `declared` is the input that x stands for: what is symmetric with it has real eigenvalues.
+pub fn of_functions(g: &mut Graph, root: NodeId, x: NodeId, declared: NodeId) -> Option<NodeId> {
+    let is_function = |g: &Graph, id: NodeId| {
+        matches!(g.node(id), Node::Matrix(MatrixOp::Expm | MatrixOp::Logm | MatrixOp::Sqrtm, _))
+    };
+    if g.rank(x) != 2 || g.axes(root) != g.axes(x) || !g.reachable(&[root]).into_iter().any(|id| is_function(g, id)) {
+        return None;
+    }
+    let steps = steps(g, root, x).ok()?;
+    let mut det = g.number(Rational::ONE);
+    for (outer, inner) in steps.into_iter().rev() {
+        if g.axes(inner) != g.axes(x) {
+            return None;
+        }
+        let factor = match g.node(outer).clone() {
+            Node::Matrix(op @ (MatrixOp::Expm | MatrixOp::Logm | MatrixOp::Sqrtm), _) => {
+                let map = [(x, declared)].into_iter().collect();
+                let known = g.replace(inner, &map);
+                let symmetric = g.is_symmetric(known);
+                function::determinant(g, op, inner, Entries::All, symmetric)?
+            }
+            _ => step(g, outer, inner, Full)?.0,
+        };
+        det = g.hadamard(det, factor);
+    }
+    let det = super::matrix::of_triangles(g, det);
+    Some(super::scalar::merged_signs(g, det))
+}
+
+/// The functions of one matrix that lead from `x` to `root`, each with what it is a function of, the last one first.
+fn steps(g: &mut Graph, root: NodeId, x: NodeId) -> Result<Vec<(NodeId, NodeId)>, String> {
     let mut steps = Vec::new();
     let mut at = root;
     while at != x {
@@ -47,17 +95,7 @@ pub fn constrained(g: &mut Graph, root: NodeId, x: NodeId) -> Result<NodeId, Str
             return Err("the function has too many steps".into());
         }
     }
-    let mut det = g.number(Rational::ONE);
-    let mut structure = structure;
-    for (outer, inner) in steps.into_iter().rev() {
-        let (factor, next) = step(g, outer, inner, structure).ok_or_else(|| {
-            format!("no rule gives the determinant of a step of this function between the free entries of {structure:?} matrices")
-                .to_lowercase()
-        })?;
-        det = g.hadamard(det, factor);
-        structure = next;
-    }
-    Ok(super::matrix::of_triangles(g, det))
+    Ok(steps)
 }
 
 fn structure_of(g: &Graph, x: NodeId) -> Option<Structure> {
@@ -126,6 +164,13 @@ fn step(g: &mut Graph, outer: NodeId, inner: NodeId, structure: Structure) -> Op
             let power = whole_power(g, det, exponent, -1);
             Some((g.hadamard(sign, power), structure))
         }
+        Node::Matrix(op @ (MatrixOp::Expm | MatrixOp::Logm | MatrixOp::Sqrtm), _)
+            if matches!(structure, Full | Symmetric) =>
+        {
+            let (entries, symmetric) =
+                if structure == Symmetric { (Entries::Half, true) } else { (Entries::All, g.is_symmetric(inner)) };
+            Some((function::determinant(g, op, inner, entries, symmetric)?, structure))
+        }
         Node::Matrix(MatrixOp::Cholesky, _) if structure == Symmetric => {
             let gram = gram_factor(g, outer, n, true);
             Some((g.power(gram, &Rational::int(-1)), Lower))
@@ -184,10 +229,13 @@ fn affine(g: &mut Graph, outer: NodeId, inner: NodeId, structure: Structure, n: 
     let u = g.input("(inner)", &axes, false, &[]);
     let map = [(inner, u)].into_iter().collect();
     let function = g.replace(outer, &map);
-    let derivative = diff::derivative(g, function, u, Options::default()).ok()?;
+    // forward the derivatives of matrix functions are of their arguments, in reverse of the transposes
+    let options = Options { mode: Some(diff::Mode::Forward), ..Options::default() };
+    let derivative = diff::derivative(g, function, u, options).ok()?;
     let back = [(u, inner)].into_iter().collect();
     let derivative = g.replace(derivative, &back);
     if structure == Full {
+        let derivative = function::written_out(g, derivative);
         return Some((super::determinant(g, derivative, 2), Full));
     }
     if let Some(found) = of_gram(g, outer, inner, structure, n) {

@@ -7,6 +7,7 @@
 //! *Jacobians of Matrix Transformations*.
 
 mod chain;
+mod function;
 mod invert;
 mod matrix;
 mod scalar;
@@ -17,7 +18,8 @@ use crate::layout::fuse_axes;
 use crate::notation::Memory;
 use crate::simplify::simplify;
 
-pub use chain::constrained;
+pub use chain::{constrained, of_functions};
+pub use function::written_out;
 pub use invert::inverse;
 pub use scalar::{absolute, log_absolute};
 
@@ -41,7 +43,8 @@ pub fn determinant(g: &mut Graph, node: NodeId, rank: usize) -> NodeId {
             if g.rank(fused) == 2 { matrix::determinant(g, fused) } else { fused }
         }
     };
-    matrix::of_triangles(g, det)
+    let det = matrix::of_triangles(g, det);
+    scalar::merged_signs(g, det)
 }
 
 fn by_sides(g: &mut Graph, node: NodeId) -> NodeId {

@@ -2,6 +2,7 @@
 
 use matgrad_syntax::{Attribute, Rational};
 
+use super::function;
 use super::matrix::{closed_parts, components};
 use crate::graph::{Dim, DimPoly, Graph, MapOp, MatrixOp, Node, NodeId, Product, ProductBuilder, ReduceOp};
 
@@ -35,6 +36,33 @@ pub(super) fn whole_power(g: &mut Graph, base: NodeId, dim: Dim, factor: i64) ->
         }
     }
     p.build(g, &[])
+}
+
+/// Powers of -1 with exponents that are sums of dimensions, in their shortest form.
+pub(super) fn merged_signs(g: &mut Graph, root: NodeId) -> NodeId {
+    let mut map = rustc_hash::FxHashMap::default();
+    for id in g.reachable(&[root]) {
+        let Node::Map(MapOp::Pow, args) = g.node(id).clone() else { continue };
+        if g.constant(args[0]) != Some(Rational::int(-1)) {
+            continue;
+        }
+        let mut total = g.sizes.constant(0);
+        let mut whole = true;
+        for (c, term) in g.terms(args[1]).0 {
+            match g.node(term) {
+                Node::Size(dim) => {
+                    let part = g.sizes.scale(*dim, &c);
+                    total = g.sizes.add(total, part);
+                }
+                _ => whole = false,
+            }
+        }
+        if whole {
+            let short = sign_power(g, total, 1);
+            map.insert(id, short);
+        }
+    }
+    if map.is_empty() { root } else { g.replace(root, &map) }
 }
 
 /// `(-1)^(factor*dim)`: of the exponent only whether it is odd counts, and `n^2` is odd where `n` is.
@@ -142,6 +170,28 @@ fn is_positive(g: &mut Graph, node: NodeId) -> bool {
         Node::Map(MapOp::Exp | MapOp::Cosh | MapOp::Sigmoid, _) | Node::Size(_) | Node::Pi => true,
         Node::Matrix(MatrixOp::Det, args) => is_definite(g, args[0]),
         Node::Input(_) => g.as_input(node).is_some_and(|i| i.attributes.contains(&Attribute::Positive)),
+        Node::Reduce(ReduceOp::Prod, arg, _) => all_positive(g, *arg),
+        _ => false,
+    }
+}
+
+/// Whether every entry is above 0: the diagonal of a Cholesky factor, quotients of what rises with what it rises with.
+fn all_positive(g: &Graph, node: NodeId) -> bool {
+    match g.node(node) {
+        Node::Map(MapOp::Pow, args) => all_positive(g, args[0]),
+        Node::Map(MapOp::Where, args) => {
+            let one = g.constant(args[2]).is_some_and(|c| !c.is_negative() && !c.is_zero());
+            one && function::is_rising_quotient(g, args[1])
+        }
+        Node::Map(MapOp::Exp | MapOp::Cosh | MapOp::Sigmoid | MapOp::Softplus, _) => true,
+        Node::Product(p) => match p.factors.as_slice() {
+            [f] => {
+                p.out.len() == 1
+                    && f.labels[..] == [p.out[0], p.out[0]]
+                    && matches!(g.node(f.node), Node::Matrix(MatrixOp::Cholesky, _))
+            }
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -250,8 +300,16 @@ fn log_of(g: &mut Graph, node: NodeId) -> NodeId {
         Node::Reduce(ReduceOp::Prod, arg, axes) => {
             let logs = match g.node(arg).clone() {
                 Node::Map(MapOp::Exp, args) => args[0],
+                Node::Map(MapOp::Where, args) if g.constant(args[2]).is_some_and(|c| c.is_one()) => {
+                    let size = if all_positive(g, arg) { args[1] } else { g.map(MapOp::Abs, &[args[1]]) };
+                    let log = g.map(MapOp::Log, &[size]);
+                    let dims = g.axes(log).clone();
+                    let zero = g.zeros(&dims);
+                    g.map(MapOp::Where, &[args[0], log, zero])
+                }
                 Node::Map(MapOp::Pow, args) => {
-                    let size = g.map(MapOp::Abs, &[args[0]]);
+                    let positive = all_positive(g, args[0]);
+                    let size = if positive { args[0] } else { g.map(MapOp::Abs, &[args[0]]) };
                     let log = g.map(MapOp::Log, &[size]);
                     g.hadamard(args[1], log)
                 }

@@ -194,6 +194,15 @@ impl Printer<'_> {
                 };
                 self.arena.call(name, &[n], form)
             }
+            Node::Product(p)
+                if p.out.is_empty()
+                    && p.factors.len() == 1
+                    && p.factors[0].exponent.is_one()
+                    && matches!(p.factors[0].labels[..], [a, b] if a != b)
+                    && let Some(m) = self.over_pairs(true, p.factors[0].node) =>
+            {
+                m
+            }
             Node::Product(p) => {
                 let whole = Net::read(self, &p).and_then(|mut net| {
                     net.reduce(self)?;
@@ -495,6 +504,12 @@ impl Printer<'_> {
         {
             return Some(m);
         }
+        if op == ReduceOp::Prod
+            && axes.len() == 2
+            && let Some(m) = self.over_pairs(false, arg)
+        {
+            return Some(m);
+        }
         let m = self.known(arg)?;
         let name = match op {
             ReduceOp::Max => "max",
@@ -594,6 +609,29 @@ impl Printer<'_> {
         let body = self.map_of_entries(MapOp::Pow, vec![base, power])?;
         let length = self.arena.size_or_number(self.g, dim);
         Some(self.arena.call("prod[]", &[body, index, length], Form::Scalar))
+    }
+
+    /// `prod[i:n,j:n; i < j](…)`, of a matrix that is 1 elsewhere, or the sum of one that is 0 elsewhere.
+    fn over_pairs(&mut self, sum: bool, arg: NodeId) -> Option<M> {
+        let Node::Map(MapOp::Where, args) = self.g.node(arg).clone() else { return None };
+        let [condition, body, other] = args[..] else { return None };
+        let neutral = self.g.constant(other).is_some_and(|c| if sum { c.is_zero() } else { c.is_one() });
+        if !neutral || !matches!(self.g.node(condition), Node::Map(MapOp::Less | MapOp::LessEq, _)) {
+            return None;
+        }
+        let pool = ["i", "j", "k", "l", "p", "q", "r", "s"].map(Name::from);
+        let mut free = pool.into_iter().filter(|n| !self.taken.contains(n) && !self.bound.contains(n));
+        let names = [free.next()?, free.next()?];
+        let dims = self.g.axes(arg).clone();
+        let at = [0, 1].map(|k| self.arena.name(&names[k], Form::Scalar));
+        let condition = self.entry_inside(condition, &at, 0)?;
+        let body = self.entry_inside(body, &at, 0)?;
+        let mut args = vec![body, condition];
+        for (name, dim) in at.iter().zip(&dims) {
+            args.push(*name);
+            args.push(self.arena.size_or_number(self.g, *dim));
+        }
+        Some(self.arena.call(if sum { "sum[;]" } else { "prod[;]" }, &args, Form::Scalar))
     }
 
     fn stack_expr(&mut self, axis: u8, parts: &[Part], form: Form) -> Option<M> {

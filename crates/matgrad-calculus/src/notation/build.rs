@@ -280,6 +280,11 @@ impl Arena {
             }
         }
         merged.retain(|(_, e)| !e.is_zero());
+        // `(-1)^n*det(X)`: powers of numbers stand first
+        let numeric = |arena: &Self, m: M| matches!(arena.kind(m), Kind::Raise(base, _) if matches!(arena.kind(*base), Kind::Number(_)));
+        if merged.iter().skip(1).any(|(m, _)| numeric(self, *m)) {
+            merged.sort_by_key(|(m, _)| !numeric(self, *m));
+        }
         // derivatives of abstract functions in the order of the chain rule, the outer one first
         let derived = |arena: &Self, m: M| matches!(arena.kind(m), Kind::Call(_, d, _) if !d.is_empty());
         if merged.iter().any(|(m, _)| derived(self, *m)) {
@@ -721,6 +726,11 @@ impl Arena {
             }
         }
         merged.retain(|(_, e)| !e.is_zero());
+        // `(-1)^n*det(X)`: powers of numbers stand first
+        let numeric = |arena: &Self, m: M| matches!(arena.kind(m), Kind::Raise(base, _) if matches!(arena.kind(*base), Kind::Number(_)));
+        if merged.iter().skip(1).any(|(m, _)| numeric(self, *m)) {
+            merged.sort_by_key(|(m, _)| !numeric(self, *m));
+        }
         if merged.is_empty() {
             return self.product(number, scalars, Vec::new());
         }

@@ -4,7 +4,7 @@ use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Rationa
 use rustc_hash::FxHashMap;
 
 use super::expr::{Arena, Kind, M, Sub, WHOLE};
-use crate::graph::{Dim, DimTable};
+use crate::graph::{Dim, DimMonomial, DimTable};
 
 /// Writes expressions of an arena into a syntax tree, each once.
 pub(super) struct Emitter<'a> {
@@ -58,8 +58,55 @@ impl Emitter<'_> {
 
     /// A dimension as an expression.
     pub fn dim(&mut self, dim: Dim) -> ExprId {
-        let poly = self.sizes.poly(dim).clone();
-        let mut terms = poly.0;
+        let terms = self.sizes.poly(dim).0.clone();
+        self.dim_terms(terms)
+    }
+
+    /// `n*(n + 1)/2` of `n^2/2 + n/2`: the common denominator and monomial taken out, where there is a denominator.
+    fn dim_quotient(&mut self, terms: &[(DimMonomial, Rational)]) -> Option<ExprId> {
+        if terms.len() < 2 || terms.iter().all(|(_, c)| c.is_integer()) {
+            return None;
+        }
+        let mut denominator: i64 = 1;
+        for (_, c) in terms {
+            let d: i64 = c.parts().1.parse().ok().filter(|d| (1..=1000).contains(d))?;
+            let (mut a, mut b) = (denominator, d);
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            denominator = (denominator / a).checked_mul(d).filter(|d| *d <= 1_000_000)?;
+        }
+        let mut common: DimMonomial = terms.first()?.0.clone();
+        for (monomial, _) in terms {
+            for (symbol, power) in common.iter_mut() {
+                *power = (*power).min(monomial.iter().find(|(own, _)| own == symbol).map_or(0, |(_, p)| *p));
+            }
+        }
+        common.retain(|(_, power)| *power > 0);
+        let scale = Rational::int(denominator);
+        let mut rest = terms.to_vec();
+        for (monomial, c) in &mut rest {
+            *c = &*c * &scale;
+            for (symbol, power) in monomial.iter_mut() {
+                *power -= common.iter().find(|(own, _)| own == symbol).map_or(0, |(_, p)| *p);
+            }
+            monomial.retain(|(_, power)| *power > 0);
+        }
+        let inner = self.dim_terms(rest);
+        let whole = if common.is_empty() {
+            inner
+        } else {
+            let outside = self.dim_terms(vec![(common, Rational::ONE)]);
+            self.binary(BinaryOp::Mul, outside, inner)
+        };
+        let below = self.num(&scale);
+        Some(self.binary(BinaryOp::Div, whole, below))
+    }
+
+    fn dim_terms(&mut self, mut terms: Vec<(DimMonomial, Rational)>) -> ExprId {
+        if let Some(quotient) = self.dim_quotient(&terms) {
+            return quotient;
+        }
         terms.sort_by_key(|(m, _)| std::cmp::Reverse(m.iter().map(|(_, p)| *p).sum::<u32>()));
         let mut sum: Option<ExprId> = None;
         for (monomial, c) in terms {
@@ -252,16 +299,18 @@ impl Emitter<'_> {
                 let (a, b) = (self.at(a), self.at(b));
                 self.binary(if scalar { BinaryOp::Pow } else { BinaryOp::ElemPow }, a, b)
             }
-            Kind::Call(name, _, args) if matches!(&*name, "sum[]" | "prod[]") => {
+            Kind::Call(name, _, args) if matches!(&*name, "sum[]" | "prod[]" | "sum[;]" | "prod[;]") => {
                 let body = self.at(args[0]);
                 let mut indices = Vec::new();
-                for pair in args[1..].chunks(2) {
+                let conditional = name.ends_with("[;]");
+                let condition = if conditional { args.get(1).map(|m| self.at(*m)) } else { None };
+                for pair in args[if conditional { 2 } else { 1 }..].chunks(2) {
                     let Kind::Name(index) = self.arena.kind(pair[0]) else { continue };
                     let range = pair.get(1).map(|m| self.at(*m));
                     indices.push(IndexBinder { name: index.clone(), span: Span::default(), range });
                 }
-                let op = if &*name == "sum[]" { Reducer::Sum } else { Reducer::Prod };
-                self.ast.add(ExprKind::Reduce { op, indices, condition: None, body })
+                let op = if name.starts_with("sum") { Reducer::Sum } else { Reducer::Prod };
+                self.ast.add(ExprKind::Reduce { op, indices, condition, body })
             }
             Kind::Call(name, derivative, args) => {
                 let args: Vec<ExprId> = args.iter().map(|a| self.at(*a)).collect();

@@ -132,6 +132,38 @@ impl Printer<'_> {
         Some(self.subscript(m, at))
     }
 
+    /// The entry of a node, taken inside everything that goes entry by entry.
+    pub(super) fn entry_inside(&mut self, id: NodeId, at: &[M], depth: usize) -> Option<M> {
+        if depth > DEPTH_LIMIT {
+            return None;
+        }
+        match self.g.node(id).clone() {
+            Node::Sum(terms, _) => {
+                let terms: Option<Vec<(Rational, M)>> =
+                    terms.iter().map(|(c, n)| Some((c.clone(), self.entry_inside(*n, at, depth + 1)?))).collect();
+                Some(self.arena.sum(terms?, Form::Scalar))
+            }
+            Node::Map(op, args) => {
+                let args: Vec<M> = args.iter().map(|a| self.entry_inside(*a, at, depth + 1)).collect::<Option<_>>()?;
+                self.map_of_entries(op, args)
+            }
+            Node::Product(p) if p.factors.iter().all(|f| f.labels.iter().all(|l| p.out.contains(l))) => {
+                let distinct = p.out.iter().enumerate().all(|(k, l)| !p.out[..k].contains(l));
+                if !distinct {
+                    return self.entry_at(id, at, depth + 1);
+                }
+                let mut factors = Vec::with_capacity(p.factors.len());
+                for f in &p.factors {
+                    let place = |l: &Label| p.out.iter().position(|own| own == l).and_then(|k| at.get(k)).copied();
+                    let own: Vec<M> = f.labels.iter().map(place).collect::<Option<_>>()?;
+                    factors.push((self.entry_inside(f.node, &own, depth + 1)?, f.exponent.clone()));
+                }
+                Some(self.arena.product(Rational::ONE, factors, Vec::new()))
+            }
+            _ => self.entry_at(id, at, depth + 1),
+        }
+    }
+
     /// The entry of a node with its last axes taken at unit vectors, for functions that only take matrices:
     /// `expm_frechet(X, unit(i,n)*unit(j,n)')[p,q]`.
     pub(super) fn entry_by_units(&mut self, id: NodeId, names: &[Name], at: &[M]) -> Option<M> {

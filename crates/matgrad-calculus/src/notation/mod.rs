@@ -274,7 +274,9 @@ impl Printer<'_> {
                 continue;
             }
             match self.arena.kind(m) {
-                Kind::Call(name, _, _) if matches!(&**name, "sum[]" | "prod[]") => return Notation::Index,
+                Kind::Call(name, _, _) if matches!(&**name, "sum[]" | "prod[]" | "sum[;]" | "prod[;]") => {
+                    return Notation::Index;
+                }
                 Kind::Kron(..) => notation = Notation::Kronecker,
                 Kind::Call(name, _, _) if matches!(&**name, "commutation" | "duplication" | "elimination" | "vec") => {
                     notation = Notation::Kronecker;

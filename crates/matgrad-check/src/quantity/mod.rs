@@ -10,6 +10,7 @@ use crate::abstracts::Body;
 use crate::budget::Budget;
 use crate::compare::{first_entry, relative_error, shape_mismatch};
 use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
+use crate::direction::Convention;
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::machine::Machine;
 use crate::point::{bodies, draw_inputs};
@@ -113,6 +114,9 @@ fn by_order<T: Lift>(
         ..Verdict::default()
     };
     let budget = Budget::new();
+    if matches!(quantity, Quantity::Determinant(_)) && options.convention == Convention::Free {
+        budget.allow_any_matrix();
+    }
     for dims in problem.assignments().into_iter().take(16) {
         let mut verdict = Verdict::default();
         match Model::new(problem, &dims, &roots) {

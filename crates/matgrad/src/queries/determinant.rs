@@ -43,6 +43,23 @@ impl Work<'_> {
         Ok(answer)
     }
 
+    /// Whether the function has a part that exists for symmetric matrices only, and the variable is symmetric: then there
+    /// is no determinant between all entries.
+    pub fn needs_symmetry(&self) -> bool {
+        use matgrad_calculus::graph::{MatrixOp, Node};
+        use matgrad_syntax::Attribute::{Pd, Psd, Symmetric};
+        if !self.variable.attributes.iter().any(|a| matches!(a, Symmetric | Pd | Psd)) {
+            return false;
+        }
+        let (root, x) = (self.function.node, self.variable.node);
+        let g = &self.analysis.graph;
+        let of = |id| match g.node(id) {
+            Node::Matrix(MatrixOp::Cholesky, args) => g.reachable(args).binary_search(&x).is_ok(),
+            _ => false,
+        };
+        g.reachable(&[root]).into_iter().any(of)
+    }
+
     fn determinant_notes(&self) -> Vec<String> {
         let mut notes = self.analysis.notes.clone();
         let structural = self.variable.attributes.iter().filter(|attribute| structure::is_structural(**attribute));
@@ -54,7 +71,9 @@ impl Work<'_> {
                     format!("{name} is {list}; the determinant is between all entries, as if they were free")
                 }
                 Convention::Constrained => {
-                    format!("the determinant is between the entries that are free, as {name} is {list}")
+                    let why =
+                        if self.needs_symmetry() { ", and the function exists for such matrices only" } else { "" };
+                    format!("the determinant is between the entries that are free, as {name} is {list}{why}")
                 }
             });
         }
@@ -84,7 +103,12 @@ impl Work<'_> {
             }
             return Err(failure);
         }
+        let (root, free, declared) = (self.function.node, self.variable.node, self.variable.structured);
+        if let Some(det) = jacdet::of_functions(self.graph(), root, free, declared) {
+            return Ok(self.with_structure(det));
+        }
         let derivative = self.with_structure(derivative);
+        let derivative = jacdet::written_out(self.graph(), derivative);
         // the form that is easiest to read is the easiest to take apart
         let matrix = rank == 1 && self.variable.shape.rank() == 1;
         let short = if matrix { self.simplified(derivative)? } else { derivative };

@@ -14,13 +14,18 @@ use crate::work::{Variable, Work, shape};
 impl Work<'_> {
     /// The differential with a value in place of the step.
     pub fn directional(&mut self, direction: &Typed, root: ExprId) -> Result<Answer, Failure> {
-        self.same_shape(direction, "the direction")?;
-        let step = self.step();
-        let node = self.along(step)?;
-        let node = self.replaced(node, &[(step, direction.node)]);
+        let node = self.directional_value(direction)?;
         let script = self.script;
         let along = Claimed::expr(&script.ast, root, Checked::Differential, 1);
         self.valued("directional", node, &Quantity::Along(vec![along]))
+    }
+
+    /// The derivative along this value.
+    pub fn directional_value(&mut self, direction: &Typed) -> Result<NodeId, Failure> {
+        self.same_shape(direction, "the direction")?;
+        let step = self.step();
+        let node = self.along(step)?;
+        Ok(self.replaced(node, &[(step, direction.node)]))
     }
 
     /// `Σ dF[dx]` over the variables, each with a step of its own.

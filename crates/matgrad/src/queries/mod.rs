@@ -5,6 +5,7 @@ mod density;
 mod determinant;
 mod expansion;
 mod joint;
+mod numbers;
 mod operators;
 mod show;
 
@@ -18,7 +19,9 @@ use crate::answer::Answer;
 use crate::claim::Finding;
 use crate::solving::{self, Solution};
 use crate::work::Work;
-use crate::{Failure, Request, proof};
+use crate::{Convention, Failure, Request, proof};
+
+pub(crate) use numbers::numbers;
 
 /// What comes back for one query.
 #[derive(Clone, Debug)]
@@ -127,7 +130,8 @@ impl Query {
                 || matches!(self.kind, Differential | Div | Curl | Laplacian | Jacdet | Pushforward | Taylor))
     }
 
-    fn reply(&self, source: &Source, script: &Script, base: &Request, wrt: &[Name]) -> Result<Reply, Failure> {
+    /// The request for this query by these variables.
+    fn request(&self, base: &Request, wrt: &[Name]) -> Request {
         let list: Vec<&str> = wrt.iter().map(|name| &**name).collect();
         let mut request = Request { wrt: list.join(", "), ..base.clone() };
         if let Some(order) = self.order {
@@ -149,7 +153,16 @@ impl Query {
                 (request.layout, request.order) = (Layout::Jacobian, 1)
             }
         }
+        request
+    }
+
+    fn reply(&self, source: &Source, script: &Script, base: &Request, wrt: &[Name]) -> Result<Reply, Failure> {
+        let request = self.request(base, wrt);
+        let constrained = Request { convention: Convention::Constrained, ..request.clone() };
         let mut work = Work::of_query(source, script, &request, self.at, self.target, wrt)?;
+        if self.kind == QueryKind::Jacdet && request.convention == Convention::Free && work.needs_symmetry() {
+            work = Work::of_query(source, script, &constrained, self.at, self.target, wrt)?;
+        }
         let argument = work.analysis.queries.get(self.at).and_then(|query: &infer::Query| query.argument.clone());
         let mut answer = match (self.kind, argument, self.argument) {
             (QueryKind::Check, argument, _) => return self.check(&mut work, argument),

@@ -13,11 +13,35 @@ use crate::{Convention, Failure};
 /// Sums over more coordinates than this stay sums.
 const MAX_WRITTEN_OUT: i64 = 4;
 
+/// What the answer of an operator is called.
+pub(super) fn title(kind: QueryKind) -> &'static str {
+    match kind {
+        QueryKind::Grad => "gradient",
+        QueryKind::Div => "divergence",
+        QueryKind::Curl => "curl",
+        _ => "laplacian",
+    }
+}
+
 impl Work<'_> {
     /// The operators applied to the function, the last of `inner` first.
     pub fn operated(&mut self, outer: QueryKind, inner: &[QueryKind]) -> Result<Answer, Failure> {
+        let (node, shape) = self.operator_value(outer, inner)?;
+        let list = inner.iter().rev().chain([&outer]).map(|kind| match kind {
+            QueryKind::Grad => Operator::Gradient,
+            QueryKind::Div => Operator::Divergence,
+            QueryKind::Curl => Operator::Curl,
+            _ => Operator::Laplacian,
+        });
+        let quantity = Quantity::Operators(list.collect());
+        let mut notes = self.notes();
+        let (node, written, verified) = self.shown_value(node, &shape, &quantity, &mut notes)?;
+        Ok(self.answer(title(outer), written, None, node, notes, verified))
+    }
+
+    /// What comes out of the operators, and its shape.
+    pub fn operator_value(&mut self, outer: QueryKind, inner: &[QueryKind]) -> Result<(NodeId, Shape), Failure> {
         let (mut node, mut shape) = (self.function.node, self.function.shape.clone());
-        let mut list = Vec::new();
         for kind in inner.iter().rev().chain([&outer]) {
             (node, shape) = match kind {
                 QueryKind::Grad => (self.derivative_of(node, &shape)?, self.gradient_shape(&shape)?),
@@ -25,24 +49,9 @@ impl Work<'_> {
                 QueryKind::Curl => self.curl(node, &shape)?,
                 _ => (self.laplacian(node, &shape)?, shape),
             };
-            list.push(match kind {
-                QueryKind::Grad => Operator::Gradient,
-                QueryKind::Div => Operator::Divergence,
-                QueryKind::Curl => Operator::Curl,
-                _ => Operator::Laplacian,
-            });
             self.within_limits()?;
         }
-        let title = match outer {
-            QueryKind::Grad => "gradient",
-            QueryKind::Div => "divergence",
-            QueryKind::Curl => "curl",
-            _ => "laplacian",
-        };
-        let mut notes = self.notes();
-        let quantity = Quantity::Operators(list);
-        let (node, written, verified) = self.shown_value(node, &shape, &quantity, &mut notes)?;
-        Ok(self.answer(title, written, None, node, notes, verified))
+        Ok((node, shape))
     }
 
     /// The axes of the value, then those of the variable.
