@@ -18,3 +18,8 @@ g(x) = exp(-x'*x/2)/(2*pi)^(n/2)
 pushforward g along A*x + b wrt x
 pushforward exp(-s^2/2)/sqrt(2*pi) along exp(s) wrt s
 taylor exp(b'*x) wrt x at b order 2
+
+# functions of matrices: pairs of eigenvalues, or Kronecker products
+R in R^(n x n) symmetric
+jacdet expm(R) wrt R
+jacdet X^3 wrt X

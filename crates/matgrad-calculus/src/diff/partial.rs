@@ -25,6 +25,9 @@ pub(super) const STACK: Rule =
 pub(super) const CALL: Rule =
     Rule { name: "chain rule", statement: "d f(u, v) = f_1'(u, v)*du + f_2'(u, v)*dv", source: "elementary calculus" };
 
+/// Derivatives by so many arguments stand in the order of the arguments.
+const MAX_ORDERED: usize = 8;
+
 /// The children of a node, one a slot; the same child may be in several.
 pub(super) fn slots(g: &Graph, id: NodeId) -> SmallVec<[NodeId; 8]> {
     let mut children = SmallVec::new();
@@ -116,8 +119,12 @@ fn piece(g: &mut Graph, id: NodeId, axis: u8, slot: usize) -> Linear {
 
 /// An abstract function: the derivative by that argument, counted from 0.
 fn call(g: &mut Graph, function: FunctionId, derivative: &[u8], args: &[NodeId], slot: usize) -> Linear {
-    let derivative: Vec<u8> = derivative.iter().copied().chain([slot as u8]).collect();
-    let node = g.call(function, &derivative, args);
+    // by the arguments before this one too, so that sums have them in their order
+    let by = |k: usize| derivative.iter().copied().chain([k as u8]).collect::<Vec<u8>>();
+    for k in 0..slot.min(MAX_ORDERED) {
+        g.call(function, &by(k), args);
+    }
+    let node = g.call(function, &by(slot), args);
     if let Some(domain) = g.function_info(function).domain.clone() {
         let dims: Vec<Dim> = g.axes(node).to_vec();
         let all: Labels = (0..dims.len() as Label).collect();

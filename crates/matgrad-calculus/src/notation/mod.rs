@@ -5,6 +5,7 @@ mod atoms;
 mod build;
 mod cases;
 mod common;
+mod counted;
 mod emit;
 mod entries;
 mod expr;

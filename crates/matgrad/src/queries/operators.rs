@@ -1,7 +1,7 @@
 //! Gradient, divergence, curl and Laplacian, one after the other.
 
 use matgrad_calculus::graph::{Dims, Labels, NodeId, Part, ProductBuilder};
-use matgrad_calculus::layout::Kind as Shape;
+use matgrad_calculus::layout::{self, Kind as Shape, Layout};
 use matgrad_calculus::notation;
 use matgrad_check::{Operator, Quantity};
 use matgrad_syntax::{QueryKind, Rational};
@@ -35,7 +35,12 @@ impl Work<'_> {
         });
         let quantity = Quantity::Operators(list.collect());
         let mut notes = self.notes();
-        let (node, written, verified) = self.shown_value(node, &shape, &quantity, &mut notes)?;
+        let plain = node;
+        let (mut node, mut written, verified) = self.shown_value(node, &shape, &quantity, &mut notes)?;
+        if let Some(reduced) = self.under_assumptions([plain, node], Layout::Tensor, verified.as_ref(), &mut notes)? {
+            let arranged = layout::like(self.graph(), reduced, &shape);
+            (node, written) = (reduced, self.written(&arranged)?);
+        }
         Ok(self.answer(title(outer), written, None, node, notes, verified))
     }
 
@@ -88,7 +93,13 @@ impl Work<'_> {
         }
         let derivative = self.derivative_of(node, shape)?;
         let kept = own - variable.rank();
-        let node = self.traced(derivative, kept, own)?;
+        let node = match self.by_coordinates(node, shape)? {
+            Some(written) => {
+                let whole = self.traced(derivative, kept, own)?;
+                self.shorter(whole, written)?
+            }
+            None => self.traced(derivative, kept, own)?,
+        };
         let shape = match shape {
             Shape::Matrix(m, _) if kept == 1 => Shape::Column(*m),
             _ => Shape::Scalar,
@@ -112,24 +123,55 @@ impl Work<'_> {
             );
             return Err(self.refuse("operator", message));
         };
-        let derivative = self.derivative_of(node, shape)?;
-        let g = self.graph();
-        let mut component = |i: i64, j: i64| {
-            let (up, down) = (g.entry(derivative, &[j, i]), g.entry(derivative, &[i, j]));
-            g.subtract(up, down)
+        let mut component = |i: i64, j: i64| -> Result<NodeId, Failure> {
+            let (up, down) = (self.partial(node, j, i)?, self.partial(node, i, j)?);
+            Ok(self.graph().subtract(up, down))
         };
         if n == 2 {
-            return Ok((component(1, 2), Shape::Scalar));
+            return Ok((component(1, 2)?, Shape::Scalar));
         }
-        let entries = [component(2, 3), component(3, 1), component(1, 2)];
+        let entries = [component(2, 3)?, component(3, 1)?, component(1, 2)?];
+        let g = self.graph();
         let parts = entries.iter().map(|node| Part { node: *node, extent: None }).collect();
         let three = g.sizes.constant(3);
         Ok((g.stack(0, parts), Shape::Column(three)))
     }
 
+    /// The derivative of one entry of a vector by one coordinate.
+    fn partial(&mut self, node: NodeId, entry: i64, coordinate: i64) -> Result<NodeId, Failure> {
+        let component = self.graph().entry(node, &[entry]);
+        let derivative = self.derivative_of(component, &Shape::Scalar)?;
+        Ok(self.graph().entry(derivative, &[coordinate]))
+    }
+
+    /// The divergence of a vector with few entries, one after the other.
+    fn by_coordinates(&mut self, node: NodeId, shape: &Shape) -> Result<Option<NodeId>, Failure> {
+        let (Shape::Column(n) | Shape::Row(n)) = shape else { return Ok(None) };
+        let Some(count) = self.analysis.graph.sizes.value(*n).filter(|n| *n <= MAX_WRITTEN_OUT) else {
+            return Ok(None);
+        };
+        let mut terms: Vec<(Rational, NodeId)> = Vec::new();
+        for k in 1..=count {
+            terms.push((Rational::ONE, self.partial(node, k, k)?));
+        }
+        Ok(Some(self.graph().sum(&terms, &[])))
+    }
+
+    /// The one that prints shorter, the first where both are alike.
+    fn shorter(&mut self, first: NodeId, second: NodeId) -> Result<NodeId, Failure> {
+        let (short, other) = (self.simplified(first)?, self.simplified(second)?);
+        let analysis = &mut self.analysis;
+        let mut length = |node| notation::length(&mut analysis.graph, &mut self.memory, node);
+        Ok(if length(other) < length(short) { second } else { first })
+    }
+
     /// The second derivatives by each coordinate, added.
     fn laplacian(&mut self, node: NodeId, shape: &Shape) -> Result<NodeId, Failure> {
         let first = self.derivative_of(node, shape)?;
+        if *shape == Shape::Scalar {
+            // the derivatives by one coordinate after the other, so that they stand in this order
+            self.by_coordinates(first, &self.variable.shape.clone())?;
+        }
         let (own, coordinates) = (shape.rank(), self.variable.shape.rank());
         let variable: Variable = self.variable.clone();
         let second = derivative_under(self.graph(), first, (own, own + coordinates), &variable, Convention::Free)
@@ -172,9 +214,6 @@ impl Work<'_> {
             }
         }
         let written = g.sum(&entries, &kept);
-        let (short, other) = (self.simplified(whole)?, self.simplified(written)?);
-        let analysis = &mut self.analysis;
-        let mut length = |node| notation::length(&mut analysis.graph, &mut self.memory, node);
-        Ok(if length(other) < length(short) { written } else { whole })
+        self.shorter(whole, written)
     }
 }
