@@ -22,4 +22,4 @@ taylor exp(b'*x) wrt x at b order 2
 # functions of matrices: pairs of eigenvalues, or Kronecker products
 R in R^(n x n) symmetric
 jacdet expm(R) wrt R
-jacdet X^3 wrt X
+jacdet Y^3 wrt Y

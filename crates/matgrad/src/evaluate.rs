@@ -366,7 +366,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        let regular = self.outputs.len() > 1;
+        let regular = self.outputs.len() > 1 || !self.sparse.is_empty();
         self.compiled(data, regular)
     }
 
