@@ -19,6 +19,7 @@ pub(crate) fn texts(
     taken: &BTreeSet<Name>,
 ) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
+    memory.name_wholes(true);
     for condition in conditions {
         let Some(formula) = write(g, memory, condition.node, Arrangement::Plain, taken) else { continue };
         if !formula.definitions.is_empty() {
@@ -34,6 +35,7 @@ pub(crate) fn texts(
             texts.push(said);
         }
     }
+    memory.name_wholes(false);
     texts
 }
 

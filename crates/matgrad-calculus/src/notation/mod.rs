@@ -105,12 +105,19 @@ pub struct Memory {
     diagonals: bool,
     /// What the script calls some nodes.
     names: Vec<(Name, NodeId)>,
+    /// Whether an expression may be its name and nothing else.
+    whole: bool,
 }
 
 impl Memory {
     /// Writes answers longer than a line with these names for their parts.
     pub fn name_parts(&mut self, names: Vec<(Name, NodeId)>) {
         self.names = names;
+    }
+
+    /// Lets a name stand for a whole expression, as in a condition, and not for its parts only.
+    pub fn name_wholes(&mut self, whole: bool) {
+        self.whole = whole;
     }
 
     /// Writes the diagonal part of A as `diag(diag(A))`, as in derivatives by symmetric matrices, not as `A .* eye(n)`.
@@ -136,18 +143,19 @@ pub(crate) struct Printer<'g> {
     /// Whether the diagonal part of A is `diag(diag(A))`.
     diagonals: bool,
     names: Vec<(Name, NodeId)>,
+    whole: bool,
     taken: BTreeSet<Name>,
     bound: Vec<Name>,
 }
 
 impl<'g> Printer<'g> {
     fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
-        let Memory { arena, memo, diagonals, names } = memory;
-        Self { g, arena, memo, diagonals, names, taken, bound: Vec::new() }
+        let Memory { arena, memo, diagonals, names, whole } = memory;
+        Self { g, arena, memo, diagonals, names, whole, taken, bound: Vec::new() }
     }
 
     fn into_memory(self) -> Memory {
-        Memory { arena: self.arena, memo: self.memo, diagonals: self.diagonals, names: self.names }
+        Memory { arena: self.arena, memo: self.memo, diagonals: self.diagonals, names: self.names, whole: self.whole }
     }
 }
 

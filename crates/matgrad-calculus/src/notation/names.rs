@@ -43,7 +43,7 @@ impl Printer<'_> {
                 Form::Scalar => 12,
                 _ => name.len() as u32 + 2,
             };
-            if self.arena.form(m) == Form::Row || self.arena.length(m) < least {
+            if m == root && !self.whole || self.arena.form(m) == Form::Row || self.arena.length(m) < least {
                 continue;
             }
             let turned = self.arena.transpose(m);
