@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use matgrad::{Convention, Layout};
+use matgrad::{Convention, Engine, Layout};
 
 /// Derivatives of vector, matrix and tensor functions, written as a textbook would and checked.
 #[derive(Debug, Parser)]
@@ -131,6 +131,10 @@ pub struct EvalArgs {
     /// Print the compiled program with its costs, and compute nothing
     #[arg(long)]
     pub plan: bool,
+    /// What carries the program out: array by array (steps), small programs and loops as code that is interpreted (vm), as
+    /// machine code (native), or compiled by the C compiler of this machine (cc); auto takes the fastest that is there
+    #[arg(long, value_name = "ENGINE", value_parser = engine_parser(), default_value = "auto")]
+    pub engine: String,
     /// Run the program N times more and print what a run costs to standard error, as one line of JSON
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub time: Option<u32>,
@@ -165,6 +169,15 @@ pub enum Format {
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {
     Layout::ALL.map(Layout::name).into()
+}
+
+fn engine_parser() -> clap::builder::PossibleValuesParser {
+    Engine::ALL.map(Engine::name).into()
+}
+
+/// The engine of a value that clap has let through.
+pub fn engine(name: &str) -> Engine {
+    Engine::parse(name).unwrap_or_default()
 }
 
 /// The layout of a value that clap has let through.

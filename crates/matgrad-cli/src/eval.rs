@@ -5,7 +5,7 @@ use std::time::Instant;
 use matgrad::{Array, Csr, Evaluation, Inputs, Limits, Product, data};
 use serde_json::Value;
 
-use crate::args::{EvalArgs, convention, layout};
+use crate::args::{EvalArgs, convention, engine, layout};
 use crate::{DONE, Trouble, arrays, print, source, style, timing, within};
 
 pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
@@ -21,6 +21,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.value = args.order.0.contains(&0);
     evaluation.layout = layout(&args.layout);
     evaluation.convention = convention(&args.convention);
+    evaluation.engine = engine(&args.engine);
     evaluation.product = product(&args, &mut inputs)?;
     evaluation.sparse = args.sparse;
 

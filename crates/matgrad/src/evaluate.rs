@@ -8,8 +8,8 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
-    Array, Block, Csr, Grid, Inputs, LayoutError, Program, SparseProgram, SparseRequest, System, Workspace, arrange,
-    compile_sparse, infer_sizes,
+    Array, Block, Csr, Engine, Grid, Inputs, LayoutError, Options, Program, SparseProgram, SparseRequest, System,
+    Workspace, arrange, compile_sparse, infer_sizes,
 };
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
@@ -73,6 +73,8 @@ pub struct Evaluation {
     pub sparse: bool,
     /// What it may use up.
     pub limits: Limits,
+    /// What carries the program out.
+    pub engine: Engine,
 }
 
 impl Evaluation {
@@ -89,6 +91,7 @@ impl Evaluation {
             product: None,
             sparse: false,
             limits: Limits::default(),
+            engine: Engine::Auto,
         }
     }
 
@@ -405,7 +408,8 @@ impl<'a> Planner<'a> {
             requests.push(request.map_err(|error| self.refuse("layout", error))?);
         }
         let free: Vec<Name> = self.variables.iter().map(|variable| variable.name.clone()).collect();
-        let program = compile_sparse(&mut self.analysis.graph, &self.roots, &requests, &sizes, data, &free)
+        let options = Options { engine: self.request.engine, ..Options::default() };
+        let program = compile_sparse(&mut self.analysis.graph, &self.roots, &requests, &sizes, (data, &free), &options)
             .map_err(|error| self.refuse("plan", error.to_string()))?;
         let source = self.source.clone();
         let sparse = self.sparse.into_iter().map(|(name, _)| name).collect();

@@ -86,8 +86,8 @@ pub fn compile_sparse(
     roots: &[NodeId],
     requests: &[Request],
     sizes: &BTreeMap<Name, usize>,
-    data: &Inputs,
-    free: &[Name],
+    (data, free): (&Inputs, &[Name]),
+    options: &Options,
 ) -> Result<SparseProgram, CompileError> {
     let mut placer = Placer::new(Opener::new(graph, sizes), data, sizes, free);
     let (mut assemblies, mut moving, mut bases) = (Vec::new(), Vec::new(), Vec::new());
@@ -125,7 +125,7 @@ pub fn compile_sparse(
             all.len() - 1
         });
     }
-    let program = compile_with(graph, &all, sizes, &Options::default())?;
+    let program = compile_with(graph, &all, sizes, options)?;
     let mut nests = Vec::new();
     for Draft { scalars, code, outputs } in drafts {
         let root = |operand: &Operand| {
