@@ -105,6 +105,34 @@ fn engines_agree() {
     }
 }
 
+/// Too long to be unrolled: loops, with and without functions in them.
+#[test]
+fn engines_agree_on_long_vectors() {
+    const LONG: &[&str] = &[
+        "x in R^n\nsum[i](100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2)",
+        "x in R^n\nsum(abs(x)) + sum(max(x, 0.25)) + sum(relu(x)) + sum(sign(x) .* x.^3)",
+        "x in R^n\nnorm(x ./ (2 + x.^2))^2 + sum(sqrt(2 + x))",
+        "x in R^n\nsum(exp(x) .* x.^2) + sum(tanh(x))",
+        "X in R^(m x n)\nsum[j](sum[i](X[i,j]^2/(3 + X[i,j]))^2)",
+        "X in R^(n x m)\nv in R^m\nsum[i,j]((X[i,j] - v[j])^2 .* v[j])",
+    ];
+    for script in LONG {
+        for n in [3001, 4096, 5003] {
+            let sizes = [("n".into(), n), ("m".into(), 5)].into();
+            let steps = program(script, 1, &sizes, Engine::Steps).expect("a program");
+            let data = data(&steps, &mut Random(n as u64));
+            let expected = steps.run(&data).expect("values");
+            for engine in Engine::ALL {
+                let Some(other) = program(script, 1, &sizes, engine) else { continue };
+                let found = other.run(&data).expect("values");
+                for (root, (x, y)) in expected.iter().zip(&found).enumerate() {
+                    assert_same(x, y, &format!("{script}\nn = {n}, {}, result {root}", engine.name()));
+                }
+            }
+        }
+    }
+}
+
 /// Inputs and results that start at odd places of memory, and lengths that are wrong.
 #[test]
 fn slices_of_the_caller() {

@@ -7,7 +7,7 @@ use super::{Compiler, Options};
 use crate::array::count;
 use crate::engine::{Engine, Whole};
 use crate::error::CompileError;
-use crate::program::{Place, Program, View};
+use crate::program::{Op, Place, Program, View};
 
 impl Compiler<'_> {
     /// Lays out the memory and hands over the program.
@@ -25,9 +25,21 @@ impl Compiler<'_> {
         program.whole = Whole::new(&program, self.options.engine)?;
         if self.options.fuse && self.options.engine != Engine::Steps && program.whole.is_none() {
             fuse(&mut program);
+            if self.options.engine != Engine::Vm {
+                compile_loops(&mut program);
+            }
         }
         place(&mut program, &self.options)?;
         Ok(program)
+    }
+}
+
+/// Makes machine code of the fused loops.
+fn compile_loops(program: &mut Program) {
+    for step in &mut program.steps {
+        if let Op::Fused(work) = &mut step.op {
+            work.compile();
+        }
     }
 }
 

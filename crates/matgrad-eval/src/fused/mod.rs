@@ -79,6 +79,9 @@ pub(crate) struct FusedLoop {
     pub outputs: Vec<Output>,
     /// The code as passes over blocks.
     tape: Tape,
+    /// The loop as machine code, where it has been made.
+    #[cfg(target_arch = "x86_64")]
+    native: Option<std::sync::Arc<crate::code::native::Rows>>,
 }
 
 /// Memory of the runs of fused loops.
@@ -86,13 +89,32 @@ pub(crate) struct FusedLoop {
 pub(crate) struct Scratch {
     blocks: Vec<Vec<f64>>,
     uniforms: Vec<f64>,
+    /// Of machine code.
+    #[cfg(target_arch = "x86_64")]
+    cells: Vec<f64>,
 }
 
 impl FusedLoop {
     /// A loop that is ready to run.
     pub fn new(extents: SmallVec<[usize; 4]>, streams: Vec<Stream>, code: Code, outputs: Vec<Output>) -> Self {
         let tape = Tape::new(&extents, &streams, &code, &outputs);
-        Self { extents, streams, code, outputs, tape }
+        Self {
+            extents,
+            streams,
+            code,
+            outputs,
+            tape,
+            #[cfg(target_arch = "x86_64")]
+            native: None,
+        }
+    }
+
+    /// Makes machine code of the loop, where this machine runs it and the loop has such a form.
+    pub fn compile(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.native = crate::code::native::Rows::new(self).map(std::sync::Arc::new);
+        }
     }
 
     /// How many places there are.

@@ -34,6 +34,12 @@ impl FusedLoop {
         if self.extents.contains(&0) {
             return;
         }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(native) = &self.native
+            && native.run(self, args, outs, &mut scratch.cells)
+        {
+            return;
+        }
         scratch.prepare(self.tape.registers, self.tape.block, self.tape.uniform.len());
         let (inner, outer) = match self.extents.split_last() {
             Some((n, outer)) => (*n, outer),
@@ -88,7 +94,7 @@ impl FusedLoop {
     }
 
     fn row(&self, n: usize, memory: &[&[f64]], at: &[usize], outs: &mut [&mut [f64]], scratch: &mut Scratch) {
-        let Scratch { blocks, uniforms } = scratch;
+        let Scratch { blocks, uniforms, .. } = scratch;
         for (k, inst) in self.tape.uniform.iter().enumerate() {
             let load = |s: u32| {
                 let (memory, at) = (memory.get(s as usize), at.get(s as usize));

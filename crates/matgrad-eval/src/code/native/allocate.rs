@@ -9,12 +9,20 @@ use smallvec::SmallVec;
 
 use super::asm::{
     Arith, Assembler, Compare, Form as Order, Fused, Gpr, Logic, R12, R13, R14, R15, RAX, RBP, RBX, RDI, RDX, RSI, RSP,
-    Rm, Width::One, Xmm,
+    Rm, Width, Xmm,
 };
 use super::functions;
 use super::schedule::{Form, Schedule, Task};
 use crate::code::straight::Straight;
 use crate::code::{Inst, Reg};
+
+/// Where a loop finds an operand.
+#[derive(Clone, Copy, Debug)]
+pub enum Load {
+    Moving(Gpr, i32),
+    /// Always the same, in scratch memory.
+    Fixed(u32),
+}
 
 /// Code with its pool.
 pub struct Made {
@@ -31,6 +39,10 @@ enum Home {
     /// An entry of an input or a result.
     Table(u32, u32),
     Scratch(u32),
+    /// Scratch memory that keeps its number.
+    Fixed(u32),
+    /// What a loop moves along.
+    Index(Gpr, i32),
     Pool(Rm),
 }
 
@@ -43,9 +55,21 @@ const SAVED: [Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
 /// Entries further away than this are not reached.
 const FARTHEST: u32 = 1 << 27;
 
-struct Allocator<'a> {
+/// Where a loop puts a value.
+#[derive(Clone, Copy, Debug)]
+pub enum Sink {
+    /// To its place.
+    Set(Gpr, i32),
+    /// To what is at its place.
+    Add(Gpr, i32),
+    /// To a sum in a register.
+    Sum(Xmm),
+}
+
+pub struct Allocator<'a> {
     schedule: &'a Schedule<'a>,
-    asm: Assembler,
+    width: Width,
+    pub asm: Assembler,
     /// The tasks that read each number, and how many of them are over.
     uses: Vec<SmallVec<[u32; 4]>>,
     over: Vec<u32>,
@@ -54,13 +78,17 @@ struct Allocator<'a> {
     holds: [Option<Reg>; 16],
     /// Registers that the task at hand needs.
     locked: u16,
+    /// Registers that are never given away.
+    reserved: u16,
+    /// Where values go, in the body of a loop.
+    sinks: &'a [Sink],
     pins: Vec<(u32, Gpr)>,
     /// Which pointer of the table is in rax.
     fetched: Option<u32>,
     free: Vec<u32>,
     /// Places that the task at hand may still read.
     freed: Vec<u32>,
-    scratch: u32,
+    pub scratch: u32,
 }
 
 /// The machine code; `None` where it would not reach its data, or calls what has no address.
@@ -70,16 +98,9 @@ pub fn assemble(schedule: &Schedule, straight: &Straight) -> Option<Made> {
     if far || straight.results.iter().any(|r| r.len() >= FARTHEST as usize) {
         return None;
     }
-    let count = schedule.code.len();
-    let mut uses: Vec<SmallVec<[u32; 4]>> = vec![SmallVec::new(); count];
     let mut pointers = vec![0u32; straight.inputs.len() + straight.results.len()];
-    for (t, task) in schedule.tasks.iter().enumerate() {
+    for task in &schedule.tasks {
         let mut note = |reg: Reg| {
-            if let Some(list) = uses.get_mut(reg.0 as usize)
-                && list.last() != Some(&(t as u32))
-            {
-                list.push(t as u32);
-            }
             if let Some(Inst::Load(k)) = schedule.code.get(reg.0 as usize)
                 && let Some((input, _)) = straight.loads.get(*k as usize)
             {
@@ -98,21 +119,8 @@ pub fn assemble(schedule: &Schedule, straight: &Straight) -> Option<Made> {
     let mut busiest: Vec<u32> = (0..pointers.len() as u32).filter(|k| pointers[*k as usize] > 1).collect();
     busiest.sort_by_key(|k| std::cmp::Reverse(pointers[*k as usize]));
     let pins = busiest.into_iter().zip(PINS).collect();
-    let mut allocator = Allocator {
-        schedule,
-        asm: Assembler::default(),
-        uses,
-        over: vec![0; count],
-        homes: vec![None; count],
-        held: vec![None; count],
-        holds: [None; 16],
-        locked: 0,
-        pins,
-        fetched: None,
-        free: Vec::new(),
-        freed: Vec::new(),
-        scratch: 0,
-    };
+    let mut allocator = Allocator::new(schedule, Assembler::default(), Width::One);
+    allocator.pins = pins;
     for (k, inst) in schedule.code.iter().enumerate() {
         allocator.homes[k] = match inst {
             Inst::Constant(x) => Some(Home::Pool(allocator.asm.pooled(x.to_bits()))),
@@ -129,7 +137,86 @@ pub fn assemble(schedule: &Schedule, straight: &Straight) -> Option<Made> {
     Some(Made { length, scratch: allocator.scratch as usize, bytes: allocator.asm.finish() })
 }
 
-impl Allocator<'_> {
+impl<'a> Allocator<'a> {
+    pub fn new(schedule: &'a Schedule<'a>, asm: Assembler, width: Width) -> Self {
+        let count = schedule.code.len();
+        let mut uses: Vec<SmallVec<[u32; 4]>> = vec![SmallVec::new(); count];
+        for (t, task) in schedule.tasks.iter().enumerate() {
+            for reg in schedule.reads(task) {
+                if let Some(list) = uses.get_mut(reg.0 as usize)
+                    && list.last() != Some(&(t as u32))
+                {
+                    list.push(t as u32);
+                }
+            }
+        }
+        Self {
+            schedule,
+            width,
+            asm,
+            uses,
+            over: vec![0; count],
+            homes: vec![None; count],
+            held: vec![None; count],
+            holds: [None; 16],
+            locked: 0,
+            reserved: 0,
+            sinks: &[],
+            pins: Vec::new(),
+            fetched: None,
+            free: Vec::new(),
+            freed: Vec::new(),
+            scratch: 0,
+        }
+    }
+
+    /// The body of a loop: loads come from these homes, values go to these sinks; `None` where it calls functions.
+    pub fn body(&mut self, loads: &[Load], sinks: &'a [Sink]) -> Option<()> {
+        self.sinks = sinks;
+        for sink in sinks {
+            if let Sink::Sum(x) = sink {
+                self.reserved |= 1 << x.0;
+            }
+        }
+        for (k, inst) in self.schedule.code.iter().enumerate() {
+            self.homes[k] = match inst {
+                Inst::Constant(x) => Some(Home::Pool(self.asm.pooled(x.to_bits()))),
+                Inst::Load(at) => Some(match *loads.get(*at as usize)? {
+                    Load::Moving(base, at) => Home::Index(base, at),
+                    Load::Fixed(slot) => Home::Fixed(slot),
+                }),
+                _ => None,
+            };
+        }
+        let tasks = &self.schedule.tasks;
+        if tasks.iter().any(|task| matches!(task, Task::Call(_) | Task::Row(..))) {
+            return None;
+        }
+        tasks.iter().enumerate().try_for_each(|(t, task)| self.task(t as u32, task, 0))
+    }
+
+    /// A place of the scratch memory.
+    pub fn cell(&self, slot: u32) -> Rm {
+        Rm::Mem(R12, slot as i32 * if self.width == Width::One { 8 } else { 32 })
+    }
+
+    fn store_cell(&mut self, slot: u32, from: Xmm) {
+        let to = self.cell(slot);
+        self.asm.store(self.width, to, from);
+    }
+
+    fn sink(&mut self, x: Xmm, sink: Sink) {
+        match sink {
+            Sink::Set(base, at) => self.asm.store(self.width, Rm::Index(base, at), x),
+            Sink::Add(base, at) => {
+                let sum = self.take();
+                self.asm.arith(self.width, Arith::Add, sum, x, Rm::Index(base, at));
+                self.asm.store(self.width, Rm::Index(base, at), sum);
+            }
+            Sink::Sum(sum) => self.asm.arith(self.width, Arith::Add, sum, sum, Rm::Reg(x)),
+        }
+    }
+
     fn enter(&mut self) {
         SAVED.iter().for_each(|r| self.asm.push(*r));
         self.asm.add(RSP, -8);
@@ -168,7 +255,8 @@ impl Allocator<'_> {
     fn address(&mut self, home: Home) -> Rm {
         match home {
             Home::Pool(rm) => rm,
-            Home::Scratch(k) => Rm::Mem(R12, 8 * k as i32),
+            Home::Scratch(k) | Home::Fixed(k) => self.cell(k),
+            Home::Index(base, at) => Rm::Index(base, at),
             Home::Table(k, at) => {
                 let base = match self.pins.iter().find(|(known, _)| *known == k) {
                     Some((_, pin)) => *pin,
@@ -205,14 +293,14 @@ impl Allocator<'_> {
             self.scratch - 1
         });
         if let Some(x) = self.held(reg) {
-            self.asm.store(One, Rm::Mem(R12, 8 * slot as i32), x);
+            self.store_cell(slot, x);
         }
         self.homes[reg.0 as usize] = Some(Home::Scratch(slot));
     }
 
     /// An empty register; what it held is in memory.
     fn take(&mut self) -> Xmm {
-        let open = |k: &usize| self.locked >> k & 1 == 0;
+        let open = |k: &usize| (self.locked | self.reserved) >> k & 1 == 0;
         let empty = (0..16).filter(open).find(|k| self.holds[*k].is_none());
         let last = || (0..16).filter(open).max_by_key(|k| self.holds[*k].map_or(u32::MAX, |reg| self.next_use(reg)));
         let k = empty.or_else(last).unwrap_or(15);
@@ -239,7 +327,7 @@ impl Allocator<'_> {
                 let home = self.home(reg)?;
                 let x = self.take();
                 let from = self.address(home);
-                self.asm.load(One, x, from);
+                self.asm.load(self.width, x, from);
                 self.put(reg, x);
                 x
             }
@@ -254,7 +342,7 @@ impl Allocator<'_> {
             self.lock(x);
             return Some(Rm::Reg(x));
         }
-        let room = (0..16).any(|k| self.holds[k].is_none() && self.locked >> k & 1 == 0);
+        let room = (0..16).any(|k| self.holds[k].is_none() && (self.locked | self.reserved) >> k & 1 == 0);
         if room && !self.ends(reg) {
             return self.register(reg).map(Rm::Reg);
         }
@@ -301,11 +389,7 @@ impl Allocator<'_> {
     fn task(&mut self, t: u32, task: &Task, inputs: u32) -> Option<()> {
         self.locked = 0;
         self.free.append(&mut self.freed);
-        let operands: SmallVec<[Reg; 8]> = match task {
-            Task::Compute(reg) | Task::Call(reg) => self.schedule.operands(*reg).into_iter().collect(),
-            Task::Row(_, regs) => regs.iter().flat_map(|reg| self.schedule.operands(*reg)).collect(),
-            Task::Store(reg, _) => SmallVec::from_slice(&[*reg]),
-        };
+        let operands = self.schedule.reads(task);
         for reg in &operands {
             let k = reg.0 as usize;
             while self.uses[k].get(self.over[k] as usize).is_some_and(|at| *at <= t) {
@@ -323,9 +407,17 @@ impl Allocator<'_> {
             Task::Row(op, regs) => self.row(*op, regs, &operands),
             Task::Store(reg, places) => {
                 let x = self.register(*reg)?;
+                if !self.sinks.is_empty() {
+                    for (result, _) in places {
+                        let sink = self.sinks.get(*result as usize).copied()?;
+                        self.sink(x, sink);
+                    }
+                    self.release(&operands);
+                    return Some(());
+                }
                 for (result, at) in places {
                     let to = self.address(Home::Table(inputs + result, *at));
-                    self.asm.store(One, to, x);
+                    self.asm.store(self.width, to, x);
                 }
                 if let (None, Some((result, at))) = (self.home(*reg), places.first()) {
                     self.homes[reg.0 as usize] = Some(Home::Table(inputs + result, *at));
@@ -350,33 +442,33 @@ impl Allocator<'_> {
             Inst::Power(_, a) => {
                 let a = self.anywhere(a)?;
                 let x = self.result(reg, operands);
-                self.asm.sqrt(One, x, a);
+                self.asm.sqrt(self.width, x, a);
             }
             Inst::Unary(MapOp::Relu, a) => {
                 let a = self.anywhere(a)?;
                 let x = self.apart(reg, operands);
-                self.asm.logic(One, Logic::Xor, x, x, Rm::Reg(x));
-                self.asm.arith(One, Arith::Max, x, x, a);
+                self.asm.logic(self.width, Logic::Xor, x, x, Rm::Reg(x));
+                self.asm.arith(self.width, Arith::Max, x, x, a);
             }
             Inst::Unary(MapOp::Sign, a) => {
                 let a = self.register(a)?;
                 let (x, below) = (self.apart(reg, operands), self.spare());
                 let (zero, one) = (self.asm.pooled(0), self.asm.pooled(1.0f64.to_bits()));
-                self.asm.compare(One, Compare::Less, below, a, zero);
-                self.asm.logic(One, Logic::And, below, below, one);
-                self.asm.logic(One, Logic::Xor, x, x, Rm::Reg(x));
-                self.asm.compare(One, Compare::Less, x, x, Rm::Reg(a));
-                self.asm.logic(One, Logic::And, x, x, one);
-                self.asm.arith(One, Arith::Sub, x, x, Rm::Reg(below));
-                self.asm.compare(One, Compare::Unordered, below, a, Rm::Reg(a));
-                self.asm.blend(One, x, x, a, below);
+                self.asm.compare(self.width, Compare::Less, below, a, zero);
+                self.asm.logic(self.width, Logic::And, below, below, one);
+                self.asm.logic(self.width, Logic::Xor, x, x, Rm::Reg(x));
+                self.asm.compare(self.width, Compare::Less, x, x, Rm::Reg(a));
+                self.asm.logic(self.width, Logic::And, x, x, one);
+                self.asm.arith(self.width, Arith::Sub, x, x, Rm::Reg(below));
+                self.asm.compare(self.width, Compare::Unordered, below, a, Rm::Reg(a));
+                self.asm.blend(self.width, x, x, a, below);
             }
             Inst::Binary(op @ (MapOp::Max | MapOp::Min), a, b) => {
                 let (a, b) = (self.register(a)?, self.anywhere(b)?);
                 let (x, lost) = (self.apart(reg, operands), self.spare());
-                self.asm.arith(One, if op == MapOp::Max { Arith::Max } else { Arith::Min }, x, a, b);
-                self.asm.compare(One, Compare::Unordered, lost, a, Rm::Reg(a));
-                self.asm.blend(One, x, x, a, lost);
+                self.asm.arith(self.width, if op == MapOp::Max { Arith::Max } else { Arith::Min }, x, a, b);
+                self.asm.compare(self.width, Compare::Unordered, lost, a, Rm::Reg(a));
+                self.asm.blend(self.width, x, x, a, lost);
             }
             Inst::Binary(op, a, b) => {
                 let how = match op {
@@ -389,15 +481,15 @@ impl Allocator<'_> {
                 let (a, b) = (self.register(a)?, self.anywhere(b)?);
                 let x = self.result(reg, operands);
                 let one = self.asm.pooled(1.0f64.to_bits());
-                self.asm.compare(One, how, x, a, b);
-                self.asm.logic(One, Logic::And, x, x, one);
+                self.asm.compare(self.width, how, x, a, b);
+                self.asm.logic(self.width, Logic::And, x, x, one);
             }
             Inst::Select(c, a, b) => {
                 let (c, a, b) = (self.register(c)?, self.register(a)?, self.register(b)?);
                 let x = self.apart(reg, operands);
                 let zero = self.asm.pooled(0);
-                self.asm.compare(One, Compare::NotEqual, x, c, zero);
-                self.asm.blend(One, x, b, a, x);
+                self.asm.compare(self.width, Compare::NotEqual, x, c, zero);
+                self.asm.blend(self.width, x, b, a, x);
             }
             Inst::Constant(_) | Inst::Load(_) | Inst::MulAdd(..) | Inst::Unary(..) => return None,
         }
@@ -410,7 +502,7 @@ impl Allocator<'_> {
         let a = self.register(a)?;
         let b = self.anywhere(b)?;
         let x = self.result(reg, operands);
-        self.asm.arith(One, op, x, a, b);
+        self.asm.arith(self.width, op, x, a, b);
         Some(())
     }
 
@@ -418,7 +510,7 @@ impl Allocator<'_> {
         let a = self.register(a)?;
         let x = self.result(reg, operands);
         let mask = self.asm.pooled(mask);
-        self.asm.logic(One, op, x, a, mask);
+        self.asm.logic(self.width, op, x, a, mask);
         Some(())
     }
 
@@ -430,16 +522,16 @@ impl Allocator<'_> {
         let x = if let Some(x) = ends(self, c) {
             let a = self.register(a)?;
             let b = self.anywhere(b)?;
-            self.asm.fused(One, Order::F231, op, x, a, b);
+            self.asm.fused(self.width, Order::F231, op, x, a, b);
             x
         } else if let Some(x) = ends(self, a) {
             if let Some(c) = self.held(c) {
                 let b = self.anywhere(b)?;
-                self.asm.fused(One, Order::F132, op, x, c, b);
+                self.asm.fused(self.width, Order::F132, op, x, c, b);
             } else {
                 let b = self.register(b)?;
                 let c = self.anywhere(c)?;
-                self.asm.fused(One, Order::F213, op, x, b, c);
+                self.asm.fused(self.width, Order::F213, op, x, b, c);
             }
             x
         } else {
@@ -452,9 +544,9 @@ impl Allocator<'_> {
                     self.address(home)
                 }
             };
-            self.asm.load(One, x, from);
+            self.asm.load(self.width, x, from);
             let b = self.anywhere(b)?;
-            self.asm.fused(One, Order::F231, op, x, a, b);
+            self.asm.fused(self.width, Order::F231, op, x, a, b);
             x
         };
         self.release(operands);
@@ -505,7 +597,7 @@ impl Allocator<'_> {
                 self.scratch += 1;
                 let b = self.register(b)?;
                 let to = self.address(Home::Scratch(slot));
-                self.asm.store(One, to, b);
+                self.asm.store(self.width, to, b);
                 (functions::address_of_two(op)?, a, Some(to))
             }
             _ => return None,
@@ -517,9 +609,9 @@ impl Allocator<'_> {
                 self.address(home)
             }
         };
-        self.asm.load(One, Xmm(0), from);
+        self.asm.load(self.width, Xmm(0), from);
         if let Some(second) = second {
-            self.asm.load(One, Xmm(1), second);
+            self.asm.load(self.width, Xmm(1), second);
         }
         self.empty_all();
         self.jump(address);
@@ -536,7 +628,7 @@ impl Allocator<'_> {
         let held: SmallVec<[Option<Xmm>; 8]> = operands.iter().map(|operand| self.held(*operand)).collect();
         for (k, x) in (from..to).zip(&held) {
             if let Some(x) = x {
-                self.asm.store(One, Rm::Mem(R12, 8 * k as i32), *x);
+                self.store_cell(k, *x);
             }
         }
         self.save_all();
@@ -545,8 +637,8 @@ impl Allocator<'_> {
             if x.is_none() {
                 let home = self.home(*operand)?;
                 let place = self.address(home);
-                self.asm.load(One, Xmm(0), place);
-                self.asm.store(One, Rm::Mem(R12, 8 * k as i32), Xmm(0));
+                self.asm.load(self.width, Xmm(0), place);
+                self.asm.store(self.width, self.cell(k), Xmm(0));
             }
         }
         self.fetched = None;

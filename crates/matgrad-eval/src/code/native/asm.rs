@@ -5,12 +5,17 @@
 pub struct Gpr(pub u8);
 
 pub const RAX: Gpr = Gpr(0);
+pub const RCX: Gpr = Gpr(1);
 pub const RDX: Gpr = Gpr(2);
 pub const RBX: Gpr = Gpr(3);
 pub const RSP: Gpr = Gpr(4);
 pub const RBP: Gpr = Gpr(5);
 pub const RSI: Gpr = Gpr(6);
 pub const RDI: Gpr = Gpr(7);
+pub const R8: Gpr = Gpr(8);
+pub const R9: Gpr = Gpr(9);
+pub const R10: Gpr = Gpr(10);
+pub const R11: Gpr = Gpr(11);
 pub const R12: Gpr = Gpr(12);
 pub const R13: Gpr = Gpr(13);
 pub const R14: Gpr = Gpr(14);
@@ -26,6 +31,8 @@ pub enum Rm {
     Reg(Xmm),
     /// At a distance in bytes from where a register points.
     Mem(Gpr, i32),
+    /// As many numbers further than rcx says.
+    Index(Gpr, i32),
     /// A number of the pool that follows the code.
     Pool(u32),
 }
@@ -93,7 +100,7 @@ pub enum Compare {
 #[derive(Clone, Debug, Default)]
 pub struct Assembler {
     pub bytes: Vec<u8>,
-    /// Numbers after the code.
+    /// Numbers after the code, four times each, for instructions on one number and on four.
     pub pool: Vec<u64>,
     /// Places of distances to numbers of the pool, how far the end of the instruction is, and which number.
     fixes: Vec<(usize, u8, u32)>,
@@ -125,7 +132,7 @@ impl Assembler {
         let low = (!second & 15) << 3 | u8::from(long) << 2 | prefix;
         let high = match rm {
             Rm::Reg(x) => x.0 >= 8,
-            Rm::Mem(base, _) => base.0 >= 8,
+            Rm::Mem(base, _) | Rm::Index(base, _) => base.0 >= 8,
             Rm::Pool(_) => false,
         };
         let (r, b) = (u8::from(reg < 8) << 7, u8::from(!high) << 5);
@@ -143,7 +150,8 @@ impl Assembler {
         let reg = (reg & 7) << 3;
         match rm {
             Rm::Reg(x) => self.bytes.push(0xc0 | reg | x.0 & 7),
-            Rm::Mem(base, at) => {
+            Rm::Mem(base, at) | Rm::Index(base, at) => {
+                let indexed = matches!(rm, Rm::Index(..));
                 let small = i8::try_from(at);
                 let mode = if at == 0 && base.0 & 7 != 5 {
                     0x00
@@ -152,8 +160,12 @@ impl Assembler {
                 } else {
                     0x80
                 };
-                self.bytes.push(mode | reg | base.0 & 7);
-                if base.0 & 7 == 4 {
+                if indexed {
+                    self.bytes.extend([mode | reg | 4, 0xc8 | base.0 & 7]);
+                } else {
+                    self.bytes.push(mode | reg | base.0 & 7);
+                }
+                if !indexed && base.0 & 7 == 4 {
                     self.bytes.push(0x24);
                 }
                 match (mode, small) {
@@ -232,6 +244,11 @@ impl Assembler {
         self.vex(Opcode(Map::Of0f, prefix, false, long, 0x11), from.0, 0, to, 0);
     }
 
+    /// One number of memory, four times.
+    pub fn broadcast(&mut self, dst: Xmm, from: Rm) {
+        self.vex(Opcode(Map::Of0f38, 1, false, true, 0x19), dst.0, 0, from, 0);
+    }
+
     fn rex(&mut self, opcode: u8, reg: Gpr, base: Gpr) {
         self.bytes.extend([0x48 | u8::from(reg.0 >= 8) << 2 | u8::from(base.0 >= 8), opcode]);
     }
@@ -287,6 +304,18 @@ impl Assembler {
         self.bytes.extend([0xff, 0xd0 | reg.0 & 7]);
     }
 
+    /// Clears the upper halves of all vector registers.
+    pub fn clear_upper(&mut self) {
+        self.bytes.extend([0xc5, 0xf8, 0x77]);
+    }
+
+    /// Goes back to a place of the code as long as rcx is below rdx.
+    pub fn again(&mut self, place: usize) {
+        self.bytes.extend([0x48, 0x39, 0xd1, 0x0f, 0x82]);
+        let distance = place as i64 - (self.bytes.len() + 4) as i64;
+        self.bytes.extend((distance as i32).to_le_bytes());
+    }
+
     pub fn ret(&mut self) {
         self.bytes.push(0xc3);
     }
@@ -296,12 +325,10 @@ impl Assembler {
         self.bytes.resize(self.bytes.len().next_multiple_of(32), 0xcc);
         let start = self.bytes.len();
         for (at, end, k) in self.fixes {
-            let distance = (start + 8 * k as usize) as i64 - (at + usize::from(end)) as i64;
+            let distance = (start + 32 * k as usize) as i64 - (at + usize::from(end)) as i64;
             self.bytes[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
         }
-        self.bytes.extend(self.pool.iter().flat_map(|bits| bits.to_le_bytes()));
-        // operations on bits read more than the one number
-        self.bytes.extend([0; 32]);
+        self.bytes.extend(self.pool.iter().flat_map(|bits| [bits.to_le_bytes(); 4]).flatten());
         self.bytes
     }
 }
@@ -355,6 +382,12 @@ mod tests {
         check(|a| [RBP, R15].iter().for_each(|r| a.pop(*r)), "5d 41 5f");
         check(|a| a.add(RSP, -8), "48 81 c4 f8 ff ff ff");
         check(|a| a.call(RAX), "ff d0");
+        check(|a| a.broadcast(x(1), Mem(RBX, 0)), "c4 e2 7d 19 0b");
+        check(|a| a.load(Four, x(1), Index(RBX, 0)), "c5 fd 10 0c cb");
+        check(|a| a.store(Four, Index(R13, 8), x(9)), "c4 41 7d 11 4c cd 08");
+        check(|a| a.arith(One, Arith::Add, x(1), x(2), Index(RSP, 800)), "c5 eb 58 8c cc 20 03 00 00");
+        check(|a| a.again(0), "48 39 d1 0f 82 f7 ff ff ff");
+        check(Assembler::clear_upper, "c5 f8 77");
         let mut asm = Assembler::default();
         let one = asm.pooled(1.0f64.to_bits());
         asm.compare(One, Compare::Equal, x(1), x(2), one);

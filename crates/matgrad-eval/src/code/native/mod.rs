@@ -7,12 +7,14 @@
 mod allocate;
 mod asm;
 mod functions;
+mod rows;
 mod schedule;
 
 use memmap2::{Mmap, MmapMut};
 use smallvec::SmallVec;
 
 use super::straight::Straight;
+pub(crate) use rows::Rows;
 use schedule::Schedule;
 
 /// Machine code of a small program.

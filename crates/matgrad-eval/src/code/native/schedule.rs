@@ -78,6 +78,15 @@ impl<'a> Schedule<'a> {
         }
     }
 
+    /// The registers that a task reads.
+    pub fn reads(&self, task: &Task) -> SmallVec<[Reg; 8]> {
+        match task {
+            Task::Compute(reg) | Task::Call(reg) => self.operands(*reg).into_iter().collect(),
+            Task::Row(_, regs) => regs.iter().flat_map(|reg| self.operands(*reg)).collect(),
+            Task::Store(reg, _) => SmallVec::from_slice(&[*reg]),
+        }
+    }
+
     /// Products that one sum uses become part of it.
     fn fuse(&mut self, straight: &Straight) {
         let mut uses = vec![0u32; self.code.len()];
