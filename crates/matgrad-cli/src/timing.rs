@@ -21,10 +21,17 @@ fn processor() -> Option<f64> {
 
 /// Runs the plan `runs` times more and describes the cost of one: wall and processor seconds, operations, bytes moved.
 pub fn measure(plan: &Plan, inputs: &Inputs, runs: usize, planned: Duration) -> Result<Value, Failure> {
-    let mut memory = plan.memory();
-    plan.execute(inputs, &mut memory)?;
+    let (mut memory, mut prepared) = (plan.memory(), plan.prepare(inputs)?);
+    let mut run = || match &mut prepared {
+        Some(prepared) => {
+            prepared.run();
+            Ok(())
+        }
+        None => plan.execute(inputs, &mut memory),
+    };
+    run()?;
     let start = Instant::now();
-    plan.execute(inputs, &mut memory)?;
+    run()?;
     let once = start.elapsed().max(Duration::from_nanos(20));
     let per = (BATCH.as_secs_f64() / once.as_secs_f64()).ceil().clamp(1.0, runs.max(1) as f64) as usize;
     let (mut wall, mut cpu) = (Vec::new(), Vec::new());
@@ -34,7 +41,7 @@ pub fn measure(plan: &Plan, inputs: &Inputs, runs: usize, planned: Duration) -> 
         left -= count;
         let (before, start) = (processor(), Instant::now());
         for _ in 0..count {
-            plan.execute(inputs, &mut memory)?;
+            run()?;
         }
         wall.push(start.elapsed().as_secs_f64() / count as f64);
         cpu.extend(before.zip(processor()).map(|(before, after)| (after - before) / count as f64));

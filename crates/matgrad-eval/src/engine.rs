@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(any(unix, windows))]
+use crate::code::c::Compiled;
 #[cfg(target_arch = "x86_64")]
 use crate::code::native::Native;
 use crate::code::straight::Straight;
@@ -21,11 +23,13 @@ pub enum Engine {
     Vm,
     /// Small programs and loops as machine code; only on x86-64 with AVX2 and FMA.
     Native,
+    /// Small programs and loops as C, compiled by the compiler of this machine.
+    Cc,
 }
 
 impl Engine {
     /// All engines.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Steps, Self::Vm, Self::Native];
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Steps, Self::Vm, Self::Native, Self::Cc];
 
     /// Its name on the command line.
     #[must_use]
@@ -35,6 +39,7 @@ impl Engine {
             Self::Steps => "steps",
             Self::Vm => "vm",
             Self::Native => "native",
+            Self::Cc => "cc",
         }
     }
 
@@ -53,6 +58,8 @@ pub(crate) struct Whole {
     starts: Vec<usize>,
     #[cfg(target_arch = "x86_64")]
     native: Option<Arc<Native>>,
+    #[cfg(any(unix, windows))]
+    compiled: Option<Arc<Compiled>>,
 }
 
 impl Whole {
@@ -69,7 +76,18 @@ impl Whole {
         }
         Ok(Some(Self {
             #[cfg(target_arch = "x86_64")]
-            native: if engine == Engine::Vm { None } else { Native::new(&straight).map(Arc::new) },
+            native: match engine {
+                Engine::Auto | Engine::Native => Native::new(&straight).map(Arc::new),
+                Engine::Steps | Engine::Vm | Engine::Cc => None,
+            },
+            #[cfg(any(unix, windows))]
+            compiled: match engine {
+                Engine::Cc => {
+                    let made = Compiled::new(&straight).map_err(|reason| CompileError::Engine { reason })?;
+                    Some(Arc::new(made))
+                }
+                _ => None,
+            },
             straight: Arc::new(straight),
             starts,
         }))
@@ -97,6 +115,12 @@ impl Whole {
             debug_assert!(fits, "the lengths of inputs and results are those of the program");
             return;
         }
+        #[cfg(any(unix, windows))]
+        if let Some(compiled) = &self.compiled {
+            let fits = compiled.run(inputs, results);
+            debug_assert!(fits, "the lengths of inputs and results are those of the program");
+            return;
+        }
         if self.straight.fits(inputs, results) {
             self.straight.run(inputs, scratch, results);
         }
@@ -108,6 +132,10 @@ impl Whole {
         #[cfg(target_arch = "x86_64")]
         if let Some(native) = &self.native {
             return format!("{count} instructions without loops, {} bytes of machine code", native.length());
+        }
+        #[cfg(any(unix, windows))]
+        if self.compiled.is_some() {
+            return format!("{count} instructions without loops, compiled from C");
         }
         format!("{count} instructions without loops, interpreted")
     }
@@ -122,6 +150,9 @@ fn check(engine: Engine) -> Result<(), CompileError> {
     if engine == Engine::Native && !available {
         let reason = "the engine `native` needs an x86-64 processor with AVX2 and FMA".into();
         return Err(CompileError::Engine { reason });
+    }
+    if engine == Engine::Cc && !cfg!(any(unix, windows)) {
+        return Err(CompileError::Engine { reason: "the engine `cc` needs a system that loads libraries".into() });
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
-    Array, Block, Csr, Engine, Grid, Inputs, LayoutError, Options, Program, SparseProgram, SparseRequest, System,
-    Workspace, arrange, compile_sparse, infer_sizes,
+    Array, Block, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram, SparseRequest,
+    System, Workspace, arrange, compile_sparse, infer_sizes,
 };
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
@@ -236,6 +236,21 @@ impl Plan {
         let Memory { workspace, results, matrices } = memory;
         let result = self.program.run_into(data, workspace, results, matrices);
         result.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
+    }
+
+    /// The program bound to data, for runs that cost nothing but the program; `None` where there is more to a run than one
+    /// program: unknowns that are solved for, sparse results, or several functions. The results are bare: no layout
+    /// arranges them.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn prepare<'a>(&'a self, data: &'a Inputs) -> Result<Option<Prepared<'a>>, Failure> {
+        if !self.systems.is_empty() || !self.more.is_empty() || !self.program.is_dense() {
+            return Ok(None);
+        }
+        let prepared = self.program().prepare(data);
+        let prepared = prepared.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))?;
+        Ok(Some(prepared))
     }
 
     /// The steps of the program with their costs.

@@ -4,6 +4,8 @@
 //! operand is loaded from is the business of who runs the code: a place of memory, or a stream that a loop moves along.
 
 mod algebra;
+#[cfg(any(unix, windows))]
+pub(crate) mod c;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod native;
 pub(crate) mod straight;

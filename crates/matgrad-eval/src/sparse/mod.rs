@@ -177,6 +177,11 @@ impl SparseProgram {
         &self.program
     }
 
+    /// Whether no result is sparse, so that the program is all there is.
+    pub fn is_dense(&self) -> bool {
+        self.assemblies.is_empty() && self.watched.is_empty()
+    }
+
     /// Memory for the dense results.
     pub fn results(&self) -> Vec<Array> {
         let mut results = self.program.results();
