@@ -29,7 +29,15 @@ pub fn define_implicits(g: &mut Graph, implicits: &[Implicit]) -> Result<(), Dif
                 if minimum { gradient } else { g.negate(gradient) }
             }
         };
-        if !g.reachable(&[residual]).contains(&unknown) {
+        let alone = !implicits.iter().any(|other| {
+            other.unknown.node != unknown
+                && g.reachable(&[residual]).contains(&other.unknown.node)
+                && match other.rule {
+                    Rule::Vanishes(its) => g.reachable(&[its]).contains(&unknown),
+                    Rule::Extremum { .. } => false,
+                }
+        });
+        if alone && !g.reachable(&[residual]).contains(&unknown) {
             let name = &implicit.name;
             let message = match implicit.rule {
                 Rule::Vanishes(_) => format!("the equation that defines `{name}` does not contain it"),
@@ -105,7 +113,38 @@ pub(super) fn between(g: &Graph, root: NodeId, wrt: NodeId) -> Result<Vec<Defini
         let message = format!("the derivative goes through more than {MAX_UNKNOWNS} implicit definitions, the limit");
         return Err(DiffError { message, node: root });
     }
-    Ok(needed)
+    Ok(ordered(g, needed))
+}
+
+/// The definitions in an order in which the last can be solved for its unknown, the one before it where the last is
+/// solved, and so on.
+fn ordered(g: &Graph, mut rest: Vec<Definition>) -> Vec<Definition> {
+    let n = rest.len();
+    let mut contains: Vec<Vec<bool>> = rest
+        .iter()
+        .map(|(_, residual)| {
+            let found = g.reachable(&[*residual]);
+            rest.iter().map(|(unknown, _)| found.binary_search(unknown).is_ok()).collect()
+        })
+        .collect();
+    if (0..n).all(|k| contains[k][k]) {
+        return rest;
+    }
+    let mut open: Vec<usize> = (0..n).collect();
+    let mut order = Vec::with_capacity(n);
+    while let Some(place) = open.iter().rposition(|k| contains[*k][*k]) {
+        let pivot = open.remove(place);
+        order.push(pivot);
+        for &i in &open {
+            for &j in &open {
+                contains[i][j] |= contains[i][pivot] && contains[pivot][j];
+            }
+        }
+    }
+    order.extend(open.into_iter().rev());
+    order.reverse();
+    let all = std::mem::take(&mut rest);
+    order.into_iter().map(|k| all[k]).collect()
 }
 
 /// The derivative of `root` along steps of several inputs and of the unknowns that follow them.
@@ -149,13 +188,13 @@ pub(super) fn pullback(
 ) -> Result<NodeId, DiffError> {
     let mut seeds = seeds.to_vec();
     let mut rest = implicits;
-    while let Some(((unknown, residual), earlier)) = rest.split_last().map(|(last, earlier)| (*last, earlier)) {
-        rest = earlier;
-        let adjoint = pullback(g, &seeds, unknown, earlier, options)?;
+    while let Some(((unknown, residual), later)) = rest.split_first().map(|(first, later)| (*first, later)) {
+        rest = later;
+        let adjoint = pullback(g, &seeds, unknown, later, options)?;
         if g.is_zero(adjoint) {
             continue;
         }
-        let jacobian = jacobian(g, residual, unknown, earlier, options)?;
+        let jacobian = jacobian(g, residual, unknown, later, options)?;
         let carried = solved(g, jacobian, adjoint, g.rank(unknown), Mode::Reverse);
         seeds.push((residual, carried));
     }

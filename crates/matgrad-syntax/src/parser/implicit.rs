@@ -3,7 +3,7 @@
 use super::statement::Form;
 use super::{Outcome, Parser};
 use crate::lexer::TokenKind::{self, *};
-use crate::{Diagnostic, Equation, ExprId, Ident, ImplicitRule, StatementKind};
+use crate::{Diagnostic, Equation, ExprId, ExprKind, Ident, ImplicitRule, Statement, StatementKind};
 
 /// The words that start an extremum, and whether it is a minimum.
 const EXTREMA: [(&str, bool); 2] = [("argmin", true), ("argmax", false)];
@@ -83,20 +83,109 @@ impl Parser<'_> {
         self.find_kind(start, end, Eq).or_else(|| self.find_kind(start, end, EqEq))
     }
 
-    /// `define z by LEFT = RIGHT`
-    pub(super) fn implicit(&mut self, start: usize, by: usize, end: usize) -> Outcome<StatementKind> {
+    /// `define z by LEFT = RIGHT`, `define z, w by LEFT = RIGHT, LEFT = RIGHT`: one statement for each unknown.
+    pub(super) fn implicit(&mut self, start: usize, by: usize, end: usize) -> Outcome<()> {
         let names = self.variables(start + 1, by, None)?;
-        let [name] = names.as_slice() else {
-            let diagnostic = Diagnostic::error("syntax", self.span_of(start + 1, by), "one name is defined at a time");
-            return Err(Box::new(diagnostic.help("put the unknowns into one vector: `z[1]` and `z[2]` of `z in R^2`")));
-        };
-        let Some(equals) = self.find_equals(by + 1, end) else {
-            let form = format!("`define {} by G = 0`", name.name);
+        let Some(first) = names.first() else { return Err(Box::new(self.expected(by, "a name"))) };
+        if self.find_equals(by + 1, end).is_none() {
+            let form = format!("`define {} by G = 0`", first.name);
             return Err(Box::new(self.expected(end, "`=` and the right side").help(format!("the form is {form}"))));
+        }
+        let mut equations = Vec::new();
+        let mut from = by + 1;
+        loop {
+            let to = if names.len() == 1 { end } else { self.separator(from, end) };
+            equations.push((self.equation(from, to)?, self.span_of(from, to)));
+            if to >= end {
+                break;
+            }
+            from = to + 1;
+        }
+        if equations.len() != names.len() {
+            let (found, wanted) = (equations.len(), names.len());
+            let count = if found == 1 { "is 1 equation".to_owned() } else { format!("are {found} equations") };
+            let message = format!("there {count} for {wanted} unknown{}", if wanted == 1 { "" } else { "s" });
+            let diagnostic = Diagnostic::error("syntax", self.span_of(start, end), message);
+            return Err(Box::new(diagnostic.help("the form is `define z, w by G = 0, H = 0`")));
+        }
+        let order = self.assigned(&names, &equations.iter().map(|((l, r), _)| (*l, *r)).collect::<Vec<_>>());
+        for (name, at) in names.into_iter().zip(order) {
+            let Some(&((left, right), span)) = equations.get(at) else { continue };
+            let span = if equations.len() == 1 { self.span_of(start, end) } else { span };
+            let kind = StatementKind::Implicit { name, rule: ImplicitRule::Equation { left, right } };
+            self.statements.push(Statement { kind, span });
+        }
+        Ok(())
+    }
+
+    /// Which equation stands for which unknown: in their order, or between unknowns of one declared shape in another in
+    /// which each equation has its unknown in it.
+    fn assigned(&self, names: &[Ident], equations: &[(ExprId, ExprId)]) -> Vec<usize> {
+        let n = names.len();
+        let plain: Vec<usize> = (0..n).collect();
+        let declared = |name: &Ident| {
+            self.statements.iter().find_map(|statement| match &statement.kind {
+                StatementKind::Declaration { names, shape, .. } if names.iter().any(|own| own.name == name.name) => {
+                    Some(shape)
+                }
+                _ => None,
+            })
         };
-        let left = self.expression(by + 1, equals)?;
-        let right = self.expression(equals + 1, end)?;
-        Ok(StatementKind::Implicit { name: name.clone(), rule: ImplicitRule::Equation { left, right } })
+        let mentions = |name: &Ident, (left, right): (ExprId, ExprId)| {
+            let mut todo = vec![left, right];
+            while let Some(id) = todo.pop() {
+                if matches!(self.ast.kind(id), ExprKind::Name(own) if *own == name.name) {
+                    return true;
+                }
+                self.ast.for_each_child(id, |child| todo.push(child));
+            }
+            false
+        };
+        let fits = |k: usize, at: usize| {
+            mentions(&names[k], equations[at]) && (k == at || declared(&names[k]) == declared(&names[at]))
+        };
+        // augmenting paths, from the given order
+        let mut of: Vec<Option<usize>> = vec![None; n];
+        for k in 0..n {
+            let mut seen = vec![false; n];
+            // (unknown, next equation to try) on an explicit stack
+            let mut path: Vec<(usize, usize)> = vec![(k, 0)];
+            let mut chosen: Vec<usize> = Vec::new();
+            let found = loop {
+                let Some((unknown, next)) = path.last_mut() else { break false };
+                // its own equation first
+                let at = if *next == 0 { *unknown } else { *next - 1 };
+                if *next > n {
+                    path.pop();
+                    chosen.pop();
+                    continue;
+                }
+                *next += 1;
+                let unknown = *unknown;
+                if seen[at] || !fits(unknown, at) {
+                    continue;
+                }
+                seen[at] = true;
+                chosen.push(at);
+                match of[at] {
+                    None => break true,
+                    Some(other) => path.push((other, 0)),
+                }
+            };
+            if !found {
+                return plain;
+            }
+            for ((unknown, _), at) in path.iter().zip(&chosen) {
+                of[*at] = Some(*unknown);
+            }
+        }
+        let mut order = plain.clone();
+        for (at, unknown) in of.iter().enumerate() {
+            if let Some(unknown) = unknown {
+                order[*unknown] = at;
+            }
+        }
+        order
     }
 
     /// `z = argmin[w] f(w, x)` in its spellings; the objective goes on to the end of the statement.

@@ -139,7 +139,7 @@ impl Parser<'_> {
             Form::Query => self.query(start, end)?,
             Form::Sign { sign } => return self.sign_assumption(start, sign, end),
             Form::Solve => self.solve(start, end)?,
-            Form::Implicit { by } => self.implicit(start, by, end)?,
+            Form::Implicit { by } => return self.implicit(start, by, end),
             Form::Assume { equals } => self.assumption(start, equals, end)?,
             Form::Extremum { equals } => self.extremum(start, equals, end)?,
             Form::Abstract { colon } => return self.abstract_functions(start, colon, end),
