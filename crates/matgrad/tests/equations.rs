@@ -131,7 +131,8 @@ fn data(script: &str, seed: u64) -> Inputs {
             // well away from singular
             let n = shape[0];
             (0..n).for_each(|k| array.data_mut()[k * n + k] += 0.3);
-            if variable.attributes.contains(&matgrad_syntax::Attribute::Symmetric) {
+            use matgrad_syntax::Attribute::{Pd, Symmetric};
+            if variable.attributes.iter().any(|a| matches!(a, Symmetric | Pd)) {
                 let old = array.clone();
                 array =
                     Array::from_fn(&shape, |at| (old.data()[at[0] * n + at[1]] + old.data()[at[1] * n + at[0]]) / 2.0);
