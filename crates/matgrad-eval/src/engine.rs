@@ -19,6 +19,8 @@ pub enum Engine {
     Auto,
     /// One operation on whole arrays after the other.
     Steps,
+    /// Whole arrays in fused loops.
+    Loops,
     /// Small programs and loops as straight-line code that is interpreted.
     Vm,
     /// Small programs and loops as machine code; only on x86-64 with AVX2 and FMA.
@@ -29,7 +31,7 @@ pub enum Engine {
 
 impl Engine {
     /// All engines.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Steps, Self::Vm, Self::Native, Self::Cc];
+    pub const ALL: [Self; 6] = [Self::Auto, Self::Steps, Self::Loops, Self::Vm, Self::Native, Self::Cc];
 
     /// Its name on the command line.
     #[must_use]
@@ -37,6 +39,7 @@ impl Engine {
         match self {
             Self::Auto => "auto",
             Self::Steps => "steps",
+            Self::Loops => "loops",
             Self::Vm => "vm",
             Self::Native => "native",
             Self::Cc => "cc",
@@ -66,7 +69,7 @@ impl Whole {
     /// The code, where the engine makes one and the program is small enough.
     pub fn new(program: &Program, engine: Engine) -> Result<Option<Self>, CompileError> {
         check(engine)?;
-        if engine == Engine::Steps {
+        if matches!(engine, Engine::Steps | Engine::Loops) {
             return Ok(None);
         }
         let Some(straight) = unroll(program) else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Numbers for graphs: a plan made once for given sizes, run many times; and the files the numbers come from.
 
 mod array;
+mod batch;
 mod code;
 mod compile;
 pub mod data;
@@ -19,7 +20,7 @@ mod sparse;
 pub mod special;
 
 pub use array::{Array, Inputs, shape_text};
-pub use compile::{Options, compile, compile_with};
+pub use compile::{Options, compile, compile_holding, compile_with};
 pub use engine::Engine;
 pub use error::{CompileError, RunError};
 pub use layout::{LayoutError, arrange};

@@ -1,6 +1,7 @@
 //! A compiled program: steps over slots of memory, made once and run many times.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use matgrad_calculus::graph::{MapOp, ReduceOp};
 use matgrad_syntax::Name;
@@ -209,6 +210,10 @@ pub struct Program {
     pub(crate) buffers: Vec<usize>,
     /// How many loops there are.
     pub(crate) loops: usize,
+    /// How many of the first steps need inputs only that are held.
+    pub(crate) held: usize,
+    /// What tells the values that a workspace holds from those of other programs.
+    pub(crate) key: Arc<()>,
     /// What computes all results at once, in place of the steps.
     pub(crate) whole: Option<Whole>,
 }
@@ -217,6 +222,8 @@ pub struct Program {
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
     buffers: Vec<Vec<f64>>,
+    /// The program whose held values are in the buffers.
+    holds: Option<Arc<()>>,
     loops: Vec<LoopMemory>,
     /// Numbers of straight-line code.
     pub(crate) scratch: Vec<f64>,
@@ -229,8 +236,16 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// Forgets what was computed from held inputs, so that the next run computes it from what they are then.
+    pub fn forget(&mut self) {
+        self.holds = None;
+    }
+
     /// Makes room for a program.
     pub(crate) fn prepare(&mut self, program: &Program) {
+        if self.holds.as_ref().is_some_and(|key| !Arc::ptr_eq(key, &program.key)) {
+            self.holds = None;
+        }
         if let Some(whole) = &program.whole {
             return self.scratch.resize(whole.scratch().max(self.scratch.len()), 0.0);
         }
@@ -351,8 +366,12 @@ impl Program {
             }
             return whole.run(data, scratch, &mut places);
         }
-        for step in &self.steps {
+        let known = workspace.holds.as_ref().is_some_and(|key| Arc::ptr_eq(key, &self.key));
+        for step in self.steps.iter().skip(if known { self.held } else { 0 }) {
             self.execute(step, data, workspace);
+        }
+        if self.held > 0 && !known {
+            workspace.holds = Some(self.key.clone());
         }
     }
 
@@ -530,7 +549,10 @@ impl Program {
             },
             _ => format!("%{}", slot.0),
         };
-        for step in &self.steps {
+        for (at, step) in self.steps.iter().enumerate() {
+            if at == self.held && at > 0 {
+                let _ = writeln!(out, "# up to here once, from inputs that are held");
+            }
             let shape = self.slots.get(step.out.0 as usize).map_or(String::new(), |s| shape_text(&s.shape));
             let mut args: Vec<String> = step.args.iter().take(8).map(name).collect();
             if step.args.len() > 8 {

@@ -29,6 +29,19 @@ const PROGRAMS: &[(&str, usize)] = &[
     ("A in R^(2 x 2)\nB in R^(3 x 3)\ndet(A) + det(B)", 2),
     ("A in R^(3 x 3)\nb in R^3\nb'*inv(A)*b", 1),
     ("A in R^(4 x 4)\nlogdet(A*A' + 2*eye(4))", 1),
+    ("x in R^n\nF[i:n-2] = (3-2*x[i+1])*x[i+1] - x[i] - 2*x[i+2] + 1\nG = sum[i](F[i]^2)", 1),
+    (
+        "u in R^(n x m)\nF[i:n-2,j:m-2] = 4*u[i+1,j+1] - u[i,j+1] - u[i+2,j+1] - u[i+1,j] - u[i+1,j+2] - exp(u[i+1,j+1])\nG = sum[i,j](F[i,j]^2)",
+        1,
+    ),
+    (
+        "u in R^(n x m)\nF[i:n-2,j:m-2] = 4*u[i+1,j+1] - u[i,j+1] - u[i+2,j+1] - u[i+1,j] - u[i+1,j+2] - exp(u[i+1,j+1])",
+        1,
+    ),
+    ("X in R^(n x m)\nsum(softmax(X, 2) .* X) + sum(logsumexp(X, 1))", 1),
+    ("X in R^(n x m)\na in R^n\nb in R^m\nsum[i,j]((X[i,j] - a[i])^2 * exp(b[j]) / (1 + a[i]^2))", 1),
+    ("X in R^(n x m)\nsum[i](max[j](X[i,j]) * min[j](X[i,j]^2)) + sum(X', 1)*X*ones(m)", 1),
+    ("X in R^(n x m)\ntr(X'*X) + sum(diag(X*X')) + sum(exp(X') .* X')", 1),
     ("X in R^(m x n)\nW in R^(n x n)\nh in R^n\nf(s, x) = tanh(W*s + x)\nL = norm(fold(f, h, X))^2", 1),
 ];
 

@@ -1,13 +1,17 @@
 //! Which slots share a buffer: those that do not live at the same time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use super::fuse::fuse;
+use super::hold::{hold, kept};
 use super::{Compiler, Options};
 use crate::array::count;
 use crate::engine::{Engine, Whole};
 use crate::error::CompileError;
-use crate::program::{Op, Place, Program, View};
+use crate::program::{Op, Place, Program, Slot, View};
 
 impl Compiler<'_> {
     /// Lays out the memory and hands over the program.
@@ -20,16 +24,22 @@ impl Compiler<'_> {
             roots,
             buffers: Vec::new(),
             loops: self.loops,
+            held: 0,
+            key: Arc::default(),
             whole: None,
         };
         program.whole = Whole::new(&program, self.options.engine)?;
-        if self.options.fuse && self.options.engine != Engine::Steps && program.whole.is_none() {
-            fuse(&mut program);
-            if self.options.engine != Engine::Vm {
-                compile_loops(&mut program);
+        if program.whole.is_none() {
+            hold(&mut program, &self.held);
+            if self.options.fuse && self.options.engine != Engine::Steps {
+                fuse(&mut program);
+                if !matches!(self.options.engine, Engine::Vm | Engine::Loops) {
+                    compile_loops(&mut program);
+                }
             }
         }
-        place(&mut program, &self.options)?;
+        let kept = kept(&program);
+        place(&mut program, &self.options, &kept)?;
         Ok(program)
     }
 }
@@ -44,7 +54,7 @@ fn compile_loops(program: &mut Program) {
 }
 
 /// Gives every slot a buffer.
-fn place(program: &mut Program, options: &Options) -> Result<(), CompileError> {
+fn place(program: &mut Program, options: &Options, kept: &FxHashSet<Slot>) -> Result<(), CompileError> {
     let Program { slots, steps, roots, .. } = program;
     let forever = steps.len();
     let mut last = vec![None; slots.len()];
@@ -53,7 +63,8 @@ fn place(program: &mut Program, options: &Options) -> Result<(), CompileError> {
             last[slot.0 as usize] = Some(at);
         }
     }
-    roots.iter().for_each(|view| last[view.slot.0 as usize] = Some(forever));
+    let stays = roots.iter().map(|view| view.slot).chain(kept.iter().copied());
+    stays.for_each(|slot| last[slot.0 as usize] = Some(forever));
     let mut buffers: Vec<usize> = Vec::new();
     let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut placed = vec![false; slots.len()];

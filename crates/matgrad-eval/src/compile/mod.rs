@@ -7,6 +7,7 @@ pub(crate) mod affine;
 mod contraction;
 mod demand;
 mod fuse;
+mod hold;
 mod matrix;
 mod memory;
 mod order;
@@ -72,6 +73,26 @@ pub fn compile_with(
     compiler.finish(roots)
 }
 
+/// A program within limits that computes what depends on some inputs only once, in the first run of a workspace.
+///
+/// The data of these inputs are taken to stay as they are while a [`Workspace`](crate::Workspace) is used; see
+/// [`Workspace::forget`](crate::Workspace::forget).
+///
+/// # Errors
+/// As of [`compile`].
+pub fn compile_holding(
+    graph: &Graph,
+    roots: &[NodeId],
+    sizes: &BTreeMap<Name, usize>,
+    options: &Options,
+    held: &[Name],
+) -> Result<Program, CompileError> {
+    let mut compiler = Compiler::new(graph, sizes, *options, Demand::new(graph, roots), None);
+    compiler.held = held.to_vec();
+    let roots = compiler.all(roots)?;
+    compiler.finish(roots)
+}
+
 /// A place to write a tensor to.
 #[derive(Clone, Debug)]
 struct Dest {
@@ -124,6 +145,8 @@ struct Compiler<'g> {
     step: Option<recurrence::Step>,
     /// How many loops there are.
     loops: usize,
+    /// Inputs that stay as they are from run to run.
+    held: Vec<Name>,
 }
 
 impl<'g> Compiler<'g> {
@@ -153,6 +176,7 @@ impl<'g> Compiler<'g> {
             steps: Vec::new(),
             step,
             loops: 0,
+            held: Vec::new(),
         }
     }
 

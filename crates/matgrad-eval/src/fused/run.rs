@@ -55,12 +55,25 @@ impl FusedLoop {
             streams.chain(self.outputs.iter().map(move |o| stride(&o.strides)))
         };
         let mut turn: SmallVec<[usize; 8]> = SmallVec::from_elem(0, outer.len());
+        let block = self.tape.block;
+        let mut tile = if self.tape.tiled { (0, block.min(inner)) } else { (0, inner) };
         loop {
-            self.row(inner, &memory, &at, outs, scratch);
+            self.uniforms(&memory, &at, scratch);
+            let mut from = tile.0;
+            while from < tile.1 {
+                let length = block.min(tile.1 - from);
+                self.block((from, length), &memory, &at, outs, scratch);
+                from += length;
+            }
             let mut k = outer.len();
             loop {
                 if k == 0 {
-                    return;
+                    if tile.1 == inner {
+                        return;
+                    }
+                    // all offsets are back where they started
+                    tile = (tile.1, (tile.1 + block).min(inner));
+                    break;
                 }
                 k -= 1;
                 turn[k] += 1;
@@ -93,8 +106,9 @@ impl FusedLoop {
         }
     }
 
-    fn row(&self, n: usize, memory: &[&[f64]], at: &[usize], outs: &mut [&mut [f64]], scratch: &mut Scratch) {
-        let Scratch { blocks, uniforms, .. } = scratch;
+    /// Computes what is the same along a row.
+    fn uniforms(&self, memory: &[&[f64]], at: &[usize], scratch: &mut Scratch) {
+        let uniforms = &mut scratch.uniforms;
         for (k, inst) in self.tape.uniform.iter().enumerate() {
             let load = |s: u32| {
                 let (memory, at) = (memory.get(s as usize), at.get(s as usize));
@@ -106,38 +120,45 @@ impl FusedLoop {
             };
             uniforms[k] = value;
         }
-        let places = &at[self.streams.len()..];
-        let mut from = 0;
-        while from < n {
-            let length = self.tape.block.min(n - from);
-            for step in &self.tape.steps {
-                match step.to {
-                    Target::Block(register) => {
-                        let Some(slot) = blocks.get_mut(usize::from(register)) else { continue };
-                        let mut taken = std::mem::take(slot);
-                        if let Some(out) = taken.get_mut(..length) {
-                            self.pass(step, (from, length), memory, at, (blocks, uniforms), out);
-                        }
-                        blocks[usize::from(register)] = taken;
+    }
+
+    /// Some places of a row.
+    fn block(
+        &self,
+        (from, length): (usize, usize),
+        memory: &[&[f64]],
+        at: &[usize],
+        outs: &mut [&mut [f64]],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { blocks, uniforms, .. } = scratch;
+        let places = at.get(self.streams.len()..).unwrap_or(&[]);
+        for step in &self.tape.steps {
+            match step.to {
+                Target::Block(register) => {
+                    let Some(slot) = blocks.get_mut(usize::from(register)) else { continue };
+                    let mut taken = std::mem::take(slot);
+                    if let Some(out) = taken.get_mut(..length) {
+                        self.pass(step, (from, length), memory, at, (blocks, uniforms), out);
                     }
-                    Target::Output(o) => {
-                        let o = usize::from(o);
-                        let start = places[o] + from;
-                        let found = outs.get_mut(self.outputs[o].out).and_then(|m| m.get_mut(start..start + length));
-                        if let Some(out) = found {
-                            self.pass(step, (from, length), memory, at, (blocks, uniforms), out);
-                        }
+                    blocks[usize::from(register)] = taken;
+                }
+                Target::Output(o) => {
+                    let o = usize::from(o);
+                    let (Some(place), Some(output)) = (places.get(o), self.outputs.get(o)) else { continue };
+                    let start = place + from;
+                    if let Some(out) = outs.get_mut(output.out).and_then(|m| m.get_mut(start..start + length)) {
+                        self.pass(step, (from, length), memory, at, (blocks, uniforms), out);
                     }
                 }
             }
-            for ((output, value), place) in self.outputs.iter().zip(&self.tape.values).zip(places) {
-                let Some(value) = value else { continue };
-                let value = self.operand(*value, (from, length), memory, at, (blocks, uniforms));
-                if let Some(out) = outs.get_mut(output.out) {
-                    put(output, value, (from, length), *place, out);
-                }
+        }
+        for ((output, value), place) in self.outputs.iter().zip(&self.tape.values).zip(places) {
+            let Some(value) = value else { continue };
+            let value = self.operand(*value, (from, length), memory, at, (blocks, uniforms));
+            if let Some(out) = outs.get_mut(output.out) {
+                put(output, value, (from, length), *place, out);
             }
-            from += length;
         }
     }
 

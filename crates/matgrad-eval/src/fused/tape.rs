@@ -71,6 +71,9 @@ pub(super) struct Tape {
     pub registers: usize,
     /// How many places a block has.
     pub block: usize,
+    /// Whether all outer loops run for one block before the next: where operands have gaps, the lines of memory that a
+    /// block has touched are used again.
+    pub tiled: bool,
 }
 
 /// Numbers in all registers together.
@@ -166,6 +169,7 @@ impl Tape {
         tape.values = values.iter().map(|v| place.get(v.0 as usize).copied()).collect();
         let block = FIRST_LEVEL / tape.registers.max(1) / 64 * 64;
         tape.block = block.clamp(64, 512);
+        tape.tiled = streams.iter().any(|s| inner(&s.strides) > 1);
         tape
     }
 }

@@ -8,13 +8,18 @@
 mod grid;
 mod merge;
 mod statement;
+mod version;
 
-use rustc_hash::FxHashMap;
+use matgrad_calculus::graph::ReduceOp;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
+use super::hold::kept;
 use crate::fused::Fold;
-use crate::program::{Op, Place, Program, Slot, SlotInfo, Step, View};
+use crate::kernel::power::Power;
+use crate::program::{Op, Place, Program, Slot, SlotInfo, Step};
 use grid::{Grid, Located, Part, boxes};
+use merge::Entry;
 use statement::{Access, Statement};
 
 /// No slot is cut into more parts than this.
@@ -49,21 +54,48 @@ struct Fuser<'c> {
     slots: &'c [SlotInfo],
     traffic: Vec<Traffic>,
     formulas: FxHashMap<Slot, Formula>,
-    done: Vec<Step>,
+    done: Vec<Entry>,
 }
 
-/// Joins what can run in one loop.
+/// Joins what can run in one loop; steps that are held stay apart from those that are not.
 pub(super) fn fuse(program: &mut Program) {
-    let Program { slots, steps, roots, constants, .. } = program;
-    let before = std::mem::take(steps);
-    let statements: Vec<Option<Statement>> = before.iter().map(|s| Statement::of(s, slots, constants)).collect();
-    let traffic = traffic(&before, &statements, slots, roots);
+    let kept: FxHashSet<Slot> = kept(program).into_iter().chain(program.roots.iter().map(|view| view.slot)).collect();
+    let rest = program.steps.split_off(program.held.min(program.steps.len()));
+    let first = std::mem::take(&mut program.steps);
+    let first = join_all(first, &mut program.slots, &program.constants, &kept);
+    program.held = first.len();
+    program.steps = first;
+    program.steps.extend(join_all(rest, &mut program.slots, &program.constants, &kept));
+}
+
+/// The steps with what can run in one loop joined; `kept` are the slots that are read afterwards.
+fn join_all(steps: Vec<Step>, slots: &mut Vec<SlotInfo>, constants: &[Vec<f64>], kept: &FxHashSet<Slot>) -> Vec<Step> {
+    let steps = version::take_apart(steps, slots, constants, kept);
+    let (mut before, mut statements) = (Vec::with_capacity(steps.len()), Vec::with_capacity(steps.len()));
+    for step in steps {
+        if let Op::Reduce { op: ReduceOp::LogSumExp, .. } = &step.op
+            && let Some(info) = slots.get(step.out.0 as usize).cloned()
+        {
+            let helpers = [0, 1].map(|k| Slot((slots.len() + k) as u32));
+            if let Some(parts) = Statement::of_logsumexp(&step, helpers) {
+                slots.extend([info.clone(), info]);
+                for part in parts {
+                    before.push(placeholder(&part));
+                    statements.push(Some(part));
+                }
+                continue;
+            }
+        }
+        statements.push(Statement::of(&step, slots, constants));
+        before.push(step);
+    }
+    let traffic = traffic(&before, &statements, slots, kept);
     let mut fuser = Fuser { slots, traffic, formulas: FxHashMap::default(), done: Vec::new() };
     let mut waiting: FxHashMap<Slot, Vec<(Statement, Step)>> = FxHashMap::default();
     for (at, (step, statement)) in before.into_iter().zip(statements).enumerate() {
         let Some(statement) = statement else {
             step.args.iter().for_each(|slot| fuser.write(*slot));
-            fuser.done.push(step);
+            fuser.done.push(Entry::Step(step));
             continue;
         };
         let slot = step.out;
@@ -80,11 +112,25 @@ pub(super) fn fuse(program: &mut Program) {
             fuser.define(slot, writes, at);
         }
     }
-    roots.iter().for_each(|view| fuser.write(view.slot));
-    *steps = merge::merge(fuser.done, roots);
+    let mut left: Vec<Slot> = fuser.formulas.keys().copied().filter(|slot| kept.contains(slot)).collect();
+    left.sort_unstable();
+    left.into_iter().for_each(|slot| fuser.write(slot));
+    merge::merge(fuser.done, kept)
 }
 
-fn traffic(steps: &[Step], statements: &[Option<Statement>], slots: &[SlotInfo], roots: &[View]) -> Vec<Traffic> {
+/// A statement that no step was made for, as a step that writes and reads the same; it is never carried out.
+fn placeholder(statement: &Statement) -> Step {
+    let args = statement.loads.iter().map(|l| l.slot).collect();
+    let op = Op::Power { power: Power::Whole(1), start: 0 };
+    Step { op, out: statement.out.slot, more: SmallVec::new(), args }
+}
+
+fn traffic(
+    steps: &[Step],
+    statements: &[Option<Statement>],
+    slots: &[SlotInfo],
+    kept: &FxHashSet<Slot>,
+) -> Vec<Traffic> {
     let mut all: Vec<Traffic> = vec![Traffic::default(); slots.len()];
     for (at, (step, statement)) in steps.iter().zip(statements).enumerate() {
         for out in step.outs() {
@@ -99,7 +145,7 @@ fn traffic(steps: &[Step], statements: &[Option<Statement>], slots: &[SlotInfo],
             }
         }
     }
-    roots.iter().for_each(|view| all[view.slot.0 as usize].outside = true);
+    kept.iter().for_each(|slot| all[slot.0 as usize].outside = true);
     for k in 0..all.len() {
         let known = &all[k];
         let Some(last) = known.writes.last().copied() else { continue };
@@ -120,8 +166,8 @@ impl Fuser<'_> {
         let before = statement.clone();
         let parts = self.expand(statement);
         match parts.as_slice() {
-            [part] if part.loads == before.loads && !pays(&step) => self.done.push(step),
-            _ => parts.into_iter().for_each(|part| self.done.push(part.step())),
+            [part] if part.loads == before.loads && !pays(&step) => self.done.push(Entry::Step(step)),
+            _ => parts.into_iter().for_each(|part| self.done.push(part.into())),
         }
     }
 
@@ -145,9 +191,9 @@ impl Fuser<'_> {
                 let before = joined.loads.clone();
                 let parts = self.expand(joined);
                 if parts.len() == 1 && parts[0].loads == before && !writes.iter().any(|(_, step)| pays(step)) {
-                    writes.into_iter().for_each(|(_, step)| self.done.push(step));
+                    writes.into_iter().for_each(|(_, step)| self.done.push(Entry::Step(step)));
                 } else {
-                    parts.into_iter().for_each(|part| self.done.push(part.step()));
+                    parts.into_iter().for_each(|part| self.done.push(part.into()));
                 }
                 return;
             }
@@ -171,10 +217,10 @@ impl Fuser<'_> {
         if let ([(_, step)], true) = (writes.as_slice(), same)
             && !pays(step)
         {
-            self.done.push(step.clone());
+            self.done.push(Entry::Step(step.clone()));
             return;
         }
-        parts.into_iter().for_each(|part| self.done.push(part.step()));
+        parts.into_iter().for_each(|part| self.done.push(part.into()));
     }
 
     /// Whether computing a slot wherever it is read costs less than memory.
@@ -199,7 +245,7 @@ impl Fuser<'_> {
     /// Writes a slot that was a formula so far.
     fn write(&mut self, slot: Slot) {
         if let Some(formula) = self.formulas.remove(&slot) {
-            formula.parts.into_iter().for_each(|part| self.done.push(part.statement.step()));
+            formula.parts.into_iter().for_each(|part| self.done.push(part.statement.into()));
         }
     }
 

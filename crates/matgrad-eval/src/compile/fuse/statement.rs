@@ -4,7 +4,7 @@ use matgrad_calculus::graph::{MapOp, ReduceOp};
 use smallvec::{SmallVec, smallvec};
 
 use crate::code::{Builder, Code, Inst, Reg};
-use crate::fused::{Fold, FusedLoop, Output, Stream, Strides};
+use crate::fused::{Fold, Strides};
 use crate::kernel::Loop;
 use crate::kernel::contract::{A, B, Kind, OUT};
 use crate::kernel::power::Power;
@@ -120,6 +120,54 @@ impl Statement {
         let mut statement = Self { extents, loads: make.loads, code, value: value[0], out, fold, add };
         statement.drop_single();
         (statement.extents.is_empty() || statement.is_injective()).then_some(statement)
+    }
+
+    /// The logarithm of a sum of exponentials: the largest, the sum of the exponentials of what is left, and both together.
+    pub fn of_logsumexp(step: &Step, [top, sum]: [Slot; 2]) -> Option<[Self; 3]> {
+        let Op::Reduce { op: ReduceOp::LogSumExp, start, outer, inner } = &step.op else { return None };
+        let all: Vec<Loop<1>> = outer.iter().chain(inner).copied().collect();
+        let row = |k: usize| -> usize {
+            outer.get(k..).and_then(|o| o.get(1..)).map_or(0, |o| o.iter().map(|l| l.extent).product())
+        };
+        let strides: Strides = (0..all.len()).map(row).collect();
+        let x =
+            Access { slot: *step.args.first()?, start: *start, strides: all.iter().map(|l| l.strides[0]).collect() };
+        let at = |slot: Slot| Access { slot, start: 0, strides: strides.clone() };
+        let short =
+            |slot: Slot| Access { slot, start: 0, strides: strides.iter().take(outer.len()).copied().collect() };
+        let make = |extents, loads: Vec<Access>, out, fold, insts: &[Inst]| {
+            let (code, value) = (Code { insts: insts.to_vec() }, Reg(insts.len() as u32 - 1));
+            let mut statement = Self { extents, loads, code, value, out, fold, add: false };
+            statement.drop_single();
+            statement
+        };
+        let [r0, r1, r2, r3, r4, r5, r6] = [0, 1, 2, 3, 4, 5, 6].map(Reg);
+        Some([
+            make(extents(&all), vec![x.clone()], at(top), Some(Fold::Max), &[Inst::Load(0)]),
+            make(
+                extents(&all),
+                vec![x, at(top)],
+                at(sum),
+                Some(Fold::Sum),
+                &[Inst::Load(0), Inst::Load(1), Inst::Sub(r0, r1), Inst::Unary(MapOp::Exp, r2)],
+            ),
+            make(
+                extents(outer),
+                vec![short(top), short(sum)],
+                short(step.out),
+                None,
+                &[
+                    Inst::Load(0),
+                    Inst::Load(1),
+                    Inst::Unary(MapOp::Log, r1),
+                    Inst::Add(r0, r2),
+                    Inst::Unary(MapOp::Abs, r0),
+                    Inst::Constant(f64::INFINITY),
+                    Inst::Binary(MapOp::Less, r4, r5),
+                    Inst::Select(r6, r3, r0),
+                ],
+            ),
+        ])
     }
 
     /// How many turns all loops make.
@@ -298,30 +346,6 @@ impl Statement {
             Inst::Power(..) | Inst::Binary(..) => 30,
         };
         self.code.insts.iter().map(one).sum::<usize>().saturating_sub(1).max(1)
-    }
-
-    /// The loop as a step.
-    pub fn step(mut self) -> Step {
-        self.arrange();
-        let mut args: SmallVec<[Slot; 3]> = SmallVec::new();
-        let mut streams = Vec::with_capacity(self.loads.len());
-        for load in &self.loads {
-            let arg = args.iter().position(|a| *a == load.slot).unwrap_or_else(|| {
-                args.push(load.slot);
-                args.len() - 1
-            });
-            streams.push(Stream { arg, start: load.start, strides: load.strides.clone() });
-        }
-        let output = Output {
-            out: 0,
-            start: self.out.start,
-            strides: self.out.strides,
-            value: self.value,
-            fold: self.fold,
-            add: self.add,
-        };
-        let fused = FusedLoop::new(self.extents, streams, self.code, vec![output]);
-        Step { op: Op::Fused(Box::new(fused)), out: self.out.slot, more: SmallVec::new(), args }
     }
 
     /// Joins loops that run like one and brings the one to the inside that moves least.
