@@ -20,6 +20,9 @@ pub struct Operand<'a> {
 
 /// `out = op(scale · x)` over loops with strides of (x, out).
 pub fn unary(op: MapOp, scale: f64, x: Operand, loops: &[Loop<2>], out: &mut [f64]) {
+    if loops.iter().any(|l| l.extent == 0) {
+        return; // where it starts may lie outside
+    }
     if let MapOp::Polygamma(order) = op {
         return each(x, loops, out, |v| special::polygamma(order, scale * v));
     }
