@@ -81,7 +81,7 @@ impl Whole {
             #[cfg(target_arch = "x86_64")]
             native: match engine {
                 Engine::Auto | Engine::Native => Native::new(&straight).map(Arc::new),
-                Engine::Steps | Engine::Vm | Engine::Cc => None,
+                Engine::Steps | Engine::Loops | Engine::Vm | Engine::Cc => None,
             },
             #[cfg(any(unix, windows))]
             compiled: match engine {
