@@ -112,7 +112,7 @@ pub fn solve(
             }
             matrix(g, memory, block, constants[0], *unknown)
         }
-        _ => eliminate(g, memory, blocks, constants, unknowns),
+        _ => eliminate(g, memory, blocks, constants, unknowns, symmetric),
     }
 }
 
@@ -137,15 +137,17 @@ fn curved_terms(g: &mut Graph, residual: NodeId, unknown: NodeId, all: &[NodeId]
     Ok(found)
 }
 
-/// Scalars and vectors, block by block.
+/// Several unknowns, block by block.
 fn eliminate(
     g: &mut Graph,
     memory: &mut Memory,
     mut blocks: Vec<Vec<NodeId>>,
     mut constants: Vec<NodeId>,
     unknowns: &[NodeId],
+    symmetric: &[bool],
 ) -> Result<Solved, Unsolved> {
-    if let Some(matrix) = unknowns.iter().position(|unknown| g.rank(*unknown) > 1) {
+    let unfit = |k: usize, unknown: NodeId| g.rank(unknown) > 2 || symmetric.get(k) == Some(&true);
+    if let Some(matrix) = (0..unknowns.len()).find(|k| unfit(*k, unknowns[*k])) {
         return Err(Unsolved::Matrix(matrix));
     }
     let mut open_rows: Vec<usize> = (0..blocks.len()).collect();
@@ -162,10 +164,16 @@ fn eliminate(
                 }
                 let plain = match g.rank(block) {
                     0 => u32::from(g.constant(block).is_none()),
-                    _ => {
+                    2 => {
                         let (_, rest) = g.split(block);
                         let identity = g.identity(g.axes(block)[0]);
                         u32::from(rest != identity)
+                    }
+                    // between matrices: the identity, factors on the left and right, anything else
+                    _ => {
+                        let identity = identity_between(g, unknowns[col]);
+                        let (_, rest) = g.split(block);
+                        if rest == identity { 0 } else { 1 + u32::from(sides(g, block).is_none()) }
                     }
                 };
                 let cost = 1_000_000 * plain + crate::notation::length(g, memory, block) + u32::from(row != col);
@@ -229,12 +237,58 @@ fn eliminate(
 
 /// The inverse of a scalar or a matrix.
 fn inverse(g: &mut Graph, block: NodeId) -> NodeId {
-    if g.rank(block) > 0 {
-        return g.matrix(MatrixOp::Inverse, &[block]);
+    match g.rank(block) {
+        0 => {}
+        2 => return g.matrix(MatrixOp::Inverse, &[block]),
+        _ => return inverse_between(g, block),
     }
     let mut p = ProductBuilder::new();
     p.power(block, &[], -Rational::ONE);
     p.build(g, &[])
+}
+
+/// `∂X/∂X` of a matrix X.
+fn identity_between(g: &mut Graph, unknown: NodeId) -> NodeId {
+    let mut p = ProductBuilder::new();
+    let labels: Vec<Label> = g.axes(unknown).clone().iter().map(|dim| p.label(*dim)).collect();
+    p.build(g, &[&labels[..], &labels[..]].concat())
+}
+
+/// The inverse of a map between matrices: of `A*X*B` by its sides, of others by vec.
+fn inverse_between(g: &mut Graph, block: NodeId) -> NodeId {
+    let axes = g.axes(block).clone();
+    let square = |g: &Graph, node: NodeId| g.axes(node)[0] == g.axes(node)[1];
+    let mut p = ProductBuilder::new();
+    let out: Vec<Label> = axes.iter().map(|dim| p.label(*dim)).collect();
+    if let Some((left, right)) = sides(g, block)
+        && square(g, left)
+        && square(g, right)
+    {
+        let (left, right) = (inverse(g, left), inverse(g, right));
+        p.factor(left, &[out[0], out[2]]);
+        p.factor(right, &[out[1], out[3]]);
+        return p.build(g, &out);
+    }
+    // the same of a transposed unknown
+    let turned = g.permute(block, &[0, 1, 3, 2]);
+    if let Some((left, right)) = sides(g, turned)
+        && square(g, left)
+        && square(g, right)
+    {
+        let (left, right) = (inverse(g, left), inverse(g, right));
+        p.factor(left, &[out[1], out[2]]);
+        p.factor(right, &[out[0], out[3]]);
+        return p.build(g, &out);
+    }
+    let fuse = g.fuse(axes[0], axes[1]);
+    let flat = fuse_axes(g, block, &[&[0, 1], &[2, 3]]);
+    let inverse = g.matrix(MatrixOp::Inverse, &[flat]);
+    let long = g.axes(fuse)[0];
+    let (rows, cols) = (p.label(long), p.label(long));
+    p.factor(fuse, &[rows, out[0], out[1]]);
+    p.factor(inverse, &[rows, cols]);
+    p.factor(fuse, &[cols, out[2], out[3]]);
+    p.build(g, &out)
 }
 
 /// A block applied to a value: its last axes, as many as the unknown has, meet the first ones of the value.

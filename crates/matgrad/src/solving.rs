@@ -347,7 +347,7 @@ impl Work<'_> {
                 .help("for least squares write `solve grad norm(A*x - b)^2 wrt x = 0`"),
             Unsolved::Matrix(k) => self.at(
                 statement.span,
-                format!("`{}` is a matrix; several unknowns at once are scalars or vectors", name(k)),
+                format!("`{}` is symmetric or has three axes; several unknowns at once are free", name(k)),
             ),
             Unsolved::Singular => {
                 self.at(statement.span, "the equations do not determine the unknowns: the system is singular")
