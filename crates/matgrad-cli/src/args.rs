@@ -135,6 +135,9 @@ pub struct EvalArgs {
     /// machine code (native), or compiled by the C compiler of this machine (cc); auto takes the fastest that is there
     #[arg(long, value_name = "ENGINE", value_parser = engine_parser(), default_value = "auto")]
     pub engine: String,
+    /// How many threads the products of large matrices may use
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: u32,
     /// Run the program N times more and print what a run costs to standard error, as one line of JSON
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub time: Option<u32>,

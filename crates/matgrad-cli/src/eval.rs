@@ -25,6 +25,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.product = product(&args, &mut inputs)?;
     evaluation.sparse = args.sparse;
 
+    matgrad::set_threads(args.threads as usize);
     let (only_plan, runs) = (args.plan, args.time);
     let outcome = within::deadline(args.function.deadline, move |deadline| {
         evaluation.limits = Limits { deadline, ..Limits::default() };

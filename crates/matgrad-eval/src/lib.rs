@@ -24,6 +24,7 @@ pub use compile::{Options, compile, compile_holding, compile_with};
 pub use engine::Engine;
 pub use error::{CompileError, RunError};
 pub use layout::{LayoutError, arrange};
+pub use matgrad_dense::{set_threads, threads};
 pub use newton::{Goal, SolveError, System, Unknown};
 pub use prepared::Prepared;
 pub use program::{Program, ProgramInput, Workspace};

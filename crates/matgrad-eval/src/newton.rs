@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use matgrad_dense::{Factors, cholesky};
 use matgrad_syntax::Name;
 
 use crate::array::{Array, Inputs};
 use crate::error::RunError;
-use crate::linalg::{cholesky, lu};
 use crate::program::{Program, Workspace};
 
 /// Steps from one start.
@@ -313,13 +313,13 @@ impl System {
 
     /// Whether a point where Newton's method came to rest is a solution.
     fn judge(&self, values: &Values, n: usize, largest: f64) -> Found {
-        let mut packed = vec![0.0; n * n + n];
-        lu::factor(&values.jacobian, n, &mut packed);
-        let pivot = (0..n).map(|k| packed[k * n + k].abs()).fold(f64::INFINITY, f64::min);
+        let mut packed = vec![0.0; Factors::length(n)];
+        let factors = Factors::make(&values.jacobian, n, &mut packed);
+        let pivot = factors.diagonal().map(f64::abs).fold(f64::INFINITY, f64::min);
         let singular = pivot.is_nan() || pivot <= SINGULAR * largest;
         if self.goal() != Goal::Root && !singular {
             let mut factor = vec![0.0; n * n];
-            cholesky::cholesky(&values.jacobian, n, &mut factor);
+            cholesky(&values.jacobian, n, &mut factor);
             if factor.iter().any(|x| x.is_nan()) {
                 return Found::Saddle;
             }
@@ -343,10 +343,10 @@ fn most(values: &[f64]) -> f64 {
 
 /// `J^-1 r`; where J is singular, the step of least squares with a small weight on its length.
 fn newton(values: &Values, n: usize) -> Vec<f64> {
-    let mut packed = vec![0.0; n * n + n];
-    lu::factor(&values.jacobian, n, &mut packed);
+    let mut packed = vec![0.0; Factors::length(n)];
+    let factors = Factors::make(&values.jacobian, n, &mut packed);
     let mut step = values.residual.clone();
-    lu::solve(&packed, n, &mut step, 1, false);
+    factors.solve(&mut step, 1, false);
     if step.iter().all(|x| x.is_finite()) {
         return step;
     }
@@ -356,8 +356,8 @@ fn newton(values: &Values, n: usize) -> Vec<f64> {
     let weight = 1e-6 * most(&square).max(1e-6);
     (0..n).for_each(|k| square[k * n + k] += weight);
     let mut step: Vec<f64> = (0..n).map(|i| (0..n).map(|k| j[k * n + i] * values.residual[k]).sum()).collect();
-    lu::factor(&square, n, &mut packed);
-    lu::solve(&packed, n, &mut step, 1, false);
+    let factors = Factors::make(&square, n, &mut packed);
+    factors.solve(&mut step, 1, false);
     step
 }
 
@@ -369,12 +369,12 @@ fn descent(values: &Values, n: usize) -> Vec<f64> {
         let mut matrix = values.jacobian.clone();
         (0..n).for_each(|k| matrix[k * n + k] += weight);
         let mut factor = vec![0.0; n * n];
-        cholesky::cholesky(&matrix, n, &mut factor);
+        cholesky(&matrix, n, &mut factor);
         if factor.iter().all(|x| x.is_finite()) {
-            let mut packed = vec![0.0; n * n + n];
-            lu::factor(&matrix, n, &mut packed);
+            let mut packed = vec![0.0; Factors::length(n)];
+            let factors = Factors::make(&matrix, n, &mut packed);
             let mut step = values.residual.clone();
-            lu::solve(&packed, n, &mut step, 1, false);
+            factors.solve(&mut step, 1, false);
             if step.iter().all(|x| x.is_finite()) {
                 return step;
             }

@@ -161,6 +161,9 @@ impl Step {
             Op::Fill(value) => format!("fill {value}"),
             Op::Contract(c) => {
                 let name = match (&c.kind, self.args.len()) {
+                    (Kind::Gemm { m, k, .. }, _) if c.symmetric => {
+                        format!("half of gemm {0}x{1}x{0}", m.extent, k.extent)
+                    }
                     (Kind::Gemm { m, k, n }, _) => format!("gemm {}x{}x{}", m.extent, k.extent, n.extent),
                     (Kind::Loops, 1) => "copy".into(),
                     (Kind::Loops, _) => "product".into(),

@@ -42,7 +42,7 @@ pub use failure::Failure;
 pub use matgrad_calculus::layout::Layout;
 pub use matgrad_calculus::notation::Notation;
 pub use matgrad_check::Verdict;
-pub use matgrad_eval::{Array, Csr, Engine, Inputs, Prepared, Program, Workspace, data};
+pub use matgrad_eval::{Array, Csr, Engine, Inputs, Prepared, Program, Workspace, data, set_threads};
 pub use matgrad_render::TextOptions;
 pub use matgrad_syntax::{Diagnostic, Source};
 pub use operator::{Matrix, Operator};

@@ -373,6 +373,17 @@ impl Graph {
         known
     }
 
+    /// Whether a square matrix is already known to equal its transpose.
+    pub fn is_known_symmetric(&self, id: NodeId) -> bool {
+        match self.as_input(id) {
+            Some(info) => {
+                use Attribute::{Diagonal, Pd, Psd, Symmetric};
+                info.dims.len() == 2 && info.attributes.iter().any(|a| matches!(a, Symmetric | Diagonal | Pd | Psd))
+            }
+            None => self.symmetric.get(&id).is_some_and(|known| *known),
+        }
+    }
+
     /// Whether a square matrix is minus its transpose, as an input declared `skew` is.
     pub fn is_skew_input(&self, id: NodeId) -> bool {
         self.as_input(id).is_some_and(|info| info.attributes.contains(&Attribute::Skew))

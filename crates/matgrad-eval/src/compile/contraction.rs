@@ -112,8 +112,10 @@ impl Compiler<'_> {
             self.settle(view.slot)?;
             return Ok(view);
         }
+        let swapped = self.symmetry(space, &operands, &kept);
         let operands = self.contract_pairs(space, operands, &kept)?;
         let fresh;
+        let fresh_memory = dest.is_none();
         let dest = match dest {
             Some(dest) => dest,
             None => {
@@ -126,7 +128,16 @@ impl Compiler<'_> {
             target.add(space, *label, *stride);
         }
         let covered = kept.volume(&space.extents) == shape.iter().map(|n| *n as f64).product::<f64>();
-        self.contract_last(space, &operands, &target, alpha * dest.alpha, dest, covered)?;
+        let outer = std::mem::replace(&mut self.swapped, swapped);
+        let done = self.contract_last(space, &operands, &target, alpha * dest.alpha, dest, covered);
+        self.swapped = outer;
+        done?;
+        // whoever needs the same pair later finds it
+        if let (true, [a, b], 1.0) = (fresh_memory, operands.as_slice(), alpha) {
+            target.strides.sort_unstable();
+            let key = self.known_key(space, a, Some(b), &target.strides);
+            self.contractions.entry(key).or_insert(target.slot);
+        }
         Ok(dest.view.clone())
     }
 
@@ -198,7 +209,11 @@ impl Compiler<'_> {
         let dest = Dest::fresh(self.allocate(&shape)?, &shape);
         let target = Operand { slot: dest.view.slot, offset: 0, strides };
         let operands: SmallVec<[Operand; 2]> = [Some(a), b].into_iter().flatten().cloned().collect();
-        self.contract_last(space, &operands, &target, 1.0, &dest, true)?;
+        let swapped = self.symmetry(space, &operands, needed);
+        let outer = std::mem::replace(&mut self.swapped, swapped);
+        let done = self.contract_last(space, &operands, &target, 1.0, &dest, true);
+        self.swapped = outer;
+        done?;
         self.contractions.insert(key, target.slot);
         Ok(target)
     }
@@ -272,7 +287,8 @@ impl Compiler<'_> {
         let mut loops = loops(space, a, b, target);
         merge(&mut loops);
         let start = [a.offset, b.map_or(0, |b| b.offset), target.offset];
-        let contract = Contract::new(loops, start, alpha, dest.accumulate, b.is_some());
+        let mut contract = Contract::new(loops, start, alpha, dest.accumulate, b.is_some());
+        contract.symmetric = self.is_symmetric_product(space, &contract, a, b, target);
         if !dest.accumulate && (contract.accumulate || !covered) {
             self.zero(dest)?;
         }

@@ -54,7 +54,7 @@ impl Compiler<'_> {
 
     fn lu_factors(&mut self, x: &Batch) -> Result<Slot, CompileError> {
         let n = x.rows;
-        self.factors(Linalg::Lu { n }, x, n.saturating_mul(n).saturating_add(n))
+        self.factors(Linalg::Factor { n }, x, n.saturating_mul(n).saturating_add(n))
     }
 
     /// The LU factors of one square matrix: their slot and where they start.

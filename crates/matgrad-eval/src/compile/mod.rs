@@ -11,15 +11,17 @@ mod hold;
 mod matrix;
 mod memory;
 mod order;
+mod outer;
 mod product;
 mod recurrence;
 mod solve;
+mod symmetry;
 
 use std::collections::BTreeMap;
 
 use matgrad_calculus::graph::{Dim, Graph, InputId, MapOp, Node, NodeId, Part, ReduceOp, Structural};
 use matgrad_syntax::{Name, Rational};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::array::{count, strides};
@@ -137,6 +139,12 @@ struct Compiler<'g> {
     /// Inverses that nobody needed as a matrix so far, by the slot that waits for them.
     pending: FxHashMap<Slot, NodeId>,
     solutions: FxHashMap<Solution, Slot>,
+    /// Sums that are kept in parts.
+    splits: FxHashMap<NodeId, outer::Split>,
+    /// Slots that hold a symmetric matrix, row after row.
+    symmetric: FxHashSet<Slot>,
+    /// Two variables that may change places in the contraction at hand.
+    swapped: Option<(affine::Var, affine::Var)>,
     inputs: Vec<ProgramInput>,
     constants: Vec<Vec<f64>>,
     slots: Vec<SlotInfo>,
@@ -170,6 +178,9 @@ impl<'g> Compiler<'g> {
             scalars: FxHashMap::default(),
             pending: FxHashMap::default(),
             solutions: FxHashMap::default(),
+            splits: FxHashMap::default(),
+            symmetric: FxHashSet::default(),
+            swapped: None,
             inputs: Vec::new(),
             constants: Vec::new(),
             slots: Vec::new(),
@@ -183,7 +194,7 @@ impl<'g> Compiler<'g> {
     /// The values of the roots and of all that they need.
     fn all(&mut self, roots: &[NodeId]) -> Result<Vec<View>, CompileError> {
         for id in self.demand.order.clone() {
-            if !self.values.contains_key(&id) {
+            if !self.values.contains_key(&id) && !self.is_split(id) {
                 let view = self.node(id)?;
                 self.values.insert(id, view);
             }

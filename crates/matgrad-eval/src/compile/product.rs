@@ -36,30 +36,87 @@ struct Piece {
 impl Compiler<'_> {
     /// A product, into a place of its own or the one given.
     pub(super) fn product(&mut self, p: &Product, dest: Option<&Dest>) -> Result<View, CompileError> {
+        self.product_without(p, &[], dest)
+    }
+
+    /// A product without some of its factors, and without the axes that those alone count.
+    pub(super) fn product_without(
+        &mut self,
+        p: &Product,
+        skipped: &[usize],
+        dest: Option<&Dest>,
+    ) -> Result<View, CompileError> {
         let mut dims = self.shape(&p.dims)?;
-        let shape: SmallVec<[usize; 4]> =
-            p.out.iter().map(|l| dims.get(usize::from(*l)).copied().unwrap_or(0)).collect();
+        let mut out = p.out.clone();
+        for label in skipped.iter().filter_map(|k| p.factors.get(*k)).flat_map(|f| &f.labels) {
+            dims[usize::from(*label)] = 1;
+            out.retain(|l| l != label);
+        }
+        let shape: SmallVec<[usize; 4]> = out.iter().map(|l| dims.get(usize::from(*l)).copied().unwrap_or(0)).collect();
         let mut alpha = 1.0;
         let mut pieces = Vec::with_capacity(p.factors.len());
-        for factor in &p.factors {
-            let mut kind = self.factor(factor)?;
-            if let Kind::Tensor(view) = &kind
-                && let Some(value) = self.known_number(view)
+        for (_, factor) in p.factors.iter().enumerate().filter(|(k, _)| !skipped.contains(k)) {
+            if factor.exponent.is_one()
+                && !self.values.contains_key(&factor.node)
+                && let Some(split) = self.split(factor.node)?
             {
-                alpha *= value;
-                kind = Kind::Number;
+                let label = |axis: usize| factor.labels.get(axis).copied().unwrap_or(0);
+                let labels = split.axes.iter().map(|k| label(*k)).collect();
+                pieces.push(Piece { kind: Kind::Tensor(split.rest), labels, node: factor.node });
+                for outer in split.outer {
+                    let labels = outer.labels.iter().map(|k| label(usize::from(*k))).collect();
+                    self.piece(&Factor { labels, ..outer }, &mut alpha, &mut pieces)?;
+                }
+                continue;
             }
-            pieces.push(Piece { kind, labels: factor.labels.clone(), node: factor.node });
+            if self.is_summed_square(p, factor) {
+                // read twice instead of being squared in memory
+                let once = Factor { exponent: matgrad_syntax::Rational::ONE, ..factor.clone() };
+                self.piece(&once, &mut alpha, &mut pieces)?;
+                self.piece(&once, &mut alpha, &mut pieces)?;
+                continue;
+            }
+            self.piece(factor, &mut alpha, &mut pieces)?;
         }
         // labels nobody uses: sums of equal terms
         for (label, dim) in dims.iter_mut().enumerate() {
             let used = |labels: &[u16]| labels.iter().any(|l| usize::from(*l) == label);
-            if !used(&p.out) && !pieces.iter().any(|piece| used(&piece.labels)) {
+            if !used(&out) && !pieces.iter().any(|piece| used(&piece.labels)) {
                 alpha *= *dim as f64;
                 *dim = 1;
             }
         }
-        self.stages(pieces, dims, (&p.out, &shape), alpha, dest)
+        self.stages(pieces, dims, (&out, &shape), alpha, dest)
+    }
+
+    /// Whether a product is nothing but the sum of the squares of some tensor's entries.
+    fn is_summed_square(&self, p: &Product, factor: &Factor) -> bool {
+        p.factors.len() == 1
+            && factor.exponent == matgrad_syntax::Rational::int(2)
+            && factor.labels.iter().any(|l| !p.out.contains(l))
+            && matches!(need(self.graph, factor), Need::Value)
+            && !self.powers.contains_key(&(factor.node, factor.exponent.clone()))
+    }
+
+    /// A factor among the pieces, or in the coefficient where it is a number.
+    fn piece(&mut self, factor: &Factor, alpha: &mut f64, pieces: &mut Vec<Piece>) -> Result<(), CompileError> {
+        let mut kind = self.factor(factor)?;
+        if let Kind::Tensor(view) = &kind
+            && let Some(value) = self.known_number(view)
+        {
+            *alpha *= value;
+            kind = Kind::Number;
+        }
+        if let Kind::Tensor(view) = &kind
+            && factor.exponent.is_one()
+            && self.graph.is_known_symmetric(factor.node)
+            && view.offset == 0
+            && view.is_dense()
+        {
+            self.symmetric.insert(view.slot);
+        }
+        pieces.push(Piece { kind, labels: factor.labels.clone(), node: factor.node });
+        Ok(())
     }
 
     fn factor(&mut self, factor: &Factor) -> Result<Kind, CompileError> {

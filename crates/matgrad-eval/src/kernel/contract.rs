@@ -1,7 +1,9 @@
 //! `out += alpha · Σ a · b` over strided loops.
 
-use super::gemm::{Matrix, gemm};
+use super::gemm::{Matrix, gemm, symmetric};
 use super::{Loop, turns, walk};
+
+pub use matgrad_dense::{axpy, dot, sum};
 
 /// Index of an operand's stride in the loops of a contraction.
 pub const A: usize = 0;
@@ -15,7 +17,7 @@ pub const OUT: usize = 2;
 pub enum Kind {
     /// Loops, the last one innermost.
     Loops,
-    /// A matrix product (m, k, n) in every turn of the loops.
+    /// A matrix product (m, k, n) in every turn of the loops; with m or n of one turn, a matrix times a vector.
     Gemm {
         /// Rows of a and out.
         m: Loop<3>,
@@ -39,6 +41,8 @@ pub struct Contract {
     pub alpha: f64,
     /// Whether to add to what is there.
     pub accumulate: bool,
+    /// Whether each matrix product is known to be symmetric, so that half of it is enough.
+    pub symmetric: bool,
 }
 
 impl Contract {
@@ -46,10 +50,11 @@ impl Contract {
     /// only sums.
     pub fn new(mut loops: Vec<Loop<3>>, start: [usize; 3], alpha: f64, accumulate: bool, two: bool) -> Self {
         let summed = loops.iter().any(|l| l.strides[OUT] == 0);
-        let accumulate = accumulate || summed;
         if two && let Some((kind, rest)) = as_gemm(&loops) {
-            return Self { loops: rest, kind, start, alpha, accumulate: true };
+            let accumulate = accumulate || rest.iter().any(|l| l.strides[OUT] == 0);
+            return Self { loops: rest, kind, start, alpha, accumulate, symmetric: false };
         }
+        let accumulate = accumulate || summed;
         // large steps outside, the loop that moves least inside
         loops.sort_by_key(|l| std::cmp::Reverse((l.strides[OUT], l.strides[A].max(l.strides[B]))));
         let rough = |l: &Loop<3>| l.strides.iter().filter(|s| **s > 1).count();
@@ -57,7 +62,18 @@ impl Contract {
             let inner = loops.remove(best);
             loops.push(inner);
         }
-        Self { loops, kind: Kind::Loops, start, alpha, accumulate }
+        if !two && let Some((rows, cols)) = transposition(&loops) {
+            let pair = [loops[rows], loops[cols]];
+            loops.retain(|l| !pair.contains(l));
+            loops.extend(pair);
+        } else if let Some((inner, outer)) = loops.split_last_mut()
+            && inner.extent < SHORT
+            && let Some(long) = (0..outer.len()).max_by_key(|k| outer[*k].extent)
+        {
+            // many short turns: the longest loop next to them
+            outer[long..].rotate_left(1);
+        }
+        Self { loops, kind: Kind::Loops, start, alpha, accumulate, symmetric: false }
     }
 
     /// Multiplications and additions.
@@ -66,7 +82,8 @@ impl Contract {
             Kind::Loops => 1.0,
             Kind::Gemm { m, k, n } => m.extent as f64 * k.extent as f64 * n.extent as f64,
         };
-        2.0 * inner * turns(&self.loops) as f64
+        let share = if self.symmetric { 1.0 } else { 2.0 };
+        share * inner * turns(&self.loops) as f64
     }
 
     /// Does it.
@@ -76,13 +93,14 @@ impl Contract {
         }
         match (&self.kind, b) {
             (Kind::Gemm { m, k, n }, Some(b)) => walk(&self.loops, self.start, |[at_a, at_b, at]| {
-                gemm(
-                    (m.extent, k.extent, n.extent),
-                    self.alpha,
-                    (a, Matrix { offset: at_a, row: m.strides[A], col: k.strides[A] }),
-                    (b, Matrix { offset: at_b, row: k.strides[B], col: n.strides[B] }),
-                    (out, Matrix { offset: at, row: m.strides[OUT], col: n.strides[OUT] }),
-                );
+                let left = (a, Matrix { offset: at_a, row: m.strides[A], col: k.strides[A] });
+                let right = (b, Matrix { offset: at_b, row: k.strides[B], col: n.strides[B] });
+                let to = (&mut *out, Matrix { offset: at, row: m.strides[OUT], col: n.strides[OUT] });
+                if self.symmetric {
+                    symmetric((m.extent, k.extent), self.alpha, left, right, to, self.accumulate);
+                } else {
+                    gemm((m.extent, k.extent, n.extent), self.alpha, left, right, to, self.accumulate);
+                }
             }),
             (_, None) => self.run_one(a, out),
             (Kind::Loops, Some(b)) => self.run_two(a, b, out),
@@ -90,93 +108,102 @@ impl Contract {
     }
 
     fn run_one(&self, a: &[f64], out: &mut [f64]) {
-        let (inner, outer) = split(&self.loops);
+        if let [outer @ .., rows, cols] = self.loops.as_slice()
+            && is_transposition(rows, cols)
+        {
+            let size = (rows.extent, cols.extent);
+            return walk(outer, self.start, |[at_a, _, at]| {
+                let from = Matrix { offset: at_a, row: rows.strides[A], col: cols.strides[A] };
+                let to = Matrix { offset: at, row: rows.strides[OUT], col: cols.strides[OUT] };
+                matgrad_dense::copy(size, self.alpha, (a, from), (out, to), self.accumulate);
+            });
+        }
+        let (outer, next, inner) = split(&self.loops);
         let (n, [sa, _, so]) = (inner.extent, inner.strides);
-        walk(outer, self.start, |[at_a, _, at]| {
-            if so == 0 {
-                let sum: f64 = if sa == 1 { sum(&a[at_a..at_a + n]) } else { (0..n).map(|i| a[at_a + i * sa]).sum() };
-                put(&mut out[at], self.alpha * sum, self.accumulate);
-            } else if so == 1 && sa == 1 {
-                axpy(self.alpha, &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate);
-            } else {
-                for i in 0..n {
-                    put(&mut out[at + i * so], self.alpha * a[at_a + i * sa], self.accumulate);
+        walk(outer, self.start, |at| {
+            for [at_a, _, at] in turns_of(next, at) {
+                if so == 0 {
+                    let sum: f64 =
+                        if sa == 1 { sum(&a[at_a..at_a + n]) } else { (0..n).map(|i| a[at_a + i * sa]).sum() };
+                    put(&mut out[at], self.alpha * sum, self.accumulate);
+                } else if so == 1 && sa == 1 {
+                    axpy(self.alpha, &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate);
+                } else {
+                    for i in 0..n {
+                        put(&mut out[at + i * so], self.alpha * a[at_a + i * sa], self.accumulate);
+                    }
                 }
             }
         });
     }
 
     fn run_two(&self, a: &[f64], b: &[f64], out: &mut [f64]) {
-        let (inner, outer) = split(&self.loops);
+        let (outer, next, inner) = split(&self.loops);
         let (n, [sa, sb, so]) = (inner.extent, inner.strides);
-        walk(outer, self.start, |[at_a, at_b, at]| match (sa, sb, so) {
-            (1, 1, 0) => {
-                let value = dot(&a[at_a..at_a + n], &b[at_b..at_b + n]);
-                put(&mut out[at], self.alpha * value, self.accumulate);
-            }
-            (_, _, 0) => {
-                let value: f64 = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
-                put(&mut out[at], self.alpha * value, self.accumulate);
-            }
-            (1, 0, 1) => axpy(self.alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
-            (0, 1, 1) => axpy(self.alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
-            (1, 1, 1) => {
-                let pairs = a[at_a..at_a + n].iter().zip(&b[at_b..at_b + n]);
-                for (o, (x, y)) in out[at..at + n].iter_mut().zip(pairs) {
-                    put(o, self.alpha * (x * y), self.accumulate);
-                }
-            }
-            _ => {
-                for i in 0..n {
-                    let value = a[at_a + i * sa] * b[at_b + i * sb];
-                    put(&mut out[at + i * so], self.alpha * value, self.accumulate);
+        walk(outer, self.start, |at| {
+            for [at_a, at_b, at] in turns_of(next, at) {
+                match (sa, sb, so) {
+                    (1, 1, 0) => {
+                        let value = dot(&a[at_a..at_a + n], &b[at_b..at_b + n]);
+                        put(&mut out[at], self.alpha * value, self.accumulate);
+                    }
+                    (_, _, 0) => {
+                        let value: f64 = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
+                        put(&mut out[at], self.alpha * value, self.accumulate);
+                    }
+                    (1, 0, 1) => axpy(self.alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
+                    (0, 1, 1) => axpy(self.alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
+                    (1, 1, 1) => {
+                        let pairs = a[at_a..at_a + n].iter().zip(&b[at_b..at_b + n]);
+                        for (o, (x, y)) in out[at..at + n].iter_mut().zip(pairs) {
+                            put(o, self.alpha * (x * y), self.accumulate);
+                        }
+                    }
+                    _ => {
+                        for i in 0..n {
+                            let value = a[at_a + i * sa] * b[at_b + i * sb];
+                            put(&mut out[at + i * so], self.alpha * value, self.accumulate);
+                        }
+                    }
                 }
             }
         });
     }
 }
 
+/// Inner loops with fewer turns than this are too short to run well alone.
+const SHORT: usize = 16;
+
+/// The loops of a copy that turn a matrix over: the rows and the columns of what is written.
+fn transposition(loops: &[Loop<3>]) -> Option<(usize, usize)> {
+    let cols = loops.iter().position(|l| l.strides[OUT] == 1 && l.strides[A] > 1)?;
+    let rows = loops.iter().position(|l| is_transposition(l, &loops[cols]))?;
+    Some((rows, cols))
+}
+
+fn is_transposition(rows: &Loop<3>, cols: &Loop<3>) -> bool {
+    let crossed = rows.strides[A] == 1 && rows.strides[OUT] > 1 && cols.strides[OUT] == 1 && cols.strides[A] > 1;
+    crossed && rows.extent.min(cols.extent) >= 8
+}
+
 fn put(place: &mut f64, value: f64, accumulate: bool) {
     *place = if accumulate { *place + value } else { value };
 }
 
-fn split(loops: &[Loop<3>]) -> (Loop<3>, &[Loop<3>]) {
-    match loops.split_last() {
-        Some((inner, outer)) => (*inner, outer),
-        None => (Loop { extent: 1, strides: [1, 1, 1] }, loops),
+/// The outer loops, the last but one, the last one.
+fn split(loops: &[Loop<3>]) -> (&[Loop<3>], Loop<3>, Loop<3>) {
+    let once = Loop { extent: 1, strides: [1, 1, 1] };
+    match loops {
+        [outer @ .., next, inner] => (outer, *next, *inner),
+        [inner] => (&[], once, *inner),
+        [] => (&[], once, once),
     }
 }
 
-fn axpy(alpha: f64, x: &[f64], y: &mut [f64], accumulate: bool) {
-    if accumulate {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y += alpha * x);
-    } else {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = alpha * x);
-    }
-}
-
-/// The sum in eight lanes: faster, and its error grows more slowly.
-pub fn sum(x: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let chunks = x.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(l, v)| *l += v);
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
-/// The inner product in eight lanes.
-pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (cx, cy) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f64 = cx.remainder().iter().zip(cy.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in cx.zip(cy) {
-        for (l, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *l += a * b;
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
+/// The places of a loop that starts somewhere.
+#[inline]
+fn turns_of(l: Loop<3>, start: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..l.extent).map(move |t| std::array::from_fn(|k| start[k] + t * l.strides[k]))
 }
 
 /// The loops as a matrix product where they are one: at most one loop of each of the three kinds, large enough to pay.
@@ -201,9 +228,16 @@ fn as_gemm(loops: &[Loop<3>]) -> Option<(Kind, Vec<Loop<3>>)> {
             }
         }
     }
-    let (m, k, n) = (m?, k?, n?);
-    (m.extent >= 4 && n.extent >= 4 && k.extent >= 2 && m.extent * n.extent * k.extent >= 256)
-        .then_some((Kind::Gemm { m, k, n }, rest))
+    let k = k?;
+    if m.is_none() && n.is_none() {
+        return None; // an inner product
+    }
+    let once = Loop { extent: 1, strides: [0; 3] };
+    let vector = m.is_none() || n.is_none();
+    let (m, n) = (m.unwrap_or(once), n.unwrap_or(once));
+    let (least, work) = (m.extent.min(n.extent), m.extent * n.extent * k.extent);
+    let pays = if vector { m.extent.max(n.extent) >= 8 && k.extent >= 8 } else { least >= 4 && k.extent >= 2 };
+    (pays && work >= 256).then_some((Kind::Gemm { m, k, n }, rest))
 }
 
 #[cfg(test)]
@@ -241,5 +275,15 @@ mod tests {
         check(vec![l(3, 100, 100, 100), l(9, 8, 0, 8), l(8, 1, 8, 0), l(8, 0, 1, 1)], 600);
         check(vec![l(3, 0, 0, 0), l(2, 0, 0, 1)], 10);
         check(vec![l(0, 1, 1, 1)], 10);
+        // matrices times vectors, either way
+        check(vec![l(40, 9, 0, 2), l(9, 1, 3, 0)], 500);
+        check(vec![l(40, 1, 0, 1), l(9, 41, 3, 0)], 500);
+        check(vec![l(40, 0, 1, 1), l(9, 3, 41, 0)], 500);
+        // many small products
+        check(vec![l(50, 9, 3, 3), l(3, 3, 0, 1), l(3, 1, 1, 0)], 600);
+        check(vec![l(3, 3, 0, 1), l(50, 9, 3, 3), l(3, 1, 1, 0)], 600);
+        // turned over
+        check(vec![l(3, 200, 0, 200), l(17, 1, 0, 10), l(9, 20, 0, 1)], 700);
+        check(vec![l(9, 20, 0, 1), l(17, 1, 0, 10), l(4, 0, 0, 0)], 700);
     }
 }

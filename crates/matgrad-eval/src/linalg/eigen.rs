@@ -2,6 +2,11 @@
 //!
 //! After the EISPACK routines tred2 and tql2 (Bowdler, Martin, Reinsch, Wilkinson, *Handbook for Automatic Computation*).
 
+use matgrad_dense::Matrix;
+
+/// Above this size the library is faster.
+const SMALL: usize = 24;
+
 /// QL steps an eigenvalue may take.
 const MOST_STEPS: usize = 60;
 
@@ -14,6 +19,16 @@ pub fn symmetric(a: &[f64], n: usize, packed: &mut [f64]) {
         }
     }
     if n == 0 {
+        return;
+    }
+    if n > SMALL {
+        let symmetric = v.to_vec();
+        if matgrad_dense::eigen(&symmetric, n, d, v) {
+            orient(v, n, n);
+        } else {
+            d.fill(f64::NAN);
+            v.fill(f64::NAN);
+        }
         return;
     }
     let mut e = vec![0.0; n];
@@ -206,10 +221,14 @@ pub fn orient(v: &mut [f64], rows: usize, cols: usize) -> Vec<bool> {
 pub fn recompose(v: &[f64], f: &[f64], out: &mut [f64]) {
     let n = f.len();
     let scaled: Vec<f64> = v.chunks_exact(n.max(1)).flat_map(|row| row.iter().zip(f).map(|(x, y)| x * y)).collect();
-    let full = crate::kernel::gemm::product((n, n, n), &scaled, &super::transposed(v, n, n));
-    for i in 0..n {
-        for j in 0..n {
-            out[i * n + j] = 0.5 * (full[i * n + j] + full[j * n + i]);
+    let (left, right) = (Matrix::dense(n), Matrix::dense(n).transposed());
+    matgrad_dense::symmetric((n, n), 1.0, (&scaled, left), (v, right), (out, Matrix::dense(n)), false);
+    if n <= SMALL {
+        for i in 0..n {
+            for j in 0..i {
+                let mean = 0.5 * (out[i * n + j] + out[j * n + i]);
+                (out[i * n + j], out[j * n + i]) = (mean, mean);
+            }
         }
     }
 }

@@ -5,7 +5,9 @@
 //! with determinantal scaling (Higham, *Functions of Matrices*, ch. 6, 10, 11). A derivative of those is a block of the
 //! function of `[X, E; 0, X]` (Mathias 1996); for symmetric X it is by divided differences (Daleckii, Krein).
 
-use super::{eigen, lu, norm1, transposed};
+use matgrad_dense::Factors;
+
+use super::{eigen, norm1, transposed};
 use crate::kernel::gemm::product;
 
 /// Which function.
@@ -221,8 +223,14 @@ fn quotient(u: &[f64], v: Vec<f64>, n: usize) -> Vec<f64> {
     add(&mut right, 1.0, u);
     let mut left = v;
     add(&mut left, -1.0, u);
-    lu::solve_matrix(&left, n, &mut right, n);
+    solve(&left, n, &mut right);
     right
+}
+
+/// Solves `A X = B` for square row-major A and B, in place of B.
+fn solve(a: &[f64], n: usize, b: &mut [f64]) {
+    let mut packed = vec![0.0; Factors::length(n)];
+    Factors::make(a, n, &mut packed).solve(b, n, false);
 }
 
 fn sqrtm(a: &[f64], n: usize) -> Vec<f64> {
@@ -230,11 +238,11 @@ fn sqrtm(a: &[f64], n: usize) -> Vec<f64> {
     let mut before = f64::INFINITY;
     let mut scaling = true;
     for _ in 0..100 {
-        let mut packed = vec![0.0; n * n + n];
-        lu::factor(&m, n, &mut packed);
+        let mut packed = vec![0.0; Factors::length(n)];
+        let factors = Factors::make(&m, n, &mut packed);
         let mut inverse = vec![0.0; n * n];
-        lu::inverse(&packed, n, &mut inverse);
-        let mu = if scaling { (-lu::log_det(&packed, n).1 / (2.0 * n as f64)).exp() } else { 1.0 };
+        factors.inverse(&mut inverse);
+        let mu = if scaling { (-factors.log_det().1 / (2.0 * n as f64)).exp() } else { 1.0 };
         // X ← ½ μ X (I + μ⁻² M⁻¹), M ← ½ (I + ½ (μ² M + μ⁻² M⁻¹))
         let mut right = eye_times(1.0, n);
         add(&mut right, 1.0 / (mu * mu), &inverse);
@@ -288,7 +296,7 @@ fn logm(a: &[f64], n: usize) -> Vec<f64> {
         let mut left = eye_times(1.0, n);
         add(&mut left, t, &rest);
         let mut term = rest.clone();
-        lu::solve_matrix(&left, n, &mut term, n);
+        solve(&left, n, &mut term);
         add(&mut sum, 0.5 * weight, &term);
     }
     let scale = 2f64.powi(roots);

@@ -1,18 +1,18 @@
 //! Dense linear algebra on row-major matrices.
 
-pub mod cholesky;
 pub mod eigen;
 pub mod functions;
-pub mod lu;
 pub mod svd;
+
+use matgrad_dense::{Factors, Matrix};
 
 pub use functions::Function;
 
 /// A function of a matrix, with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Linalg {
-    /// A → packed factors
-    Lu { n: usize },
+    /// A → packed factors: Cholesky's where A is positive definite, else LU
+    Factor { n: usize },
     /// factors → inverse
     Inverse { n: usize },
     /// factors → determinant
@@ -41,7 +41,7 @@ impl Linalg {
     /// How many numbers of each operand and of the result one matrix takes.
     fn lengths(self) -> (usize, usize, usize) {
         match self {
-            Self::Lu { n } => (n * n, 0, n * n + n),
+            Self::Factor { n } => (n * n, 0, n * n + n),
             Self::Inverse { n } => (n * n + n, 0, n * n),
             Self::Det { n } | Self::LogDet { n } => (n * n + n, 0, 1),
             Self::Solve { n, cols, .. } => (n * n + n, n * cols, n * cols),
@@ -56,12 +56,12 @@ impl Linalg {
 
     pub fn text(self) -> String {
         match self {
-            Self::Lu { n } => format!("lu {n}x{n}"),
-            Self::Inverse { n } => format!("inverse {n}x{n} from lu"),
-            Self::Det { n } => format!("det {n}x{n} from lu"),
-            Self::LogDet { n } => format!("logdet {n}x{n} from lu"),
+            Self::Factor { n } => format!("factor {n}x{n}"),
+            Self::Inverse { n } => format!("inverse {n}x{n} from factors"),
+            Self::Det { n } => format!("det {n}x{n} from factors"),
+            Self::LogDet { n } => format!("logdet {n}x{n} from factors"),
             Self::Solve { n, cols, transposed } => {
-                format!("solve {n}x{n}{} from lu for {cols} columns", if transposed { " transposed" } else { "" })
+                format!("solve {n}x{n}{} from factors for {cols} columns", if transposed { " transposed" } else { "" })
             }
             Self::Cholesky { n } => format!("cholesky {n}x{n}"),
             Self::Eigen { n } => format!("eigen {n}x{n}"),
@@ -77,7 +77,7 @@ impl Linalg {
     pub fn flops(self) -> f64 {
         let cube = |n: usize| (n as f64).powi(3);
         match self {
-            Self::Lu { n } => 2.0 / 3.0 * cube(n),
+            Self::Factor { n } => 2.0 / 3.0 * cube(n),
             Self::Inverse { n } => 4.0 / 3.0 * cube(n),
             Self::Det { n } | Self::LogDet { n } => n as f64,
             Self::Solve { n, cols, .. } => 2.0 * (n * n) as f64 * cols as f64,
@@ -103,18 +103,20 @@ impl Linalg {
             let b = b.get(k * two..(k + 1) * two).unwrap_or(&[]);
             let Some(out) = out.get_mut(k * to..(k + 1) * to) else { return };
             match self {
-                Self::Lu { n } => lu::factor(a, n, out),
-                Self::Inverse { n } => lu::inverse(a, n, out),
-                Self::Det { n } => out.fill(lu::det(a, n)),
+                Self::Factor { n } => {
+                    Factors::make(a, n, out);
+                }
+                Self::Inverse { n } => Factors::of(a, n).inverse(out),
+                Self::Det { n } => out.fill(Factors::of(a, n).det()),
                 Self::LogDet { n } => {
-                    let (sign, log) = lu::log_det(a, n);
+                    let (sign, log) = Factors::of(a, n).log_det();
                     out.fill(if sign > 0.0 { log } else { f64::NAN });
                 }
                 Self::Solve { n, cols, transposed } => {
                     out.copy_from_slice(b);
-                    lu::solve(a, n, out, cols, transposed);
+                    Factors::of(a, n).solve(out, cols, transposed);
                 }
-                Self::Cholesky { n } => cholesky::cholesky(a, n, out),
+                Self::Cholesky { n } => matgrad_dense::cholesky(a, n, out),
                 Self::Eigen { n } => eigen::symmetric(a, n, out),
                 Self::Svd { m, n } => svd::svd(a, m, n, out),
                 Self::Pinv { m, n } => svd::pinv(a, m, n, out),
@@ -128,7 +130,10 @@ impl Linalg {
 
 /// The transpose of a row-major rows×cols matrix.
 pub(crate) fn transposed(a: &[f64], rows: usize, cols: usize) -> Vec<f64> {
-    (0..rows * cols).map(|k| a[k % rows.max(1) * cols + k / rows.max(1)]).collect()
+    let mut out = vec![0.0; rows * cols];
+    let from = Matrix { offset: 0, row: 1, col: cols };
+    matgrad_dense::copy((cols, rows), 1.0, (a, from), (&mut out, Matrix::dense(rows)), false);
+    out
 }
 
 /// The largest sum of magnitudes down a column.

@@ -1,6 +1,9 @@
 //! The singular value decomposition by one-sided Jacobi rotations (Hestenes; de Rijk 1989).
 
-use crate::kernel::contract::dot;
+use matgrad_dense::{Factors, dot};
+
+/// Above this size the library is faster; below, rotations find small values to more digits.
+const SMALL: usize = 24;
 
 /// Rounds over all pairs of columns.
 const MOST_SWEEPS: usize = 60;
@@ -22,6 +25,14 @@ pub fn svd(a: &[f64], m: usize, n: usize, packed: &mut [f64]) {
         u.fill(f64::NAN);
         v.fill(f64::NAN);
         return;
+    }
+    if k > SMALL {
+        if !matgrad_dense::svd(a, m, n, s, u, v) {
+            s.fill(f64::NAN);
+            u.fill(f64::NAN);
+            v.fill(f64::NAN);
+        }
+        return turn_alike(u, v, m, n);
     }
     // columns of the tall orientation as rows, scaled against overflow
     let scale = if largest > 0.0 { largest } else { 1.0 };
@@ -52,6 +63,12 @@ pub fn svd(a: &[f64], m: usize, n: usize, packed: &mut [f64]) {
         (0..long).for_each(|i| long_out[i * k + c] = left[c * long + i]);
         (0..short).for_each(|i| short_out[i * k + c] = z[j * short + i]);
     }
+    turn_alike(u, v, m, n);
+}
+
+/// Makes the largest entry of each column of U positive; V follows.
+fn turn_alike(u: &mut [f64], v: &mut [f64], m: usize, n: usize) {
+    let k = m.min(n);
     for (c, turned) in super::eigen::orient(u, m, k).into_iter().enumerate() {
         if turned {
             (0..n).for_each(|i| v[i * k + c] = -v[i * k + c]);
@@ -137,9 +154,8 @@ pub fn adjugate(packed: &[f64], n: usize, out: &mut [f64]) {
     let (s, vectors) = packed.split_at(n);
     let (u, v) = vectors.split_at(n * n);
     let sign = |q: &[f64]| {
-        let mut lu = vec![0.0; n * n + n];
-        super::lu::factor(q, n, &mut lu);
-        if super::lu::det(&lu, n) < 0.0 { -1.0 } else { 1.0 }
+        let mut packed = vec![0.0; Factors::length(n)];
+        if Factors::make(q, n, &mut packed).det() < 0.0 { -1.0 } else { 1.0 }
     };
     let sign = sign(u) * sign(v);
     let others: Vec<f64> =
@@ -175,7 +191,7 @@ mod tests {
 
     #[test]
     fn decompositions() {
-        for (m, n) in [(1, 1), (3, 3), (5, 2), (2, 5), (20, 13), (13, 20), (0, 3), (40, 40)] {
+        for (m, n) in [(1, 1), (3, 3), (5, 2), (2, 5), (20, 13), (13, 20), (0, 3), (40, 40), (70, 31)] {
             check(&random(m, n, (m * 31 + n) as u64), m, n);
         }
         check(&[0.0; 6], 2, 3);
@@ -195,9 +211,8 @@ mod tests {
         assert_close(&adj(&[1.0, 2.0, 3.0, 4.0], 2), &[4.0, -2.0, -3.0, 1.0], 1e-14);
         assert_close(&adj(&[1.0, 2.0, 2.0, 4.0], 2), &[4.0, -2.0, -2.0, 1.0], 1e-14);
         let a = random(6, 6, 5);
-        let mut lu = vec![0.0; 42];
-        crate::linalg::lu::factor(&a, 6, &mut lu);
-        let det = crate::linalg::lu::det(&lu, 6);
+        let mut packed = vec![0.0; 42];
+        let det = Factors::make(&a, 6, &mut packed).det();
         let expected: Vec<f64> = eye(6).iter().map(|x| x * det).collect();
         assert_close(&product((6, 6, 6), &a, &adj(&a, 6)), &expected, 1e-13);
     }

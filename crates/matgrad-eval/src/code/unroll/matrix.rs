@@ -112,7 +112,7 @@ impl Unroller<'_> {
         out: &mut [Reg],
     ) -> Option<()> {
         let (n, cols) = match op {
-            Linalg::Lu { n }
+            Linalg::Factor { n }
             | Linalg::Inverse { n }
             | Linalg::Det { n }
             | Linalg::LogDet { n }
@@ -127,9 +127,9 @@ impl Unroller<'_> {
         let entries = |this: &mut Self, slot: Slot, first: usize, count: usize| -> Option<Vec<Reg>> {
             (first..first + count).map(|at| this.read(slot, at)).collect()
         };
-        if let Linalg::Lu { .. } | Linalg::Cholesky { .. } = op {
+        if let Linalg::Factor { .. } | Linalg::Cholesky { .. } = op {
             let all = entries(self, from, start[0], n * n * batch)?;
-            if matches!(op, Linalg::Lu { .. }) {
+            if matches!(op, Linalg::Factor { .. }) {
                 self.factored.insert(step.out, all);
                 return Some(());
             }

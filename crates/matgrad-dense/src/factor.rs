@@ -1,0 +1,478 @@
+//! Factors of square matrices, and what follows from them.
+//!
+//! A matrix that is symmetric is tried with Cholesky's method first; where that finds a pivot that is not positive, and for
+//! all others, LU with partial pivoting. Which one it is stands in the packed factors, so that nobody has to know before
+//! there are numbers. Packed are n×n numbers column by column, then n pivots: a permutation, or -1 first for Cholesky.
+
+use faer::linalg::cholesky::llt;
+use faer::linalg::lu::partial_pivoting as plu;
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::perm::PermRef;
+use faer::{MatMut, MatRef, Par};
+
+use crate::Matrix;
+use crate::narrow::{axpy, dot};
+use crate::product::{copy, mirror};
+use crate::scratch::with_stack;
+
+/// Up to this size plain loops are faster than the library.
+const SMALL: usize = 12;
+
+/// The packed factors of a matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors<'a> {
+    matrix: &'a [f64],
+    pivots: &'a [f64],
+    n: usize,
+}
+
+impl<'a> Factors<'a> {
+    /// How many numbers the factors of an n×n matrix take.
+    pub fn length(n: usize) -> usize {
+        n.saturating_mul(n).saturating_add(n)
+    }
+
+    /// Factors a row-major matrix.
+    pub fn make(a: &[f64], n: usize, packed: &'a mut [f64]) -> Self {
+        let (matrix, pivots) = packed.split_at_mut(n * n);
+        matrix.copy_from_slice(&a[..n * n]);
+        if is_symmetric(a, n) {
+            if factor_symmetric(matrix, n) {
+                pivots.fill(-1.0);
+                return Self { matrix, pivots, n };
+            }
+            matrix.copy_from_slice(&a[..n * n]);
+        }
+        // the memory column by column is the transpose, whose factors do as well
+        if n <= SMALL || !factor_large(matrix, pivots, n) {
+            if n > SMALL {
+                matrix.copy_from_slice(&a[..n * n]);
+            }
+            factor_small(matrix, pivots, n);
+        }
+        Self { matrix, pivots, n }
+    }
+
+    /// The factors that were packed before.
+    pub fn of(packed: &'a [f64], n: usize) -> Self {
+        let (matrix, pivots) = packed.split_at(n * n);
+        Self { matrix, pivots: &pivots[..n], n }
+    }
+
+    /// Whether they are those of Cholesky's method.
+    fn symmetric(&self) -> bool {
+        self.pivots.first().is_some_and(|p| *p < 0.0)
+    }
+
+    /// The pivots of the elimination.
+    pub fn diagonal(&self) -> impl Iterator<Item = f64> + use<'a> {
+        let (matrix, n, square) = (self.matrix, self.n, self.symmetric());
+        (0..n).map(move |k| matrix[k * n + k]).map(move |d| if square { d * d } else { d })
+    }
+
+    /// Whether the permutation is an odd one.
+    fn odd(&self) -> bool {
+        if self.symmetric() {
+            return false;
+        }
+        let mut seen = vec![false; self.n];
+        let mut odd = false;
+        for start in 0..self.n {
+            let mut at = start;
+            while !std::mem::replace(&mut seen[at], true) {
+                at = self.pivots[at] as usize;
+                odd ^= at != start;
+            }
+        }
+        odd
+    }
+
+    /// The determinant.
+    pub fn det(&self) -> f64 {
+        let product: f64 = self.diagonal().product();
+        if self.odd() { -product } else { product }
+    }
+
+    /// Sign and logarithm of the absolute value of the determinant.
+    pub fn log_det(&self) -> (f64, f64) {
+        let (mut sign, mut sum) = (if self.odd() { -1.0 } else { 1.0 }, 0.0);
+        let square = if self.symmetric() { 2.0 } else { 1.0 };
+        for k in 0..self.n {
+            let d = self.matrix[k * self.n + k];
+            if d < 0.0 {
+                sign = -sign;
+            } else if d == 0.0 || d.is_nan() {
+                sign *= d;
+            }
+            sum += d.abs().ln();
+        }
+        (sign, square * sum)
+    }
+
+    /// Solves `A X = B`, or `Aᵀ X = B`, in place of B, which has `cols` columns and is row-major.
+    pub fn solve(&self, b: &mut [f64], cols: usize, transposed: bool) {
+        let n = self.n;
+        if n == 0 || cols == 0 {
+            return;
+        }
+        if n <= SMALL {
+            self.solve_small(b, cols, transposed);
+            return;
+        }
+        let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
+        let right = MatMut::from_row_major_slice_mut(&mut b[..n * cols], n, cols);
+        if self.symmetric() {
+            let mut right = right;
+            solve_lower_triangular_in_place(factors, right.as_mut(), Par::Seq);
+            solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq);
+            return;
+        }
+        let (forward, inverse) = self.permutation();
+        let perm = PermRef::new_checked(&forward, &inverse, n);
+        // these are the factors of the transpose
+        if transposed {
+            let required = plu::solve::solve_in_place_scratch::<usize, f64>(n, cols, Par::Seq);
+            with_stack(required, |stack| plu::solve::solve_in_place(factors, factors, perm, right, Par::Seq, stack));
+        } else {
+            let required = plu::solve::solve_transpose_in_place_scratch::<usize, f64>(n, cols, Par::Seq);
+            with_stack(required, |stack| {
+                plu::solve::solve_transpose_in_place(factors, factors, perm, right, Par::Seq, stack);
+            });
+        }
+    }
+
+    fn permutation(&self) -> (Vec<usize>, Vec<usize>) {
+        let forward: Vec<usize> = self.pivots.iter().map(|p| *p as usize).collect();
+        let mut inverse = vec![0; forward.len()];
+        forward.iter().enumerate().for_each(|(i, p)| inverse[*p] = i);
+        (forward, inverse)
+    }
+
+    /// The entry of the factors in a row and a column of the transpose of what was factored.
+    fn at(&self, i: usize, j: usize) -> f64 {
+        self.matrix[j * self.n + i]
+    }
+
+    fn solve_small(&self, b: &mut [f64], cols: usize, transposed: bool) {
+        let n = self.n;
+        let mut order = [0usize; SMALL];
+        let symmetric = self.symmetric();
+        for (k, place) in order.iter_mut().enumerate().take(n) {
+            *place = if symmetric { k } else { self.pivots[k] as usize };
+        }
+        for c in 0..cols {
+            let mut x = [0.0; SMALL];
+            if symmetric {
+                (0..n).for_each(|k| x[k] = b[k * cols + c]);
+                for i in 0..n {
+                    let known: f64 = (0..i).map(|k| self.at(i, k) * x[k]).sum();
+                    x[i] = (x[i] - known) / self.at(i, i);
+                }
+                for i in (0..n).rev() {
+                    let known: f64 = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
+                    x[i] = (x[i] - known) / self.at(i, i);
+                }
+                (0..n).for_each(|k| b[k * cols + c] = x[k]);
+            } else if transposed {
+                // L U = P Aᵀ
+                (0..n).for_each(|k| x[k] = b[order[k] * cols + c]);
+                for i in 0..n {
+                    let known: f64 = (0..i).map(|k| self.at(i, k) * x[k]).sum();
+                    x[i] -= known;
+                }
+                for i in (0..n).rev() {
+                    let known: f64 = (i + 1..n).map(|k| self.at(i, k) * x[k]).sum();
+                    x[i] = (x[i] - known) / self.at(i, i);
+                }
+                (0..n).for_each(|k| b[k * cols + c] = x[k]);
+            } else {
+                // Uᵀ Lᵀ P = A
+                (0..n).for_each(|k| x[k] = b[k * cols + c]);
+                for i in 0..n {
+                    let known: f64 = (0..i).map(|k| self.at(k, i) * x[k]).sum();
+                    x[i] = (x[i] - known) / self.at(i, i);
+                }
+                for i in (0..n).rev() {
+                    let known: f64 = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
+                    x[i] -= known;
+                }
+                (0..n).for_each(|k| b[order[k] * cols + c] = x[k]);
+            }
+        }
+    }
+
+    /// The inverse, row-major.
+    pub fn inverse(&self, out: &mut [f64]) {
+        let n = self.n;
+        let out = &mut out[..n * n];
+        if n <= SMALL {
+            out.fill(0.0);
+            (0..n).for_each(|k| out[k * n + k] = 1.0);
+            self.solve_small(out, n, false);
+            return;
+        }
+        let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
+        let target = MatMut::from_column_major_slice_mut(out, n, n);
+        if self.symmetric() {
+            let required = llt::inverse::inverse_scratch::<f64>(n, Par::Seq);
+            with_stack(required, |stack| llt::inverse::inverse(target, factors, Par::Seq, stack));
+            mirror(n, out, Matrix { offset: 0, row: 1, col: n });
+        } else {
+            let (forward, inverse) = self.permutation();
+            let perm = PermRef::new_checked(&forward, &inverse, n);
+            let required = plu::inverse::inverse_scratch::<usize, f64>(n, Par::Seq);
+            with_stack(required, |stack| plu::inverse::inverse(target, factors, factors, perm, Par::Seq, stack));
+        }
+    }
+}
+
+/// Whether opposite entries of a row-major matrix differ by no more than what Cholesky's method, which uses one of them,
+/// changes them by anyhow (some n·ε·√(aᵢᵢ aⱼⱼ)), and its diagonal is positive.
+fn is_symmetric(a: &[f64], n: usize) -> bool {
+    const TILE: usize = 32;
+    let tolerance = 4.0 * f64::EPSILON * n.clamp(2, 16) as f64;
+    // most matrices that are not symmetric are not so in their first row
+    if n == 0 || (0..n).any(|k| a[k * n + k].is_nan() || a[k * n + k] <= 0.0) {
+        return false;
+    }
+    let close = |i: usize, j: usize| {
+        let (x, y) = (a[i * n + j], a[j * n + i]);
+        x == y || (x - y).abs() <= tolerance * (a[i * n + i] * a[j * n + j]).sqrt()
+    };
+    (0..n).all(|j| close(0, j))
+        && (0..n).step_by(TILE).all(|i| {
+            (0..=i).step_by(TILE).all(|j| (i..(i + TILE).min(n)).all(|i| (j..(j + TILE).min(i)).all(|j| close(i, j))))
+        })
+}
+
+/// Cholesky's factor in place of the lower half, column by column; whether there is one.
+fn factor_symmetric(matrix: &mut [f64], n: usize) -> bool {
+    if n <= SMALL {
+        for j in 0..n {
+            for i in j..n {
+                let known: f64 = (0..j).map(|k| matrix[k * n + i] * matrix[k * n + j]).sum();
+                let value = matrix[j * n + i] - known;
+                matrix[j * n + i] = if i > j {
+                    value / matrix[j * n + j]
+                } else if value > 0.0 {
+                    value.sqrt()
+                } else {
+                    return false;
+                };
+            }
+        }
+        return true;
+    }
+    let target = MatMut::from_column_major_slice_mut(matrix, n, n);
+    let required = llt::factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+    let found = with_stack(required, |stack| {
+        llt::factor::cholesky_in_place(target, Default::default(), Par::Seq, stack, Default::default())
+    });
+    found.is_ok() && (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] > 0.0)
+}
+
+/// LU by the library, column by column; whether all pivots are numbers other than 0.
+fn factor_large(matrix: &mut [f64], pivots: &mut [f64], n: usize) -> bool {
+    let target = MatMut::from_column_major_slice_mut(matrix, n, n);
+    let (mut forward, mut inverse) = (vec![0usize; n], vec![0usize; n]);
+    let required = plu::factor::lu_in_place_scratch::<usize, f64>(n, n, Par::Seq, Default::default());
+    with_stack(required, |stack| {
+        plu::factor::lu_in_place(target, &mut forward, &mut inverse, Par::Seq, stack, Default::default());
+    });
+    pivots.iter_mut().zip(&forward).for_each(|(p, f)| *p = *f as f64);
+    (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] != 0.0)
+}
+
+/// LU column by column; a pivot of 0 stays where it is, a NaN is taken as pivot.
+fn factor_small(matrix: &mut [f64], pivots: &mut [f64], n: usize) {
+    pivots.iter_mut().enumerate().for_each(|(k, p)| *p = k as f64);
+    for col in 0..n {
+        let (mut best, mut size) = (col, matrix[col * n + col].abs());
+        for row in col + 1..n {
+            let here = matrix[col * n + row].abs();
+            if here > size || (here.is_nan() && !size.is_nan()) {
+                (best, size) = (row, here);
+            }
+        }
+        if best != col {
+            (0..n).for_each(|j| matrix.swap(j * n + best, j * n + col));
+            pivots.swap(best, col);
+        }
+        let top = matrix[col * n + col];
+        if top == 0.0 {
+            continue;
+        }
+        let (done, rest) = matrix.split_at_mut((col + 1) * n);
+        let below = &mut done[col * n + col + 1..];
+        below.iter_mut().for_each(|x| *x /= top);
+        for target in rest.chunks_exact_mut(n) {
+            let factor = target[col];
+            if factor != 0.0 {
+                axpy(-factor, below, &mut target[col + 1..], true);
+            }
+        }
+    }
+}
+
+/// The lower triangular L with L·Lᵀ = A for the symmetric part of A, row-major; NaN where A is not positive definite.
+pub fn cholesky(a: &[f64], n: usize, l: &mut [f64]) {
+    let l = &mut l[..n * n];
+    for i in 0..n {
+        for j in 0..=i {
+            l[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+        }
+        l[i * n + i + 1..(i + 1) * n].fill(0.0);
+    }
+    let fine = if n <= 2 * SMALL {
+        rows_by_rows(l, n)
+    } else {
+        // the library wants columns
+        let columns = Matrix { offset: 0, row: 1, col: n };
+        crate::scratch::with_numbers(n * n, |work| {
+            copy((n, n), 1.0, (l, Matrix::dense(n)), (work, columns), false);
+            let fine = factor_symmetric(work, n);
+            copy((n, n), 1.0, (work, columns), (l, Matrix::dense(n)), false);
+            // the library uses the other half
+            (0..n).for_each(|i| l[i * n + i + 1..(i + 1) * n].fill(0.0));
+            fine
+        })
+    };
+    if !fine {
+        l.fill(f64::NAN);
+    }
+}
+
+fn rows_by_rows(l: &mut [f64], n: usize) -> bool {
+    for i in 0..n {
+        let (done, rest) = l.split_at_mut(i * n);
+        let row = &mut rest[..n];
+        for j in 0..i {
+            row[j] = (row[j] - dot(&done[j * n..j * n + j], &row[..j])) / done[j * n + j];
+        }
+        let value = row[i] - dot(&row[..i], &row[..i]);
+        if value.is_nan() || value <= 0.0 {
+            return false;
+        }
+        row[i] = value.sqrt();
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, product, random};
+
+    const SIZES: [usize; 11] = [0, 1, 2, 3, 7, 12, 13, 31, 64, 97, 130];
+
+    fn transposed(a: &[f64], n: usize) -> Vec<f64> {
+        (0..n * n).map(|k| a[k % n * n + k / n]).collect()
+    }
+
+    /// A general, an indefinite symmetric and a positive definite matrix.
+    fn matrices(n: usize) -> [Vec<f64>; 3] {
+        let a = random(n * n, n as u64 + 1);
+        let t = transposed(&a, n);
+        let symmetric = a.iter().zip(&t).map(|(x, y)| x + y).collect();
+        let mut definite = product((n, n, n), &a, &t);
+        (0..n).for_each(|k| definite[k * n + k] += 0.5);
+        [a, symmetric, definite]
+    }
+
+    fn eye(n: usize) -> Vec<f64> {
+        (0..n * n).map(|k| f64::from(u8::from(k / n.max(1) == k % n.max(1)))).collect()
+    }
+
+    #[test]
+    fn inverses_and_solutions() {
+        for n in SIZES {
+            for (which, a) in matrices(n).iter().enumerate() {
+                let mut packed = vec![0.0; Factors::length(n)];
+                let factors = Factors::make(a, n, &mut packed);
+                assert_eq!(factors.symmetric(), n > 0 && (which == 2 || n == 1 && a[0] > 0.0), "{which} {n}");
+                let mut inverse = vec![f64::NAN; n * n];
+                factors.inverse(&mut inverse);
+                assert_close(&product((n, n, n), a, &inverse), &eye(n), 1e-9);
+                for cols in [0, 1, 2, 9, 40] {
+                    let x = random(n * cols, 9);
+                    let mut b = product((n, n, cols), a, &x);
+                    factors.solve(&mut b, cols, false);
+                    assert_close(&b, &x, 1e-9);
+                    let mut b = product((n, n, cols), &transposed(a, n), &x);
+                    factors.solve(&mut b, cols, true);
+                    assert_close(&b, &x, 1e-9);
+                }
+            }
+        }
+    }
+
+    /// By elimination without a library.
+    fn det(a: &[f64], n: usize) -> f64 {
+        let (mut m, mut det) = (a.to_vec(), 1.0);
+        for k in 0..n {
+            let best = (k..n).max_by(|i, j| m[i * n + k].abs().total_cmp(&m[j * n + k].abs())).unwrap();
+            if best != k {
+                det = -det;
+                (0..n).for_each(|j| m.swap(k * n + j, best * n + j));
+            }
+            det *= m[k * n + k];
+            for i in k + 1..n {
+                let f = m[i * n + k] / m[k * n + k];
+                (k..n).for_each(|j| m[i * n + j] -= f * m[k * n + j]);
+            }
+        }
+        det
+    }
+
+    #[test]
+    fn determinants() {
+        for n in SIZES.into_iter().filter(|n| *n < 40) {
+            for a in matrices(n) {
+                let mut packed = vec![0.0; Factors::length(n)];
+                let factors = Factors::make(&a, n, &mut packed);
+                let expected = det(&a, n);
+                assert!((factors.det() / expected - 1.0).abs() < 1e-9, "{n}: {} {expected}", factors.det());
+                let (sign, log) = factors.log_det();
+                assert!(sign == expected.signum() && (log - expected.abs().ln()).abs() < 1e-9, "{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn singular_matrices() {
+        for n in [1, 2, 5, 13, 40] {
+            for fill in [0.0, 1.0] {
+                let mut packed = vec![0.0; Factors::length(n)];
+                let factors = Factors::make(&vec![fill; n * n], n, &mut packed);
+                assert_eq!(factors.det(), if n == 1 { fill } else { 0.0 });
+                assert_eq!(factors.log_det().0, if n == 1 { fill } else { 0.0 });
+            }
+            let mut a = random(n * n, 4);
+            a[n / 2 * n + n / 3] = f64::NAN;
+            let mut packed = vec![0.0; Factors::length(n)];
+            let factors = Factors::make(&a, n, &mut packed);
+            assert!(factors.det().is_nan() && factors.log_det().0.is_nan());
+        }
+    }
+
+    #[test]
+    fn factor_times_transpose() {
+        for n in SIZES {
+            let [a, _, definite] = matrices(n);
+            let mut l = vec![7.0; n * n];
+            cholesky(&definite, n, &mut l);
+            assert_close(&product((n, n, n), &l, &transposed(&l, n)), &definite, 1e-13);
+            assert!((0..n).all(|i| (i + 1..n).all(|j| l[i * n + j] == 0.0)));
+            let mut negative = definite.clone();
+            if n > 0 {
+                negative[n * n - 1] = -1.0;
+                cholesky(&negative, n, &mut l);
+                assert!(l.iter().all(|v| v.is_nan()));
+                negative[n * n - 1] = f64::NAN;
+                cholesky(&negative, n, &mut l);
+                assert!(l.iter().all(|v| v.is_nan()));
+            }
+            drop(a);
+        }
+    }
+}
