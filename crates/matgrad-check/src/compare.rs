@@ -48,6 +48,12 @@ pub(crate) fn plain_mismatch(message: String) -> Mismatch {
     Mismatch { index: Vec::new(), got: f64::NAN, want: f64::NAN, message }
 }
 
+/// A derivative along random steps that no entry explains.
+pub(crate) fn number_mismatch(got: f64, want: f64) -> Mismatch {
+    let message = format!("along a random direction the derivative is {got:.6}, it should be {want:.6}");
+    Mismatch { index: Vec::new(), got, want, message }
+}
+
 pub(crate) fn shape_mismatch(got: &Array, want: &str) -> Mismatch {
     plain_mismatch(format!("the shape is {}, it should be {want}", show(got.shape())))
 }

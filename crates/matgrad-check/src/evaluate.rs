@@ -11,7 +11,8 @@ use crate::implicit::Solver;
 use crate::machine::Machine;
 use crate::point::bodies;
 use crate::problem::{Answer, Model, Problem};
-use crate::scalar::Dual;
+use crate::rounded::{Rounded, seed};
+use crate::scalar::{Dual, Scalar};
 use crate::value::{Array, two_axes};
 
 /// The problem at the sizes of the data, and the data in the order of its inputs.
@@ -45,6 +46,25 @@ pub fn evaluate(problem: &Problem, data: &BTreeMap<Name, Array>) -> Result<Array
     let mut machine = Machine::new(&model.program, &bodies, &budget);
     machine.set_inputs(inputs);
     machine.eval(model.target)?.dense().cloned()
+}
+
+/// By how much rounding alone may change the value of the function: each entry in arithmetic that rounds at random.
+pub fn uncertainty(problem: &Problem, data: &BTreeMap<Name, Array>) -> Result<Array> {
+    let (model, inputs) = at_data(problem, data, &[])?;
+    let bodies = bodies(&model, 0.5, 1);
+    let budget = Budget::new();
+    let mut plain = Machine::new(&model.program, &bodies, &budget);
+    plain.set_inputs(inputs.clone());
+    let value = plain.eval(model.target)?.dense()?.clone();
+    let mut machine = Machine::<Rounded>::new(&model.program, &bodies, &budget);
+    let mut spread = value.map(|_| 0.0);
+    for run in 1..=5 {
+        seed(run);
+        machine.set_inputs(inputs.iter().map(|input| input.map(<Rounded as Scalar>::new)).collect());
+        let again = machine.eval(model.target)?.dense()?.zip(&value.map(<Rounded as Scalar>::new), |x, y| x - y);
+        spread = spread.zip(&again.map(Scalar::re), |most, x| most.max(x.abs()));
+    }
+    Ok(spread)
 }
 
 /// The value of an answer; `dX` is the step of a differential.

@@ -119,8 +119,8 @@ fn of_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
         Builtin::Eigvals => Array::column(eigen::symmetric(a, "eigvals")?.0),
         Builtin::Eigvecs => eigen::symmetric(a, "eigvecs")?.1,
         Builtin::Singvals => Array::column(eigen::svd(a, "singvals")?.s),
-        Builtin::SvdU => eigen::svd(a, "svdU")?.u,
-        Builtin::SvdV => eigen::svd(a, "svdV")?.v,
+        Builtin::SvdU => determined(eigen::svd(a, "svdU")?, a.rows() >= a.cols(), |svd| svd.u),
+        Builtin::SvdV => determined(eigen::svd(a, "svdV")?, a.rows() < a.cols(), |svd| svd.v),
         Builtin::Cumsum => cumulated(a, false)?,
         Builtin::RevCumsum => cumulated(a, true)?,
         Builtin::Tril => triangle(a, |i, j| i >= j)?,
@@ -152,6 +152,18 @@ fn scalar_of<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Option<T>> {
     }))
 }
 
+/// Singular vectors; of the longer side those of singular values 0 are not determined, and no numbers.
+fn determined<T: Scalar>(svd: eigen::Svd<T>, longer: bool, vectors: fn(eigen::Svd<T>) -> Array<T>) -> Array<T> {
+    let zero: Vec<bool> = svd.s.iter().map(|s| s.is_zero()).collect();
+    let mut found = vectors(svd);
+    for (j, _) in zero.iter().enumerate().filter(|(_, zero)| longer && **zero) {
+        for i in 0..found.rows() {
+            found.set(i, j, T::new(f64::NAN));
+        }
+    }
+    found
+}
+
 fn pinv<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
     match linalg::pinv(a) {
         Err(error) if error.kind == ErrorKind::NoDual && T::ORDER == 0 => {
@@ -178,7 +190,10 @@ fn fold<T: Scalar>(reducer: Reducer, entries: &[T]) -> Result<T> {
             .reduce(|best, x| if better(x.re(), best.re()) { x } else { best })
             .ok_or_else(|| EvalError::domain(format!("{} of nothing", reducer.name())))?;
         // entries that attain it together may differ in their derivatives
-        let torn = T::ORDER > 0 && entries.iter().any(|x| x.re() == best.re() && (*x - best).magnitude() > 1e-12);
+        let torn = T::ORDER > 0
+            && entries.iter().any(|x| {
+                operators::same(x.re(), best.re()) && (*x - best).magnitude() > 1e-12 * best.magnitude().max(1.0)
+            });
         if torn { Err(EvalError::domain(format!("{} has no derivative there", reducer.name()))) } else { Ok(best) }
     };
     let sum = |f: &dyn Fn(T) -> T| entries.iter().fold(T::ZERO, |sum, x| sum + f(*x));

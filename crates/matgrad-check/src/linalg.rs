@@ -7,6 +7,9 @@ use crate::value::{Array, show};
 /// Pivots below this part of the matrix's size count as 0.
 const SINGULAR: f64 = 1e-12;
 
+/// What orthogonalization leaves of a column that depends on those before it, against the column.
+const RANK: f64 = 1e-9;
+
 pub(crate) fn need_square<T: Scalar>(a: &Array<T>, name: &str) -> Result<usize> {
     if a.is_square() {
         Ok(a.rows())
@@ -102,7 +105,7 @@ pub(crate) fn solve<T: Scalar>(a: &Array<T>, b: &Array<T>) -> Result<Array<T>> {
 
 pub(crate) fn inv<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
     let n = need_square(a, "the inverse")?;
-    solve(a, &Array::eye(n))
+    Ok(symmetric_like(a, solve(a, &Array::eye(n))?))
 }
 
 /// The determinant; where elimination meets a 0, by a method without division, so that derivatives stay right.
@@ -170,18 +173,54 @@ pub(crate) fn cofactors<T: Scalar>(a: &Array<T>, name: &str) -> Result<Array<T>>
     Ok(out)
 }
 
-/// The pseudoinverse of a matrix of full rank.
+/// The pseudoinverse of a matrix of full rank, by orthogonal columns: `A = QR`, `A⁺ = R⁻¹Q'`.
 pub(crate) fn pinv<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
     if a.rank() != 2 {
         return Err(EvalError::shape(format!("pinv needs a matrix, got shape {}", show(a.shape()))));
     }
-    let t = a.transposed();
-    let inverse =
-        if a.rows() >= a.cols() { solve(&t.matmul(a), &t) } else { solve(&a.matmul(&t), a).map(|x| x.transposed()) };
-    inverse.map_err(|error| match error.kind {
-        ErrorKind::Singular => EvalError::new(ErrorKind::NoDual, "pinv of a matrix without full rank"),
+    if a.rows() < a.cols() {
+        return pinv(&a.transposed()).map(|x| x.transposed());
+    }
+    let (m, n) = (a.rows(), a.cols());
+    let dot = |x: &[T], y: &[T]| x.iter().zip(y).fold(T::ZERO, |sum, (p, q)| sum + *p * *q);
+    let deficient = || EvalError::new(ErrorKind::NoDual, "pinv of a matrix without full rank");
+    let (mut columns, mut r): (Vec<Vec<T>>, _) = (Vec::with_capacity(n), Array::zeros(&[n, n]));
+    for j in 0..n {
+        let mut column: Vec<T> = (0..m).map(|i| a.at(i, j)).collect();
+        // twice, for orthogonality to the last digit
+        for _ in 0..2 {
+            for (k, earlier) in columns.iter().enumerate() {
+                let along = dot(earlier, &column);
+                r.set(k, j, r.at(k, j) + along);
+                for (x, q) in column.iter_mut().zip(earlier) {
+                    *x = *x - *q * along;
+                }
+            }
+        }
+        let norm = dot(&column, &column).sqrt();
+        let whole = (0..m).fold(0.0, |sum: f64, i| sum.hypot(a.at(i, j).re()));
+        if norm.re() <= RANK * whole || norm.re().is_nan() {
+            return Err(deficient());
+        }
+        let inverse = norm.recip();
+        column.iter_mut().for_each(|x| *x = *x * inverse);
+        r.set(j, j, norm);
+        columns.push(column);
+    }
+    let q = Array::matrix(m, n, columns.into_iter().flatten());
+    let inverse = solve(&r, &q.transposed()).map_err(|error| match error.kind {
+        ErrorKind::Singular => deficient(),
         _ => error,
-    })
+    })?;
+    Ok(symmetric_like(a, inverse))
+}
+
+/// The value of a function that keeps symmetry, freed of the asymmetry that rounding leaves.
+pub(crate) fn symmetric_like<T: Scalar>(a: &Array<T>, value: Array<T>) -> Array<T> {
+    let symmetric = a.is_square()
+        && value.shape() == a.shape()
+        && (0..a.rows()).all(|i| (0..i).all(|j| (a.at(i, j) - a.at(j, i)).is_zero()));
+    if symmetric { value.zip(&value.transposed(), |x, y| (x + y).scale(0.5)) } else { value }
 }
 
 /// Refuses a matrix, or a direction in its derivatives, that is not symmetric.

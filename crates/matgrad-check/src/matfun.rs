@@ -1,7 +1,7 @@
 //! Functions of square matrices over any [`Scalar`]: exponential, square root, logarithm and their derivatives.
 
 use crate::error::{ErrorKind, EvalError, Result};
-use crate::linalg::{inv, need_square};
+use crate::linalg::{inv, need_square, symmetric_like};
 use crate::scalar::Scalar;
 use crate::value::{Array, show};
 
@@ -29,7 +29,7 @@ pub(crate) fn expm<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
     for _ in 0..squarings {
         sum = sum.matmul(&sum);
     }
-    Ok(sum)
+    Ok(symmetric_like(a, sum))
 }
 
 /// The principal square root by the Denman–Beavers iteration.
@@ -49,7 +49,7 @@ pub(crate) fn sqrtm<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
         if step <= 1e-9 * size {
             // each further step makes one more order of derivatives exact
             if extra == 0 {
-                return Ok(y);
+                return Ok(symmetric_like(a, y));
             }
             extra -= 1;
         }
@@ -81,7 +81,7 @@ pub(crate) fn logm<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
             sum.set(i, i, value);
         }
     }
-    Ok(w.matmul(&sum).scale(2.0 * 2f64.powi(roots)))
+    Ok(symmetric_like(a, w.matmul(&sum).scale(2.0 * 2f64.powi(roots))))
 }
 
 /// The derivative of a matrix function at `x` in the direction `e`: the upper right block of `f([x, e; 0, x])`.

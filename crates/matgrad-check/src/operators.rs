@@ -40,9 +40,15 @@ pub(crate) fn binary<T: Scalar>(op: BinaryOp, a: &Value<T>, b: &Value<T>) -> Res
         BinaryOp::LessEq => compare(a, b, |x, y| x <= y),
         BinaryOp::Greater => compare(a, b, |x, y| x > y),
         BinaryOp::GreaterEq => compare(a, b, |x, y| x >= y),
-        BinaryOp::Equal => compare(a, b, |x, y| x == y),
-        BinaryOp::NotEqual => compare(a, b, |x, y| x != y),
+        BinaryOp::Equal => compare(a, b, same),
+        BinaryOp::NotEqual => compare(a, b, |x, y| !same(x, y)),
     }
+}
+
+/// Whether two numbers are equal up to the rounding of a few operations: what is the same in exact arithmetic may be
+/// computed in two orders.
+pub(crate) fn same(x: f64, y: f64) -> bool {
+    x == y || (x - y).abs() < 1e-13 * x.abs().max(y.abs())
 }
 
 fn compare<T: Scalar>(a: &Value<T>, b: &Value<T>, f: impl Fn(f64, f64) -> bool) -> Result<Value<T>> {

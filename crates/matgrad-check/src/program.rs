@@ -458,6 +458,7 @@ impl Program {
             }
             let mut linked = vec![b as u32];
             let mut at = 0;
+            let own_uses = self.binders[b].uses.len();
             let (mut axes, mut others, mut weak) = (Vec::new(), Vec::new(), Vec::new());
             while at < linked.len() {
                 let binder = &self.binders[linked[at] as usize];
@@ -466,7 +467,10 @@ impl Program {
                     others.extend(binder.range.map(Source::End));
                 }
                 let uses = binder.uses.iter().filter(|usage| at == 0 || !self.contains(usage.base, b as u32));
-                axes.extend(uses.map(|usage| Source::Axis(*usage)));
+                // what an index subscripts itself settles its range; a delta between unlike ranges is 0 beyond the shorter
+                if at == 0 || own_uses == 0 {
+                    axes.extend(uses.map(|usage| Source::Axis(*usage)));
+                }
                 weak.extend(binder.count.map(Source::Count));
                 for link in &binder.links {
                     if !linked.contains(link) {

@@ -153,7 +153,7 @@ impl Scalar for f64 {
 }
 
 /// The slope of `function` at `x`, in the same kind of number as `x`.
-fn slope<T: Scalar>(function: Elementary, x: T) -> T {
+pub(crate) fn slope<T: Scalar>(function: Elementary, x: T) -> T {
     use Elementary::*;
     let one = T::ONE;
     match function {

@@ -1,13 +1,16 @@
 //! Is an answer right? Points of the domain, random directions, one number each way.
 
+mod rounding;
+
 use std::collections::BTreeMap;
 
 use matgrad_syntax::Name;
 
 use crate::abstracts::Body;
 use crate::budget::Budget;
-use crate::compare::{Mismatch, contract, first_entry, gap, largest, plain_mismatch, shape_mismatch};
-use crate::derivative::{DIFFERENCE_TOLERANCE, Directional, Lift};
+use crate::compare::{Mismatch, contract, first_entry, gap, largest, number_mismatch, plain_mismatch, shape_mismatch};
+use crate::derivative::{Directional, Lift};
+use crate::differences::DIFFERENCE_TOLERANCE;
 use crate::direction::{Convention, Direction, bend, is_symmetric, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::layout::{Arrangement, Layout, arrangement};
@@ -18,6 +21,8 @@ use crate::rng::Rng;
 use crate::sample::Family;
 use crate::scalar::Dual;
 use crate::value::{Array, Value, show};
+
+use rounding::Rounding;
 
 /// How thorough a check is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,6 +146,7 @@ fn check_model<T: Lift>(model: &Model, answer: &Answer, options: &Options, budge
 
 struct Check<'m, T> {
     model: &'m Model,
+    bodies: &'m [Body],
     answer: &'m Answer<'m>,
     options: &'m Options,
     truth: Directional<'m, T>,
@@ -153,13 +159,14 @@ struct Check<'m, T> {
     differences: bool,
 }
 
-/// How often a point is moved in its last digits, and by how much.
-const TREMBLES: usize = 3;
-const TREMBLE: f64 = 2e-15;
+/// How many points may have nothing but rounding before that is believed to be so everywhere.
+const VANISHING: usize = 4;
 
 /// An answer in some directions against the truth.
+#[derive(Clone)]
 struct Gap {
     got: Vec<f64>,
+    want: Vec<f64>,
     absolute: f64,
     scale: f64,
 }
@@ -167,7 +174,7 @@ struct Gap {
 impl Gap {
     fn new(got: Vec<f64>, want: &[f64], size: f64) -> Self {
         let scale = largest(want).max(1e-3 * size);
-        Self { absolute: gap(&got, want), got, scale }
+        Self { absolute: gap(&got, want), got, want: want.to_vec(), scale }
     }
 
     fn relative(&self) -> f64 {
@@ -175,18 +182,18 @@ impl Gap {
     }
 }
 
-/// What moving a point in its last digits says of a gap.
-enum Rounding {
-    /// The gap is larger than what rounding makes.
-    IsSmall,
-    /// Both sides are as uncertain as they differ; the gap in terms of the function is little.
-    Explains(f64),
-    /// The numbers at this point mean nothing.
-    Drowns,
+/// A comparison at one point.
+struct Compared {
+    error: f64,
+    point: Point,
+    value: Array,
+    worst: Gap,
+    /// There was nothing but rounding to compare.
+    vanishes: bool,
 }
 
 enum Outcome {
-    Compared(f64, Point, Array),
+    Compared(Compared),
     Misshapen(Mismatch),
     Failed(EvalError),
     /// The function has a value, the answer has none.
@@ -203,6 +210,7 @@ impl<'m, T: Lift> Check<'m, T> {
     ) -> Self {
         Self {
             model,
+            bodies,
             answer,
             options,
             truth: Directional::new(model, bodies, budget),
@@ -219,12 +227,12 @@ impl<'m, T: Lift> Check<'m, T> {
     fn run(mut self) -> Verdict {
         for _ in 0..self.options.points {
             match self.point() {
-                Outcome::Compared(error, point, value) => {
+                Outcome::Compared(found) => {
                     let tolerance = self.tolerance();
                     self.verdict.points += 1;
-                    self.verdict.max_relative_error = self.verdict.max_relative_error.max(error);
-                    if error > tolerance {
-                        self.verdict.failure = Some(self.first_difference(&point, &value));
+                    self.verdict.max_relative_error = self.verdict.max_relative_error.max(found.error);
+                    if found.error > tolerance {
+                        self.verdict.failure = Some(self.first_difference(&found));
                         break;
                     }
                 }
@@ -269,7 +277,8 @@ impl<'m, T: Lift> Check<'m, T> {
         let mut last = EvalError::domain("no point of the domain was found");
         let mut no_answer = None;
         let first = (self.family, 3);
-        let mut poor: Option<(f64, Point, Array)> = None;
+        let mut poor: Option<Compared> = None;
+        let mut vanished: Option<(usize, Compared)> = None;
         for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
             for _ in 0..attempts {
                 let inputs = match draw_inputs(self.model, family, &mut self.rng, self.budget) {
@@ -277,24 +286,31 @@ impl<'m, T: Lift> Check<'m, T> {
                     Err(error) => return Outcome::Failed(error),
                 };
                 match self.compare(Point { inputs }) {
-                    Outcome::Compared(error, point, value) => {
+                    // what is 0 here but for rounding may be something elsewhere
+                    Outcome::Compared(found) if found.vanishes => {
+                        let times = vanished.as_ref().map_or(1, |(times, _)| times + 1);
+                        if times >= VANISHING || self.verdict.points > 0 {
+                            return Outcome::Compared(found);
+                        }
+                        vanished = Some((times, found));
+                    }
+                    Outcome::Compared(found) => {
                         self.family = family;
-                        let tolerance = self.tolerance();
                         // a small error may be an ill-conditioned point: try another two before believing it
-                        if error > tolerance && error < 1e-3 {
-                            if poor.as_ref().is_none_or(|(best, ..)| error < *best) {
+                        if found.error > self.tolerance() && found.error < 1e-3 {
+                            if poor.as_ref().is_none_or(|best| found.error < best.error) {
                                 let first = poor.is_none();
-                                poor = Some((error, point, value));
+                                poor = Some(found);
                                 if first {
                                     continue;
                                 }
                             }
-                            if let Some((error, point, value)) = poor {
-                                return Outcome::Compared(error, point, value);
+                            if let Some(found) = poor {
+                                return Outcome::Compared(found);
                             }
                             continue;
                         }
-                        return Outcome::Compared(error, point, value);
+                        return Outcome::Compared(found);
                     }
                     Outcome::Failed(error) => {
                         if !error.depends_on_numbers() {
@@ -316,8 +332,8 @@ impl<'m, T: Lift> Check<'m, T> {
                 }
             }
         }
-        if let Some((error, point, value)) = poor {
-            return Outcome::Compared(error, point, value);
+        if let Some(found) = poor.or(vanished.map(|(_, found)| found)) {
+            return Outcome::Compared(found);
         }
         match no_answer {
             Some(error) => Outcome::NoAnswer(error),
@@ -335,8 +351,8 @@ impl<'m, T: Lift> Check<'m, T> {
     fn try_compare(&mut self, mut point: Point) -> Result<Outcome> {
         self.truth.settle(&mut point.inputs)?;
         let order = self.answer.order;
-        let mut most: f64 = 0.0;
-        let mut value = None;
+        let mut worst: Option<(f64, Gap, Array)> = None;
+        let mut vanishes = false;
         for _ in 0..self.options.directions.max(1) {
             let mut directions = self.directions(&point, order)?;
             let truth = match self.directional(&point, &directions) {
@@ -365,15 +381,20 @@ impl<'m, T: Lift> Check<'m, T> {
             if error > tolerance {
                 match self.rounding(&point, &directions, &truth, &found)? {
                     Rounding::Explains(small) => error = small.min(tolerance),
+                    Rounding::Vanishes(small) => {
+                        error = small.min(tolerance);
+                        vanishes = true;
+                    }
                     Rounding::Drowns => return Err(EvalError::domain("rounding drowns the derivative there")),
                     Rounding::IsSmall => {}
                 }
             }
-            most = most.max(error);
-            value = Some(arranged);
+            if worst.as_ref().is_none_or(|(most, ..)| error > *most) {
+                worst = Some((error, found, arranged));
+            }
         }
-        match value {
-            Some(value) => Ok(Outcome::Compared(most, point, value)),
+        match worst {
+            Some((error, worst, value)) => Ok(Outcome::Compared(Compared { error, point, value, worst, vanishes })),
             None => Err(EvalError::shape("nothing to compare")),
         }
     }
@@ -439,38 +460,6 @@ impl<'m, T: Lift> Check<'m, T> {
         Ok(contract(&tensor, truth.len(), &weights))
     }
 
-    /// Whether a gap is rounding: function and answer are computed again at points that differ in the last digits.
-    fn rounding(&mut self, point: &Point, directions: &[Direction], truth: &Array, found: &Gap) -> Result<Rounding> {
-        // what is 0 and comes out as what is left of a difference has nothing to be compared with
-        let (most, least) = {
-            let (a, b) = (largest(&found.got), largest(truth.data()));
-            (a.max(b), a.min(b))
-        };
-        if least == 0.0 && most < 1e-14 {
-            return Ok(Rounding::Explains(most));
-        }
-        let mut noise: f64 = 0.0;
-        for _ in 0..TREMBLES {
-            let mut moved = point.clone();
-            for x in moved.inputs.iter_mut().flat_map(|input| input.data_mut().iter_mut()) {
-                *x *= 1.0 + TREMBLE * self.rng.normal();
-            }
-            let again = self.directional(&moved, directions)?;
-            noise = noise.max(gap(again.data(), truth.data()));
-            let arranged = self.answer_at(&moved, &again)?;
-            if let Ok((got, _)) = self.contracted(&arranged, &again, directions) {
-                noise = noise.max(gap(&got, &found.got));
-            }
-        }
-        if found.absolute > 32.0 * noise {
-            return Ok(Rounding::IsSmall);
-        }
-        self.plain.set_inputs(point.inputs.clone());
-        let value = self.plain.eval(self.model.target)?.dense()?.magnitude();
-        let scale = largest(truth.data()).max(value);
-        Ok(if noise <= 1e-6 * scale { Rounding::Explains(found.absolute / scale) } else { Rounding::Drowns })
-    }
-
     fn directions(&mut self, point: &Point, order: usize) -> Result<Vec<Direction>> {
         let input = &self.model.inputs[self.model.wrt];
         let x = &point.inputs[self.model.wrt];
@@ -496,9 +485,15 @@ impl<'m, T: Lift> Check<'m, T> {
     }
 
     /// The first entry that is wrong, found in all unit directions.
-    fn first_difference(&mut self, point: &Point, value: &Array) -> Mismatch {
-        self.entry_difference(point, value)
-            .unwrap_or_else(|| plain_mismatch("the derivative differs in a random direction".into()))
+    fn first_difference(&mut self, found: &Compared) -> Mismatch {
+        self.entry_difference(&found.point, &found.value).unwrap_or_else(|| {
+            let pairs = found.worst.got.iter().zip(&found.worst.want);
+            let (got, want) = pairs.fold((0.0, 0.0), |worst: (f64, f64), (x, y)| {
+                let further = (x - y).abs() > (worst.0 - worst.1).abs() || x.is_nan();
+                if further { (*x, *y) } else { worst }
+            });
+            number_mismatch(got, want)
+        })
     }
 
     fn entry_difference(&mut self, point: &Point, value: &Array) -> Option<Mismatch> {

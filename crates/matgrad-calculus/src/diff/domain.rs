@@ -185,6 +185,7 @@ impl Found {
             }
             Node::Reduce(op, arg, _) if varying(arg) => match op {
                 ReduceOp::Max | ReduceOp::Min => self.add(g, UniqueExtremum, arg),
+                ReduceOp::Prod if g.coincidence(arg).zeros => {}
                 ReduceOp::Prod => self.add(g, NonZero, arg),
                 ReduceOp::LogSumExp => {}
             },

@@ -2,23 +2,26 @@
 
 use matgrad_syntax::Rational;
 
-use crate::graph::{Factor, Graph, Label, Labels, MapOp, NodeId, ReduceOp};
+use crate::graph::{Factor, Graph, Label, Labels, MapOp, NodeId, ProductBuilder, ReduceOp};
 
 use super::linear::{Linear, Term};
 use super::rules::Rule;
 
 const MAX: Rule = Rule {
     name: "maximum",
-    statement: "d max(X) = sum(dX where X = max(X)); every entry that attains it counts, of a symmetric X their mean",
+    statement: "d max(X) = sum(dX where X = max(X)), the mean where entries of X are equal by structure",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
 const MIN: Rule = Rule {
     name: "minimum",
-    statement: "d min(X) = sum(dX where X = min(X)); every entry that attains it counts, of a symmetric X their mean",
+    statement: "d min(X) = sum(dX where X = min(X)), the mean where entries of X are equal by structure",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
-const PROD: Rule =
-    Rule { name: "product of entries", statement: "d prod(x) = prod(x)*sum(dx./x)", source: "the product rule" };
+const PROD: Rule = Rule {
+    name: "product of entries",
+    statement: "d prod(x) = prod(x)*sum(dx./x); where entries are 0 by structure, the sum of dx[i]*prod[j; j != i](x[j])",
+    source: "the product rule",
+};
 const LOGSUMEXP: Rule = Rule {
     name: "log-sum-exp",
     statement: "d logsumexp(x) = softmax(x)'*dx",
@@ -44,12 +47,15 @@ pub(super) fn partial(g: &mut Graph, id: NodeId, op: ReduceOp, arg: NodeId, axes
             let wide = g.broadcast_except(id, arg, axes);
             let mask = g.map(MapOp::Equal, &[arg, wide]);
             let mut factors = vec![factor(mask, &child, Rational::ONE)];
-            if axes.len() == 2 && g.is_symmetric(arg) {
-                // entries off the diagonal come in pairs, of which half counts each
+            if g.coincidence(arg).ties() {
+                // entries that are always equal count as one
                 let all = g.sum_axes(mask, axes);
-                factors.push(factor(all, &Labels::new(), Rational::int(-1)));
+                factors.push(factor(all, &out, Rational::int(-1)));
             }
             factors
+        }
+        ReduceOp::Prod if g.coincidence(arg).zeros => {
+            vec![factor(product_of_others(g, arg, axes), &child, Rational::ONE)]
         }
         ReduceOp::Prod => vec![factor(id, &out, Rational::ONE), factor(arg, &child, Rational::int(-1))],
         ReduceOp::LogSumExp => {
@@ -59,4 +65,31 @@ pub(super) fn partial(g: &mut Graph, id: NodeId, op: ReduceOp, arg: NodeId, axes
         }
     };
     Linear::Terms(vec![Term::new(Rational::ONE, factors, &dims, out, child)])
+}
+
+/// For each entry the product of all others along the axes, without division, so that it is right beside zeros.
+fn product_of_others(g: &mut Graph, arg: NodeId, axes: &[u8]) -> NodeId {
+    let dims = g.axes(arg).clone();
+    // the places of the others get labels of their own along the axes
+    let mut wide = ProductBuilder::new();
+    let mut all: Labels = wide.labels_of(g, arg);
+    let mut places = all.clone();
+    for k in axes {
+        let label = wide.label(dims[*k as usize]);
+        places[*k as usize] = label;
+        all.push(label);
+    }
+    wide.factor(arg, &places);
+    let wide = wide.build(g, &all);
+    // the factor at the entry's own place becomes 1
+    let mut own = ProductBuilder::new();
+    let labels = own.labels_of(g, arg);
+    let same: Labels = labels.iter().copied().chain(axes.iter().map(|k| labels[*k as usize])).collect();
+    let ones = own.clone().build(g, &same);
+    own.factor(arg, &labels);
+    let own = own.build(g, &same);
+    let shape = g.axes(wide).clone();
+    let factors = g.sum(&[(Rational::ONE, wide), (Rational::int(-1), own), (Rational::ONE, ones)], &shape);
+    let last: Vec<u8> = (dims.len() as u8..shape.len() as u8).collect();
+    g.reduce(ReduceOp::Prod, factors, &last)
 }

@@ -97,6 +97,9 @@ impl Knowledge {
                 let diagonal = p.out.iter().enumerate().any(|(k, l)| p.out[..k].contains(l));
                 let sign = p.factors.iter().fold(Positive, |sign, f| sign.both(self.power(f)));
                 let sign = if summed && !sign.nonnegative() { Any } else { sign };
+                if summed && attains_extremum(g, p) {
+                    return Positive;
+                }
                 Sign::of(sign.nonzero() && !diagonal, sign.nonnegative())
             }
             Node::Sum(terms, _) => {
@@ -283,4 +286,14 @@ impl Knowledge {
             }
         }
     }
+}
+
+/// Whether a product counts the entries that attain an extremum, of which there is one at least.
+fn attains_extremum(g: &Graph, p: &Product) -> bool {
+    let [f] = p.factors.as_slice() else { return false };
+    let Node::Map(MapOp::Equal, args) = g.node(f.node) else { return false };
+    let extremum = |id: NodeId| matches!(g.node(id), Node::Reduce(ReduceOp::Max | ReduceOp::Min, ..));
+    args.iter().any(|arg| {
+        extremum(*arg) || matches!(g.node(*arg), Node::Product(p) if p.factors.iter().any(|f| extremum(f.node)))
+    })
 }

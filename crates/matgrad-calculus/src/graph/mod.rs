@@ -4,6 +4,7 @@
 //! constructors in this module are for. Children have smaller ids than their parents, so every pass is a loop.
 
 mod canonical;
+mod coincidence;
 mod dim;
 mod kron;
 mod map;

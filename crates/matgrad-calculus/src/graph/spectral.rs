@@ -115,7 +115,8 @@ impl Graph {
         let [a, b] = p.factors.as_slice() else { return false };
         let inverse_of =
             |f: NodeId, x: NodeId| matches!(self.node(f), Node::Matrix(MatrixOp::Pinv, args) if args[0] == x);
-        if !(inverse_of(a.node, b.node) || inverse_of(b.node, a.node)) || p.out.len() != 2 {
+        let plain = a.exponent.is_one() && b.exponent.is_one();
+        if !plain || !(inverse_of(a.node, b.node) || inverse_of(b.node, a.node)) || p.out.len() != 2 {
             return false;
         }
         let crossed = |i: usize, j: usize| a.labels[i] == b.labels[j] && a.labels[1 - i] != b.labels[1 - j];

@@ -214,7 +214,7 @@ impl Printer<'_> {
                     None => match self.split_at_fuse(&p) {
                         Some(m) => m,
                         None if p.out.is_empty() => self.product_at(&p, &[], 0)?,
-                        None => return None,
+                        None => self.with_scalars_apart(&p)?,
                     },
                 }
             }

@@ -299,7 +299,7 @@ impl Emitter<'_> {
                 let (a, b) = (self.at(a), self.at(b));
                 self.binary(if scalar { BinaryOp::Pow } else { BinaryOp::ElemPow }, a, b)
             }
-            Kind::Call(name, _, args) if matches!(&*name, "sum[]" | "prod[]" | "sum[;]" | "prod[;]") => {
+            Kind::Call(name, _, args) if reducer(&name).is_some() => {
                 let body = self.at(args[0]);
                 let mut indices = Vec::new();
                 let conditional = name.ends_with("[;]");
@@ -309,7 +309,7 @@ impl Emitter<'_> {
                     let range = pair.get(1).map(|m| self.at(*m));
                     indices.push(IndexBinder { name: index.clone(), span: Span::default(), range });
                 }
-                let op = if name.starts_with("sum") { Reducer::Sum } else { Reducer::Prod };
+                let op = reducer(&name).unwrap_or(Reducer::Sum);
                 self.ast.add(ExprKind::Reduce { op, indices, condition, body })
             }
             Kind::Call(name, derivative, args) => {
@@ -405,4 +405,16 @@ pub(super) fn children(kind: &Kind, mut visit: impl FnMut(M)) {
         Kind::Column(items) => items.iter().copied().for_each(visit),
         Kind::Rows(rows) => rows.iter().flatten().copied().for_each(visit),
     }
+}
+
+/// The reduction over indices that a call stands for until it is emitted.
+pub(super) fn reducer(name: &str) -> Option<Reducer> {
+    Some(match name {
+        "sum[]" | "sum[;]" => Reducer::Sum,
+        "prod[]" | "prod[;]" => Reducer::Prod,
+        "max[]" => Reducer::Max,
+        "min[]" => Reducer::Min,
+        "logsumexp[]" => Reducer::LogSumExp,
+        _ => return None,
+    })
 }

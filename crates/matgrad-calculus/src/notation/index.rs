@@ -5,7 +5,7 @@ use matgrad_syntax::{Name, Rational};
 use super::Printer;
 use super::atoms::{form_of, map_name};
 use super::expr::{Comparison, Form, Kind, M, Sub};
-use crate::graph::{Dim, Factor, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder};
+use crate::graph::{Dim, Factor, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder, ReduceOp};
 
 /// Deeper nesting than this is given up: the result would not be readable.
 const DEPTH_LIMIT: usize = 200;
@@ -113,6 +113,9 @@ impl Printer<'_> {
                 return Some(self.arena.raw(Kind::Index(eps, subs), Form::Scalar));
             }
             Node::Iota(_) => return at.first().copied(),
+            Node::Reduce(op, arg, axes) if self.g.rank(arg) > 2 || self.expr(id).is_none() => {
+                return self.reduced_entry(op, arg, &axes, at, depth);
+            }
             Node::Call(function, derivative, args)
                 if self.g.rank(id) > 2 && self.g.function_info(function).domain.is_some() =>
             {
@@ -164,6 +167,30 @@ impl Printer<'_> {
         }
     }
 
+    /// `prod[a:n](…)`: an entry of a reduction over what has no notation as a whole.
+    fn reduced_entry(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8], at: &[M], depth: usize) -> Option<M> {
+        let name = match op {
+            ReduceOp::Prod => "prod[]",
+            ReduceOp::Max => "max[]",
+            ReduceOp::Min => "min[]",
+            ReduceOp::LogSumExp => "logsumexp[]",
+        };
+        let (mut kept, mut places, mut indices) = (at.iter(), Vec::new(), Vec::new());
+        for (k, dim) in self.g.axes(arg).clone().into_iter().enumerate() {
+            if axes.contains(&(k as u8)) {
+                let bound = self.fresh_bound();
+                let index = self.arena.name(&bound, Form::Scalar);
+                places.push(index);
+                indices.extend([index, self.arena.size_or_number(self.g, dim)]);
+            } else {
+                places.push(*kept.next()?);
+            }
+        }
+        let body = self.entry_at(arg, &places, depth + 1)?;
+        let args: Vec<M> = std::iter::once(body).chain(indices).collect();
+        Some(self.arena.call(name, &args, Form::Scalar))
+    }
+
     /// The entry of a node with its last axes taken at unit vectors, for functions that only take matrices:
     /// `expm_frechet(X, unit(i,n)*unit(j,n)')[p,q]`.
     pub(super) fn entry_by_units(&mut self, id: NodeId, names: &[Name], at: &[M]) -> Option<M> {
@@ -209,6 +236,9 @@ impl Printer<'_> {
     }
 
     pub(super) fn delta(&mut self, a: M, b: M) -> M {
+        if a == b {
+            return self.arena.int(1);
+        }
         let delta = self.arena.name(&Name::from("delta"), Form::Matrix);
         self.arena.raw(Kind::Index(delta, vec![Sub::At(a), Sub::At(b)]), Form::Scalar)
     }
@@ -301,10 +331,37 @@ impl Printer<'_> {
         Some(self.arena.product(Rational::ONE, scalars, Vec::new()))
     }
 
+    /// A product whose scalar parts need indices while the rest has matrix notation: `sum[i,j,k](H[i,j,k]^2)*A*x`.
+    pub(super) fn with_scalars_apart(&mut self, p: &Product) -> Option<M> {
+        let (closed, open): (Vec<_>, Vec<_>) =
+            groups(&p.factors, &p.out).into_iter().partition(|group| !group.iter().any(|f| meets(f, &p.out)));
+        if closed.is_empty() {
+            return None;
+        }
+        let mut scalars = Vec::new();
+        for group in closed {
+            let dims = alive(p, &group);
+            let node = ProductBuilder { coefficient: None, factors: group, dims }.build(self.g, &[]);
+            scalars.push((self.expr(node)?, Rational::ONE));
+        }
+        let factors = open.concat();
+        let mut dims = alive(p, &factors);
+        for label in &p.out {
+            dims[*label as usize] = p.dims[*label as usize]; // also where the rest only repeats along an axis
+        }
+        let rest = ProductBuilder { coefficient: None, factors, dims }.build(self.g, &p.out);
+        let rest = self.expr(rest)?;
+        Some(self.arena.product(Rational::ONE, scalars, vec![rest]))
+    }
+
     /// Whether matrix notation exists for the node.
     pub(super) fn has_matrix_notation(&mut self, id: NodeId) -> bool {
         self.g.rank(id) <= 2 && self.expr(id).is_some() && form_of(self.g.rank(id)) != Form::Row
     }
+}
+
+fn meets(f: &Factor, labels: &Labels) -> bool {
+    f.labels.iter().any(|l| labels.contains(l))
 }
 
 /// The dimensions of a product with the labels outside a group taken out.

@@ -283,9 +283,7 @@ impl Printer<'_> {
                 continue;
             }
             match self.arena.kind(m) {
-                Kind::Call(name, _, _) if matches!(&**name, "sum[]" | "prod[]" | "sum[;]" | "prod[;]") => {
-                    return Notation::Index;
-                }
+                Kind::Call(name, _, _) if emit::reducer(name).is_some() => return Notation::Index,
                 Kind::Kron(..) => notation = Notation::Kronecker,
                 Kind::Call(name, _, _) if matches!(&**name, "commutation" | "duplication" | "elimination" | "vec") => {
                     notation = Notation::Kronecker;

@@ -37,6 +37,11 @@ pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &I
         arrays.insert(name.clone(), for_check(array, row)?);
     }
     let value = matgrad_check::evaluate(&problem, &arrays).map_err(|error| error.to_string())?;
+    let doubt = matgrad_check::uncertainty(&problem, &arrays).map_err(|error| error.to_string())?;
+    let magnitude = |array: &matgrad_check::Array| array.data().iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    if magnitude(&doubt) > 1e-8 * magnitude(&value).max(1e-3) {
+        return Err("rounding drowns the value there".into());
+    }
     let turned: Vec<usize> = value.shape().iter().rev().copied().collect();
     let axes: Vec<usize> = (0..turned.len()).rev().collect();
     Array::new(turned, value.data().to_vec()).and_then(|array| array.permuted(&axes)).ok_or("shape".into())
@@ -79,6 +84,9 @@ pub fn agree(
     };
     let printed = Evaluation::new(request.text.after("answer", answer.text()));
     let again = result(&printed, &inputs, "value")?;
+    if !truth.data().iter().chain(again.data()).all(|x| x.is_finite()) {
+        return Err("the derivative is not finite there".into());
+    }
     let gap = difference(&again, &truth);
     if gap > tolerance {
         return Err(format!("the printed text {} differs by {gap:.1e} from the derivative", answer.text()));

@@ -1,5 +1,7 @@
 //! Random well-typed expressions over all functions and attributes of the language, on their domains.
 
+mod loops;
+
 /// The variables: what is declared, and from which domain its data come.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("a", "R^n", "general"),
@@ -62,7 +64,11 @@ pub enum Shape {
 }
 
 /// Pseudo-random choices, the same in every run.
-pub struct Generator(u64);
+pub struct Generator {
+    state: u64,
+    /// Functions that the expression uses, as statements.
+    pub definitions: Vec<String>,
+}
 
 const SMOOTH: &[&str] =
     &["sin", "cos", "tanh", "exp", "sigmoid", "softplus", "atan", "sinh", "cosh", "asinh", "erf", "expm1"];
@@ -73,15 +79,15 @@ const OF_UNIT: &[&str] = &["asin", "acos", "atanh", "tan"];
 
 impl Generator {
     pub fn new(seed: u64, round: u64) -> Self {
-        let mut own =
-            Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(round.wrapping_mul(0xd134_2543_de82_ef95)));
+        let own = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(round.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut own = Self { state: own, definitions: Vec::new() };
         own.below(2); // the first value of a linear generator is too regular
         own
     }
 
     pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % n
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) as usize) % n
     }
 
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
@@ -165,9 +171,12 @@ impl Generator {
             }
             2 => {
                 let k = self.dim();
-                // not of equal eigenvalues, as the Gram matrix of a skew or orthogonal one has them
                 let (e, v) = (self.m(k, n, d), self.v(n, d));
-                format!("(({e})'*({e}) + ({v})*({v})')")
+                match self.below(3) {
+                    // of equal eigenvalues where e is skew, orthogonal or of lower rank
+                    0 => format!("(({e})'*({e}))"),
+                    _ => format!("(({e})'*({e}) + ({v})*({v})')"),
+                }
             }
             _ => {
                 let (e, v) = (self.m(n, n, d), self.v(n, d));
@@ -237,7 +246,7 @@ impl Generator {
                     0 => format!("max({e}, {f})"),
                     1 => format!("min({e}, {f})"),
                     2 => format!("where({e} > 0, {f}, {e})"),
-                    3 => format!("atan2({e}, 1 + ({f}).^2)"),
+                    3 => format!("atan2({e}, {f})"),
                     4 => format!("where({e} <= {f}, {e}, 0)"),
                     _ => {
                         let (base, power) = (self.positive(shape, d), self.s(d));
@@ -254,7 +263,7 @@ impl Generator {
         }
         let d = depth - 1;
         let (i, j) = (self.dim(), self.dim());
-        match self.below(66) {
+        match self.below(67) {
             0 | 1 => format!("({})'*({})", self.v(i, d), self.v(i, d)),
             2 => format!("sum({})", self.m(i, j, d)),
             3 => format!("norm({})^2", self.v(i, d)),
@@ -314,6 +323,7 @@ impl Generator {
                 "norm({})^2",
                 self.pick(&["vec(X) - commutation(n,m)*vec(A')", "rvec(X)", "duplication(n)*elimination(n)*vec(S*B)"])
             ),
+            65 => self.loop_s(d),
             64 => format!("sum(reshape(vec({}), {}, {})*{})", self.m(i, j, d), j.text(), i.text(), self.v(i, d)),
             _ => format!("-({})", self.s(d)),
         }
@@ -350,7 +360,8 @@ impl Generator {
         }
         let d = depth - 1;
         let (other, shape) = (self.dim(), Shape::Vector(dim));
-        match self.below(38) {
+        match self.below(39) {
+            37 if dim != Three => self.loop_v(dim, d),
             0 | 1 => format!("({} - {})", self.v(dim, d), self.v(dim, d)),
             2..=4 => format!("(({})*({}))", self.m(dim, other, d), self.v(other, d)),
             5 | 6 => format!("(({}) .* ({}))", self.v(dim, d), self.v(dim, d)),
@@ -361,8 +372,10 @@ impl Generator {
             15 => format!("diag({})", self.m(dim, dim, d)),
             16 => format!("(({}) ./ {})", self.v(dim, d), self.positive(shape, d)),
             17 => format!("sum({}, 2)", self.m(dim, other, d)),
-            // a product of entries that are always 0 has no derivative as it is written
-            18 if self.below(4) == 0 => format!("prod(1 + ({}).^2, 2)", self.m(dim, other, d)),
+            18 if self.below(4) == 0 => match self.below(2) {
+                0 => format!("prod({}, 2)", self.m(dim, other, d)),
+                _ => format!("prod({}, 1)'", self.m(other, dim, d)),
+            },
             18 => format!("sum({}, 1)'", self.m(other, dim, d)),
             19 => format!("{}({}, 2)", self.pick(&["mean", "max", "min", "logsumexp"]), self.m(dim, other, d)),
             20 => format!("{}({}, 1)'", self.pick(&["mean", "max", "min", "logsumexp"]), self.m(other, dim, d)),

@@ -6,6 +6,7 @@
 pub mod agree;
 pub mod draw;
 pub mod generate;
+pub mod round;
 
 use std::collections::BTreeMap;
 use std::path::Path;

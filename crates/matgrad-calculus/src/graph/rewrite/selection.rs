@@ -93,6 +93,9 @@ impl Work {
                         self.coefficient = Rational::ZERO;
                         return Some(Vec::new());
                     }
+                    if !surely_inside(g, axis == 1, at, beyond, (offset, rows, cols)) {
+                        continue;
+                    }
                     let node = g.one_hot(moved, dim);
                     let other = f.labels[axis];
                     self.factors[j] = Factor { node, labels: SmallVec::from_slice(&[other]), exponent: Rational::ONE };
@@ -193,4 +196,16 @@ impl Work {
         }
         None
     }
+}
+
+/// Whether a place that is no number stays inside the axis that a shift moves it to: an index may run over the edge.
+fn surely_inside(g: &mut Graph, from_row: bool, at: Dim, beyond: Dim, (offset, rows, cols): (Dim, Dim, Dim)) -> bool {
+    let known = |g: &Graph, d: Dim| g.sizes.value(d);
+    if known(g, at).is_some() || known(g, beyond).is_some() {
+        return true;
+    }
+    // a row of a slice is a place of the whole
+    let end = g.sizes.add(offset, rows);
+    let room = g.sizes.sub(cols, end);
+    from_row && known(g, offset).is_some_and(|v| v >= 0) && known(g, room).is_some_and(|v| v >= 0)
 }
