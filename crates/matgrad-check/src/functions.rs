@@ -140,12 +140,10 @@ fn scalar_of<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Option<T>> {
         Builtin::Logdet => linalg::logdet(a)?,
         Builtin::Norm => a.data().iter().fold(T::ZERO, |sum, x| sum + *x * *x).sqrt(),
         Builtin::Norm1 => a.data().iter().fold(T::ZERO, |sum, x| sum + x.apply(Elementary::Abs)),
-        Builtin::NormInf => a
-            .data()
-            .iter()
-            .map(|x| x.apply(Elementary::Abs))
-            .reduce(|most, x| if x.re() > most.re() { x } else { most })
-            .unwrap_or(T::ZERO),
+        Builtin::NormInf => {
+            let sizes: SmallVec<[T; 16]> = a.data().iter().map(|x| x.apply(Elementary::Abs)).collect();
+            if sizes.is_empty() { T::ZERO } else { fold(Reducer::Max, &sizes)? }
+        }
         Builtin::NormSpec => eigen::svd(a, "normspec")?.s.first().copied().unwrap_or(T::ZERO),
         Builtin::NormNuc => eigen::svd(a, "normnuc")?.s.into_iter().fold(T::ZERO, |sum, x| sum + x),
         _ => return Ok(None),

@@ -296,6 +296,9 @@ impl<'m, T: Lift> Check<'m, T> {
                     }
                     Outcome::Compared(found) => {
                         self.family = family;
+                        if poor.is_some() && largest(&found.worst.want) == 0.0 {
+                            continue; // says nothing of the error before
+                        }
                         // a small error may be an ill-conditioned point: try another two before believing it
                         if found.error > self.tolerance() && found.error < 1e-3 {
                             if poor.as_ref().is_none_or(|best| found.error < best.error) {

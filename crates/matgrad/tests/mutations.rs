@@ -69,7 +69,7 @@ fn run(rounds: u64, order: usize) -> (usize, Vec<String>) {
         let changes: [(&str, &dyn Fn(&str) -> String); 4] = [
             ("sign", &|t| format!("-({t})")),
             ("factor", &|t| format!("2*({t})")),
-            ("small factor", &|t| format!("1.00001*({t})")),
+            ("small factor", &|t| format!("1.001*({t})")),
             ("term", &|t| format!("({t}) + ({t})/1000")),
         ];
         for (name, change) in changes {
