@@ -358,6 +358,8 @@ impl Graph {
             Node::Matrix(MatrixOp::ExpmFrechet | MatrixOp::LogmFrechet | MatrixOp::SqrtmFrechet, args) => {
                 args.iter().all(|a| self.is_symmetric(*a))
             }
+            // entries that are equal in exact arithmetic only are told apart by a comparison
+            Node::Map(MapOp::Equal | MapOp::NotEqual, args) if args.iter().any(|a| self.rounds_off(*a)) => false,
             Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
             // a Hessian
             Node::Call(function, derivative, _) => {
@@ -383,6 +385,15 @@ impl Graph {
             }
             None => self.symmetric.get(&id).is_some_and(|known| *known),
         }
+    }
+
+    /// Whether entries at mirrored places of a symmetric matrix may be computed in different orders.
+    fn rounds_off(&self, id: NodeId) -> bool {
+        self.reachable(&[id]).into_iter().any(|child| match self.node(child) {
+            Node::Matrix(..) => true,
+            Node::Product(p) => p.factors.iter().flat_map(|f| &f.labels).any(|l| !p.out.contains(l)),
+            _ => false,
+        })
     }
 
     /// Whether a square matrix is minus its transpose, as an input declared `skew` is.

@@ -186,7 +186,7 @@ impl Net {
             let n = printer.arena.size_or_number(printer.g, self.dims[label as usize]);
             self.scalars.push((n, Rational::ONE));
         } else {
-            let scalars = printer.inner(parts);
+            let scalars = printer.inner(parts, self.dims[label as usize]);
             self.scalars.extend(scalars);
         }
     }
@@ -276,7 +276,7 @@ impl Net {
                 let (u, v, w) = (take(self, 0), take(self, 1), take(self, 2));
                 let cross = printer.arena.call("cross", &[v, w], Form::Column);
                 let parts = vec![(u, Rational::ONE), (cross, Rational::ONE)];
-                let scalars = printer.inner(parts);
+                let scalars = printer.inner(parts, self.dims[labels[0] as usize]);
                 self.scalars.extend(scalars);
             }
             [j, k] => {
@@ -450,7 +450,7 @@ impl Net {
 
 impl Printer<'_> {
     /// Σ over one label of a product of vectors, as scalar factors.
-    pub(super) fn inner(&mut self, parts: Parts) -> Parts {
+    pub(super) fn inner(&mut self, parts: Parts, dim: Dim) -> Parts {
         if let [(m, e)] = parts.as_slice() {
             let (m, e) = (*m, e.clone());
             if e.is_one() {
@@ -471,6 +471,10 @@ impl Printer<'_> {
             }
         }
         let all = self.arena.hadamard(parts.clone());
+        if self.arena.form(all) == Form::Scalar && parts.iter().any(|(m, _)| self.arena.form(*m) != Form::Scalar) {
+            let count = self.arena.size_or_number(self.g, dim); // what cancelled was 1 in every place
+            return vec![(count, Rational::ONE), (all, Rational::ONE)];
+        }
         let mut best = self.arena.call("sum", &[all], Form::Scalar);
         let diagonals: Option<Parts> =
             parts.iter().map(|(m, e)| self.arena.call_args(*m, "diag").map(|args| (args[0], e.clone()))).collect();

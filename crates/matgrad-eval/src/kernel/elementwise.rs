@@ -100,11 +100,6 @@ fn sign(x: f64) -> f64 {
     }
 }
 
-/// Equal up to the rounding of a few operations: what is the same in exact arithmetic may be computed in two orders.
-fn same(a: f64, b: f64) -> bool {
-    a == b || (a - b).abs() < 1e-13 * a.abs().max(b.abs())
-}
-
 /// The function behind an operation of two operands; comparisons are 1 where they hold, else 0.
 pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
     match op {
@@ -114,8 +109,8 @@ pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
         MapOp::Pow => power,
         MapOp::Less => |a, b| truth(a < b),
         MapOp::LessEq => |a, b| truth(a <= b),
-        MapOp::Equal => |a, b| truth(same(a, b)),
-        MapOp::NotEqual => |a, b| truth(!same(a, b)),
+        MapOp::Equal => |a, b| truth(a == b),
+        MapOp::NotEqual => |a, b| truth(a != b),
         _ => |_, _| f64::NAN,
     }
 }
@@ -190,7 +185,7 @@ mod tests {
 
     #[test]
     fn functions_of_several() {
-        let data = [1.0, -2.0, f64::NAN, 0.0, 1.0 + f64::EPSILON, f64::INFINITY];
+        let data = [1.0, -2.0, f64::NAN, 0.0];
         let at = |start| Operand { data: &data, start };
         let mut out = [0.0];
         for (op, i, j, expected) in [
@@ -200,8 +195,6 @@ mod tests {
             (MapOp::LessEq, 0, 0, 1.0),
             (MapOp::Equal, 2, 2, 0.0),
             (MapOp::NotEqual, 0, 1, 1.0),
-            (MapOp::Equal, 0, 4, 1.0),
-            (MapOp::Equal, 5, 0, 0.0),
             (MapOp::Pow, 1, 0, -2.0),
             (MapOp::Atan2, 3, 0, 0.0),
         ] {
