@@ -89,7 +89,7 @@ fn arithmetic<const FUSED: bool>(pass: Pass, from: [Operand; 3], out: &mut [f64]
         Pass::Sub => binary(|a, b| a - b, a, b, out),
         Pass::Mul => binary(|a, b| a * b, a, b, out),
         Pass::Div => binary(|a, b| a / b, a, b, out),
-        Pass::MulAdd => ternary(|a, b, c| fma::<FUSED>(a, b, c), [a, b, c], out),
+        Pass::MulAdd => ternary(fma::<FUSED>, [a, b, c], out),
         Pass::MulSub => ternary(|a, b, c| fma::<FUSED>(a, b, -c), [a, b, c], out),
         Pass::SubMul => ternary(|a, b, c| fma::<FUSED>(-a, b, c), [a, b, c], out),
         Pass::Select => ternary(|a, b, c| if a != 0.0 { b } else { c }, [a, b, c], out),

@@ -13,7 +13,7 @@ use crate::program::{Op, Slot, Step};
 /// A step that is done, or a loop that may be joined with others.
 pub(super) enum Entry {
     Step(Step),
-    Loop(Box<Group>),
+    Loop(Group),
 }
 
 /// Where a value of a loop goes.
@@ -38,7 +38,7 @@ impl From<Statement> for Entry {
     fn from(mut statement: Statement) -> Self {
         statement.arrange();
         let Statement { extents, loads, code, value, out, fold, add } = statement;
-        Self::Loop(Box::new(Group { extents, loads, code, targets: vec![Target { place: out, value, fold, add }] }))
+        Self::Loop(Group { extents, loads, code, targets: vec![Target { place: out, value, fold, add }] })
     }
 }
 
@@ -100,13 +100,13 @@ pub(super) fn merge(entries: Vec<Entry>, kept: &FxHashSet<Slot>) -> Vec<Step> {
 const WINDOW: usize = 24;
 
 /// Joins a loop with one before it; the loop comes back where there is none.
-fn join(done: &mut [Entry], group: Box<Group>) -> Option<Box<Group>> {
+fn join(done: &mut [Entry], group: Group) -> Option<Group> {
     let first = done.len().saturating_sub(WINDOW);
     for k in (first..done.len()).rev() {
         if let Entry::Loop(earlier) = &done[k]
             && let Some(joined) = earlier.with(&group)
         {
-            done[k] = Entry::Loop(Box::new(joined));
+            done[k] = Entry::Loop(joined);
             return None;
         }
         // it cannot move before this one
