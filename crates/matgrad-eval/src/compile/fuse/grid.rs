@@ -77,12 +77,12 @@ impl Grid {
             if along.digit + reach < self.dims[k] {
                 continue;
             }
-            return match along.moves.as_slice() {
-                [(v, 1)] if along.digit == 0 && extents[*v].is_multiple_of(self.dims[k]) && self.dims[k] > 0 => {
-                    Located::Split(*v, self.dims[k])
-                }
-                _ => Located::No,
-            };
+            // the loop that moves furthest runs over to the next axis: as many turns inside as stay on this one
+            let Some((v, c)) = along.moves.iter().copied().max_by_key(|(v, c)| (*c, *v)) else { return Located::No };
+            let rest = along.digit + reach - c * (extents[v] - 1);
+            let inner = self.dims[k] / c;
+            let fits = rest < c && self.dims[k].is_multiple_of(c) && inner > 0 && extents[v].is_multiple_of(inner);
+            return if fits { Located::Split(v, inner) } else { Located::No };
         }
         Located::At(axes)
     }
