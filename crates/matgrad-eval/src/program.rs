@@ -14,6 +14,7 @@ use crate::fused::{FusedLoop, Scratch};
 use crate::kernel::contract::{Contract, Kind};
 use crate::kernel::elementwise::{Operand, binary, select, unary};
 use crate::kernel::linear::combine;
+use crate::kernel::pick::{gather, scatter};
 use crate::kernel::power::Power;
 use crate::kernel::reduce::reduce;
 use crate::kernel::{Loop, turns};
@@ -112,6 +113,22 @@ pub(crate) enum Op {
         start: [usize; 2],
         batch: usize,
     },
+    /// Entries read at positions that the second argument has, along an axis with this step, first number and length.
+    Gather {
+        start: [usize; 2],
+        loops: Vec<Loop<3>>,
+        step: usize,
+        first: f64,
+        length: usize,
+    },
+    /// Entries added at positions that the second argument has.
+    Scatter {
+        start: [usize; 2],
+        loops: Vec<Loop<3>>,
+        step: usize,
+        first: f64,
+        length: usize,
+    },
     /// A loop, whose arguments are whole slots.
     Recurrence(Box<LoopProgram>),
     /// Straight-line code at every place of some loops.
@@ -151,6 +168,8 @@ impl Step {
             Op::Power { .. } => len(self.out),
             Op::Reduce { outer, inner, .. } => turns(outer) as f64 * turns(inner) as f64,
             Op::Linalg { op, batch, .. } => op.flops() * *batch as f64,
+            Op::Gather { .. } => 0.0,
+            Op::Scatter { loops, .. } => turns(loops) as f64,
             Op::Recurrence(work) => work.flops(),
             Op::Fused(work) => work.flops(),
         }
@@ -181,6 +200,8 @@ impl Step {
             Op::Reduce { op, .. } => format!("reduce {op:?}"),
             Op::Linalg { op, batch, .. } if *batch == 1 => op.text(),
             Op::Linalg { op, batch, .. } => format!("{} ×{batch}", op.text()),
+            Op::Gather { loops, .. } => format!("gather over {}", turns(loops)),
+            Op::Scatter { loops, .. } => format!("scatter over {} added", turns(loops)),
             Op::Recurrence(work) => {
                 let way = if work.backward { "from the last to the first of" } else { "over" };
                 format!("recurrence {way} {} steps", work.steps)
@@ -461,6 +482,12 @@ impl Program {
                 Op::Linalg { op, start, batch } => {
                     let from = |k: usize| arg(k).get(start[k]..).unwrap_or(&[]);
                     op.run(*batch, from(0), from(1), out);
+                }
+                Op::Gather { start, loops, step, first, length } => {
+                    gather((arg(0), arg(1), *start), (*step, *first, *length), loops, out);
+                }
+                Op::Scatter { start, loops, step, first, length } => {
+                    scatter((arg(0), arg(1), *start), (*step, *first, *length), loops, out);
                 }
                 Op::Recurrence(work) => {
                     let args: SmallVec<[&[f64]; 16]> = (0..step.args.len()).map(arg).collect();

@@ -13,6 +13,8 @@ pub(super) enum Need {
     ExponentOf(NodeId),
     /// An inverse, which may be solved with instead.
     Inverse(NodeId),
+    /// The two sides of a comparison, of which one may pick entries of the other factors.
+    Pick(NodeId, NodeId),
     /// The value.
     Value,
 }
@@ -29,6 +31,14 @@ pub(super) fn need(graph: &Graph, factor: &Factor) -> Need {
             Some(arg) => Need::ExponentOf(*arg),
             None => Need::Value,
         },
+        Node::Map(MapOp::Equal, args)
+            if graph.rank(factor.node) >= 2 && !factor.exponent.is_negative() && !factor.exponent.is_zero() =>
+        {
+            match args.as_slice() {
+                [a, b] => Need::Pick(*a, *b),
+                _ => Need::Value,
+            }
+        }
         Node::Matrix(MatrixOp::Inverse, args) if factor.exponent.is_one() && graph.rank(factor.node) == 2 => {
             args.first().map_or(Need::Value, |arg| Need::Inverse(*arg))
         }
@@ -111,6 +121,10 @@ impl Demand {
                         match need(graph, f) {
                             Need::Structure => {}
                             Need::ExponentOf(arg) | Need::Inverse(arg) => want(arg, &mut needed),
+                            Need::Pick(a, b) => {
+                                want(a, &mut needed);
+                                want(b, &mut needed);
+                            }
                             Need::Value => want(f.node, &mut needed),
                         }
                     }

@@ -12,6 +12,7 @@ mod matrix;
 mod memory;
 mod order;
 mod outer;
+mod pick;
 mod product;
 mod recurrence;
 mod solve;

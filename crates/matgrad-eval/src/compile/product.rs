@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::affine::{Absorbed, Space};
 use super::contraction::Operand;
 use super::demand::{Need, need};
+use super::pick::Pick;
 use super::{Compiler, Dest, dense_view};
 use crate::error::CompileError;
 use crate::kernel::power::Power;
@@ -13,7 +14,7 @@ use crate::program::{Op, View};
 
 /// What a factor is.
 #[derive(Clone, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Tensor(View),
     /// One number everywhere, which is part of the coefficient already.
     Number,
@@ -23,14 +24,16 @@ enum Kind {
     Shift(i64),
     /// The first label counts the second (of this length) and the third.
     Fuse(usize),
+    /// One label is found by an index vector.
+    Pick(Pick),
 }
 
 /// A factor under its labels.
 #[derive(Clone, Debug)]
-struct Piece {
-    kind: Kind,
-    labels: SmallVec<[u16; 4]>,
-    node: NodeId,
+pub(super) struct Piece {
+    pub kind: Kind,
+    pub labels: SmallVec<[u16; 4]>,
+    pub node: NodeId,
 }
 
 impl Compiler<'_> {
@@ -86,6 +89,7 @@ impl Compiler<'_> {
                 *dim = 1;
             }
         }
+        let pieces = self.without_picks(pieces, &mut dims, &out)?;
         self.stages(pieces, dims, (&out, &shape), alpha, dest)
     }
 
@@ -125,6 +129,10 @@ impl Compiler<'_> {
             (Need::Structure, Node::OneHot { at, .. }) => Ok(Kind::OneHot(self.signed(*at)? - 1)),
             (Need::Structure, Node::Shift { offset, .. }) => Ok(Kind::Shift(self.signed(*offset)?)),
             (Need::Structure, Node::Fuse { fast, .. }) => Ok(Kind::Fuse(self.length(*fast)?)),
+            (Need::Pick(a, b), _) if !self.is_outside(factor.node) => Ok(match self.pick(a, b)? {
+                Some(pick) => Kind::Pick(pick),
+                None => Kind::Tensor(self.value(factor.node)?),
+            }),
             _ if self.is_outside(factor.node) && factor.exponent.is_one() => Ok(Kind::Tensor(self.value(factor.node)?)),
             (Need::ExponentOf(arg), _) if !self.is_outside(factor.node) => {
                 let key = (factor.node, factor.exponent.clone());
@@ -163,7 +171,7 @@ impl Compiler<'_> {
     }
 
     /// Contracts; constraints that do not fit together wait until the rest is a tensor.
-    fn stages(
+    pub(super) fn stages(
         &mut self,
         mut pieces: Vec<Piece>,
         mut dims: SmallVec<[usize; 4]>,
@@ -268,7 +276,7 @@ impl Compiler<'_> {
 /// Puts the constraints into the labels; which of them did not go in, or `None` where they contradict one another.
 fn absorb(pieces: &[Piece], space: &mut Space) -> Option<Vec<usize>> {
     let mut waiting: Vec<usize> =
-        (0..pieces.len()).filter(|k| !matches!(pieces[*k].kind, Kind::Tensor(_) | Kind::Number)).collect();
+        (0..pieces.len()).filter(|k| !matches!(pieces[*k].kind, Kind::Tensor(_) | Kind::Number | Kind::Pick(_))).collect();
     loop {
         let before = waiting.len();
         let mut never = false;
@@ -278,7 +286,7 @@ fn absorb(pieces: &[Piece], space: &mut Space) -> Option<Vec<usize>> {
                 Kind::OneHot(at) => space.fix(l(0), at),
                 Kind::Shift(offset) => space.shift(l(0), l(1), offset),
                 Kind::Fuse(length) => space.fuse(l(0), l(1), l(2), length),
-                Kind::Tensor(_) | Kind::Number => Absorbed::Yes,
+                Kind::Tensor(_) | Kind::Number | Kind::Pick(_) => Absorbed::Yes,
             };
             never |= absorbed == Absorbed::Never;
             absorbed == Absorbed::No
