@@ -125,6 +125,9 @@ pub struct EvalArgs {
     /// Derivatives as sparse matrices by rows; those by several variables side by side
     #[arg(long, requires = "wrt", conflicts_with_all = ["jvp", "vjp", "hvp", "gnvp"])]
     pub sparse: bool,
+    /// The diagonal of the Hessian of a scalar function, shaped like the variable, instead of a derivative
+    #[arg(long, requires = "wrt", conflicts_with_all = ["jvp", "vjp", "hvp", "gnvp", "sparse"])]
+    pub diagonal: bool,
     /// Where the results go, a .npz or .json file (of one sparse matrix also .mtx); without it they are printed
     #[arg(long, value_name = "FILE")]
     pub out: Option<String>,

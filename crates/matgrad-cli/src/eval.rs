@@ -24,6 +24,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.engine = engine(&args.engine);
     evaluation.product = product(&args, &mut inputs)?;
     evaluation.sparse = args.sparse;
+    evaluation.diagonal = args.diagonal;
 
     matgrad::set_threads(args.threads as usize);
     let (only_plan, runs) = (args.plan, args.time);

@@ -71,6 +71,8 @@ pub struct Evaluation {
     pub product: Option<Product>,
     /// Whether derivatives are sparse matrices. Those by several variables are one matrix, side by side.
     pub sparse: bool,
+    /// Whether the diagonal of the Hessian is asked for instead of derivatives, shaped like the variable.
+    pub diagonal: bool,
     /// What it may use up.
     pub limits: Limits,
     /// What carries the program out.
@@ -90,9 +92,27 @@ impl Evaluation {
             convention: Convention::Free,
             product: None,
             sparse: false,
+            diagonal: false,
             limits: Limits::default(),
             engine: Engine::Auto,
         }
+    }
+
+    /// Asks for the diagonal of the Hessian, which is never formed.
+    ///
+    /// ```
+    /// use matgrad::{Array, Evaluation, Inputs, Text};
+    /// let mut data = Inputs::new();
+    /// data.insert("x", Array::vector(vec![1.0, 2.0, 3.0]));
+    /// let text = Text::expression("norm(x)^4");
+    /// let results = Evaluation::new(text).by("x", [2]).diagonal().plan(&data)?.run(&data)?;
+    /// assert_eq!(results[1].1.data(), [64.0, 88.0, 128.0]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn diagonal(mut self) -> Self {
+        self.diagonal = true;
+        self
     }
 
     /// Asks for derivatives as sparse matrices: [`Plan::run_sparse`] gives them.
@@ -177,7 +197,7 @@ pub struct Plan {
     systems: Vec<System>,
     outputs: Vec<Output>,
     /// The names of the sparse results.
-    sparse: Vec<String>,
+    sparse: Vec<(String, Option<Vec<usize>>)>,
     layout: Layout,
     /// What else is computed, from graphs of its own.
     more: Vec<Plan>,
@@ -206,7 +226,15 @@ impl Plan {
         for plan in &self.more {
             named.extend(plan.run(data)?);
         }
-        let matrices = self.sparse.iter().cloned().zip(memory.matrices).collect();
+        let mut matrices = Vec::new();
+        for ((name, diagonal), matrix) in self.sparse.iter().zip(memory.matrices) {
+            match diagonal {
+                Some(shape) => {
+                    named.push((name.clone(), matrix.to_dense().reshaped(shape.clone()).unwrap_or_default()))
+                }
+                None => matrices.push((name.clone(), matrix)),
+            }
+        }
         Ok((named, matrices))
     }
 
@@ -343,6 +371,8 @@ struct Part {
     layout: Layout,
     /// Whether rows and columns are exchanged.
     turned: bool,
+    /// Whether it is the diagonal that is wanted.
+    diagonal: bool,
     /// Which block row and column it is in.
     place: [usize; 2],
 }
@@ -371,8 +401,10 @@ impl<'a> Planner<'a> {
         if self.request.value {
             self.output("value".into(), target, function.clone(), None);
         }
-        let sparse = self.request.sparse && self.request.product.is_none();
-        if sparse {
+        let sparse = (self.request.sparse || self.request.diagonal) && self.request.product.is_none();
+        if sparse && self.request.diagonal {
+            self.diagonals(target, &function)?;
+        } else if sparse {
             self.sparse_derivatives(target, &function)?;
         }
         match self.request.product.clone() {
@@ -427,7 +459,18 @@ impl<'a> Planner<'a> {
         let program = compile_sparse(&mut self.analysis.graph, &self.roots, &requests, &sizes, (data, &free), &options)
             .map_err(|error| self.refuse("plan", error.to_string()))?;
         let source = self.source.clone();
-        let sparse = self.sparse.into_iter().map(|(name, _)| name).collect();
+        let mut sparse = Vec::new();
+        for (name, parts) in self.sparse {
+            let shape = match parts.first() {
+                Some(part) if part.diagonal => {
+                    let rank = part.variable.rank();
+                    let dims = self.analysis.graph.axes(part.node).iter().take(rank);
+                    Some(dims.filter_map(|dim| self.analysis.graph.sizes.evaluate(*dim, &sizes)).collect())
+                }
+                _ => None,
+            };
+            sparse.push((name, shape));
+        }
         Ok(Plan {
             source,
             program,
@@ -459,7 +502,16 @@ impl<'a> Planner<'a> {
                     let node =
                         if order == 1 { first } else { self.partial(first, (function.rank(), rank), &variable)? };
                     let place = if turned { [k, 0] } else { [0, k] };
-                    parts.push(Part { node, function: function.clone(), variable: own, order, layout, turned, place });
+                    parts.push(Part {
+                        node,
+                        function: function.clone(),
+                        variable: own,
+                        order,
+                        layout,
+                        turned,
+                        diagonal: false,
+                        place,
+                    });
                     continue;
                 }
                 for (l, other) in self.variables.clone().into_iter().enumerate().skip(k) {
@@ -472,6 +524,7 @@ impl<'a> Planner<'a> {
                         order: 1,
                         layout,
                         turned: false,
+                        diagonal: false,
                         place,
                     };
                     if l > k {
@@ -481,6 +534,29 @@ impl<'a> Planner<'a> {
                 }
             }
             self.sparse.push((name, parts));
+        }
+        Ok(())
+    }
+
+    /// The diagonals of the Hessians by each variable.
+    fn diagonals(&mut self, target: NodeId, function: &Shape) -> Result<(), Failure> {
+        if *function != Shape::Scalar {
+            return Err(self.refuse("layout", "the diagonal of a Hessian is for scalar functions"));
+        }
+        for variable in self.variables.clone() {
+            let first = self.partial(target, (0, 0), &variable)?;
+            let node = self.partial(first, (0, variable.shape.rank()), &variable)?;
+            let part = Part {
+                node,
+                function: Shape::Scalar,
+                variable: variable.shape.clone(),
+                order: 2,
+                layout: self.request.layout,
+                turned: false,
+                diagonal: true,
+                place: [0, 0],
+            };
+            self.sparse.push((self.name(1, &variable), vec![part]));
         }
         Ok(())
     }
@@ -657,11 +733,18 @@ impl<'a> Planner<'a> {
 /// The blocks of a sparse result at their places, for given sizes.
 fn sparse_request(g: &Graph, parts: &[Part], sizes: &BTreeMap<Name, usize>) -> Result<SparseRequest, String> {
     let mut placed: Vec<(NodeId, Grid, [usize; 2])> = Vec::new();
+    let mut diagonals = Vec::new();
     for part in parts {
         let mut shape = Vec::new();
         for dim in g.axes(part.node) {
             let length = g.sizes.evaluate(*dim, sizes);
             shape.push(length.ok_or_else(|| format!("the size of dimension `{}` is not known", g.sizes.text(*dim)))?);
+        }
+        diagonals.push(if part.diagonal { part.variable.rank() } else { 0 });
+        if part.diagonal {
+            let own = shape.get(..part.variable.rank()).unwrap_or(&[]);
+            placed.push((part.node, Grid::column(own), part.place));
+            continue;
         }
         let grid = Grid::new(&shape, &part.function, &part.variable, part.order, part.layout);
         let grid = grid.map_err(|error: LayoutError| error.to_string())?;
@@ -676,10 +759,11 @@ fn sparse_request(g: &Graph, parts: &[Part], sizes: &BTreeMap<Name, usize>) -> R
         let last = placed.iter().map(|(_, _, place)| place[axis]).max().map_or(0, |k| k + 1);
         start(axis, last)
     });
-    let blocks = placed.iter().map(|(node, grid, place)| Block {
+    let blocks = placed.iter().zip(diagonals).map(|((node, grid, place), diagonal)| Block {
         node: *node,
         grid: grid.clone(),
         at: [start(0, place[0]), start(1, place[1])],
+        diagonal,
     });
     Ok(SparseRequest { shape: ends, blocks: blocks.collect() })
 }

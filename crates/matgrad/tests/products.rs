@@ -3,20 +3,20 @@
 use matgrad::{Array, Evaluation, Inputs, Layout, Matrix, Operator, Text};
 
 const SCALARS: &[(&str, &str, &str)] = &[
-    ("quadratic", "x in R^n; A in R^(n x n); f = x'*A*x", "x"),
-    ("rosenbrock", "x in R^n; f = 100*sum[i]((x[i+1] - x[i]^2)^2) + sum[i:n-1]((1 - x[i])^2)", "x"),
-    ("factorisation", "A in R^(n x n); V in R^(n x 2); W in R^(n x 2); f = norm(A - V*W')^2", "V"),
-    ("factorisation by both", "A in R^(n x n); V in R^(n x 2); W in R^(n x 2); f = norm(A - V*W')^2", "V,W"),
-    ("picked", "x in R^n; pick in R^p; f = sum[i](exp(x[pick[i]]))", "x"),
-    ("scalar beside a vector", "x in R^n; s in R; f = exp(s)*norm(x)^2", "x,s"),
+    ("quadratic", "x in R^n;; A in R^(n x n);; f = x'*A*x", "x"),
+    ("rosenbrock", "x in R^n;; f = 100*sum[i]((x[i+1] - x[i]^2)^2) + sum[i:n-1]((1 - x[i])^2)", "x"),
+    ("factorisation", "A in R^(n x n);; V in R^(n x 2);; W in R^(n x 2);; f = norm(A - V*W')^2", "V"),
+    ("factorisation by both", "A in R^(n x n);; V in R^(n x 2);; W in R^(n x 2);; f = norm(A - V*W')^2", "V,W"),
+    ("picked", "x in R^n;; pick in R^p;; f = sum[i](exp(x[pick[i]]))", "x"),
+    ("scalar beside a vector", "x in R^n;; s in R;; f = exp(s)*norm(x)^2", "x,s"),
 ];
 
 const VECTORS: &[(&str, &str, &str)] = &[
-    ("linear", "x in R^n; A in R^(n x n); F = A*x", "x"),
-    ("broyden", "x in R^n; F = (3 - 2*x).*x + 1 - [0; x[1:n-1]] - 2*[x[2:n]; 0]", "x"),
-    ("two", "x in R^n; y in R^n; F = x.*exp(y)", "x,y"),
-    ("matrix", "A in R^(n x n); U in R^(n x n); F = A*U*U", "U"),
-    ("picked", "x in R^n; pick in R^p; F[i] = exp(x[pick[i]])", "x"),
+    ("linear", "x in R^n;; A in R^(n x n);; F = A*x", "x"),
+    ("broyden", "x in R^n;; F = (3 - 2*x).*x + 1 - [0; x[1:n-1]] - 2*[x[2:n]; 0]", "x"),
+    ("two", "x in R^n;; y in R^n;; F = x.*exp(y)", "x,y"),
+    ("matrix", "A in R^(n x n);; U in R^(n x n);; F = A*U*U", "U"),
+    ("picked", "x in R^n;; pick in R^p;; F[i] = exp(x[pick[i]])", "x"),
 ];
 
 fn numbers(seed: u64) -> impl FnMut() -> f64 {
@@ -47,7 +47,7 @@ fn data(n: usize) -> Inputs {
 }
 
 fn evaluation((_, script, wrt): &(&str, &str, &str)) -> Evaluation {
-    let mut evaluation = Evaluation::new(Text::script("case.mg", script.replace("; ", "\n")));
+    let mut evaluation = Evaluation::new(Text::script("case.mg", script.replace(";; ", "\n")));
     evaluation.wrt = wrt.split(',').map(Into::into).collect();
     evaluation
 }
@@ -86,8 +86,7 @@ fn operators_are_their_matrices() {
         let mut next = numbers(3);
         let all = SCALARS.iter().map(|case| (case, true)).chain(VECTORS.iter().map(|case| (case, false)));
         for (case, scalar) in all {
-            let kinds: &[Matrix] =
-                if scalar { &[Matrix::Hessian] } else { &[Matrix::Jacobian, Matrix::GaussNewton] };
+            let kinds: &[Matrix] = if scalar { &[Matrix::Hessian] } else { &[Matrix::Jacobian, Matrix::GaussNewton] };
             for kind in kinds {
                 let what = format!("{} (n = {n}, {kind:?})", case.0);
                 let a = matrix(case, if scalar { 2 } else { 1 }, &inputs);
@@ -141,12 +140,12 @@ fn what_does_not_fit_is_refused() {
         evaluation.product = Some(product);
         evaluation.plan(&inputs).expect_err("a refusal").render(false)
     };
-    let message = refused("x,y", "x in R^n; y in R^n; f = x'*y", matgrad::Product::Hvp("x,y,x".into()));
+    let message = refused("x,y", "x in R^n;; y in R^n;; f = x'*y", matgrad::Product::Hvp("x,y,x".into()));
     assert!(message.contains("3 arrays are given, where the product takes 2"), "{message}");
-    let message = refused("x", "x in R^n; F = exp(x)", matgrad::Product::Hvp("y".into()));
+    let message = refused("x", "x in R^n;; F = exp(x)", matgrad::Product::Hvp("y".into()));
     assert!(message.contains("scalar functions"), "{message}");
     let mut changed = data(3);
-    let plan = evaluation(&("", "x in R^n; pick in R^p; F[i] = exp(x[pick[i]])", "x"));
+    let plan = evaluation(&("", "x in R^n;; pick in R^p;; F[i] = exp(x[pick[i]])", "x"));
     let mut plan = plan.sparse();
     plan.orders = vec![1];
     let plan = plan.plan(&changed).expect("a plan");

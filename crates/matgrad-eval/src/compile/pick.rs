@@ -70,11 +70,13 @@ impl Compiler<'_> {
                 for p in pieces.iter_mut().filter(|p| p.labels.contains(&label)) {
                     *p = self.gathered(p, pick, &piece, label, &over, dims)?;
                 }
+                dims[usize::from(label)] = 1; // nobody counts along it any more
             } else if scatters {
                 let (inner, rest): (Vec<Piece>, Vec<Piece>) =
                     pieces.into_iter().partition(|p| over.iter().any(|l| p.labels.contains(l)));
                 pieces = rest;
                 let sum = self.scattered(inner, pick, &piece, (label, &over), (dims, out, &pieces))?;
+                over.iter().for_each(|l| dims[usize::from(*l)] = 1);
                 pieces.push(sum);
             } else {
                 let kind = Kind::Tensor(self.value(piece.node)?);

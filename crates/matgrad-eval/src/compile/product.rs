@@ -275,8 +275,9 @@ impl Compiler<'_> {
 
 /// Puts the constraints into the labels; which of them did not go in, or `None` where they contradict one another.
 fn absorb(pieces: &[Piece], space: &mut Space) -> Option<Vec<usize>> {
-    let mut waiting: Vec<usize> =
-        (0..pieces.len()).filter(|k| !matches!(pieces[*k].kind, Kind::Tensor(_) | Kind::Number | Kind::Pick(_))).collect();
+    let mut waiting: Vec<usize> = (0..pieces.len())
+        .filter(|k| !matches!(pieces[*k].kind, Kind::Tensor(_) | Kind::Number | Kind::Pick(_)))
+        .collect();
     loop {
         let before = waiting.len();
         let mut never = false;

@@ -101,6 +101,13 @@ impl Grid {
         }))
     }
 
+    /// The entries of an array one below the other, in row-major order.
+    pub fn column(shape: &[usize]) -> Self {
+        let rows = SmallVec::from_vec(crate::array::strides(shape));
+        let cols = SmallVec::from_elem(0, shape.len());
+        Self { shape: [shape.iter().product(), 1], rows, cols }
+    }
+
     /// Rows and columns exchanged.
     #[must_use]
     pub fn transposed(self) -> Self {

@@ -46,6 +46,8 @@ pub struct Block {
     pub grid: Grid,
     /// Row and column of its first entry in the whole.
     pub at: [usize; 2],
+    /// How many of the first axes are taken equal to those after them: the diagonal, which then has these axes.
+    pub diagonal: usize,
 }
 
 /// A sparse matrix to compute: blocks side by side.
@@ -94,7 +96,8 @@ pub fn compile_sparse(
     for (k, request) in requests.iter().enumerate() {
         let mut own: Vec<Placed> = Vec::new();
         for block in &request.blocks {
-            for term in placer.opener.terms(block.node)? {
+            for mut term in placer.opener.terms(block.node)? {
+                term.equate(block.diagonal);
                 if let Some(placed) = placer.place(term, &block.grid, block.at)? {
                     own.push(placed);
                 }

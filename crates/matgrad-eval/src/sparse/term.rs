@@ -39,6 +39,18 @@ impl Term {
         (self.dims.len() - 1) as Label
     }
 
+    /// Takes the first axes equal to those after them.
+    pub fn equate(&mut self, axes: usize) {
+        for k in 0..axes {
+            if let (Some(&keep), Some(&drop)) = (self.out.get(k), self.out.get(k + axes)) {
+                self.unify(keep, drop);
+            }
+        }
+        if axes > 0 {
+            self.out.truncate(axes);
+        }
+    }
+
     fn unify(&mut self, keep: Label, drop: Label) {
         let lists = self.factors.iter_mut().map(|f| &mut f.labels);
         lists.flatten().chain(&mut self.out).filter(|l| **l == drop).for_each(|l| *l = keep);
