@@ -21,8 +21,10 @@ fn cases() -> Vec<Case> {
             let [name, script, wrt, order, layout, entries] = cells.as_slice() else { panic!("{line}") };
             Case {
                 name: (*name).into(),
-                script: script.replace(";; ", "
-"),
+                script: script.replace(
+                    ";; ", "
+",
+                ),
                 wrt: wrt.split(',').map(Into::into).collect(),
                 order: order.parse().expect("an order"),
                 layout: Layout::parse(layout).expect("a layout"),
