@@ -48,7 +48,21 @@ impl Elaborator<'_> {
             blocks.push(out);
         }
         match self.block_shape(rows, &blocks, at) {
-            Ok(ty) => self.push(TermKind::Blocks(blocks), ty, at),
+            Ok(ty) => {
+                if let Type::Grid(_, width) = ty
+                    && self.dims.is_one(width)
+                {
+                    // a 0 above or below a vector is one number
+                    let heights = blocks.iter().flatten().filter(|(term, ..)| self.literal(*term).is_some());
+                    for height in heights.map(|(_, height, _)| *height).collect::<Vec<_>>() {
+                        let height = self.dims.resolve(height);
+                        if self.dims.is_open(height) {
+                            self.dims.assign(height, one);
+                        }
+                    }
+                }
+                self.push(TermKind::Blocks(blocks), ty, at)
+            }
             Err((message, (e, k), (f, l))) => {
                 let (a, b) = (types[k].clone(), types[l].clone());
                 let operands = [(self.span(e), &a, Some(terms[k])), (self.span(f), &b, Some(terms[l]))];
