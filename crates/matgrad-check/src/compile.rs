@@ -52,9 +52,9 @@ enum Task {
     /// Ranges are done: bind the indices and go on with condition and body.
     EnterReduce(Place),
     LeaveReduce(Place, SmallVec<[u32; 4]>),
-    /// `fold`, `scan` or `map`: the arguments are done.
+    /// `fold`, `scan`, `map` or one of their kin: the arguments are done.
     EnterRecurrence(Place),
-    LeaveRecurrence(LoopKind, SmallVec<[u32; 4]>, Option<Id>, Id),
+    LeaveRecurrence(Box<Loop>),
     LeaveCall(Name, SmallVec<[Id; 4]>),
 }
 
@@ -175,7 +175,7 @@ impl<'a> Compiler<'a> {
         self.visit(ast, body, scope, false);
         let body = self.run()?;
         let kind = LoopKind::Tabulate;
-        self.program.add_loop(Loop { kind, binders, condition: None, body, init: None, over: None })
+        self.program.add_loop(Loop { kind, binders, condition: None, body, init: None, over: SmallVec::new(), backward: false })
     }
 
     fn bind(
@@ -223,10 +223,9 @@ impl<'a> Compiler<'a> {
                 Task::EnterReduce(place) => self.enter_reduce(place)?,
                 Task::LeaveReduce(place, binders) => self.leave_reduce(place, binders)?,
                 Task::EnterRecurrence(place) => self.enter_recurrence(place)?,
-                Task::LeaveRecurrence(kind, binders, init, over) => {
-                    let body = self.pop()?;
-                    let item = Loop { kind, binders, condition: None, body, init, over: Some(over) };
-                    let id = self.program.add_loop(item)?;
+                Task::LeaveRecurrence(mut item) => {
+                    item.body = self.pop()?;
+                    let id = self.program.add_loop(*item)?;
                     self.done.push(id);
                 }
                 Task::LeaveCall(name, args) => {
@@ -307,9 +306,13 @@ impl<'a> Compiler<'a> {
 
     fn step_call(&mut self, place: Place, function: &Name, args: &'a [ExprId]) -> Result<()> {
         let known = self.functions.contains_key(function);
-        if !known && matches!(&**function, "fold" | "scan" | "map") {
+        if !known && recurrence(function).is_some() {
             self.tasks.push(Task::EnterRecurrence(place));
-            for arg in args.iter().skip(1).rev() {
+            let bound = match args.first().map(|step| self.asts[place.ast as usize].kind(*step)) {
+                Some(ExprKind::Call { args, .. }) => args.as_slice(),
+                _ => &[],
+            };
+            for arg in bound.iter().chain(args.iter().skip(1)).rev() {
                 self.visit(place.ast, *arg, place.scope, false);
             }
             return Ok(());
@@ -513,7 +516,7 @@ impl<'a> Compiler<'a> {
         let body = self.pop()?;
         let condition = if condition.is_some() { Some(self.pop()?) } else { None };
         let kind = LoopKind::Reduce(*op);
-        let id = self.program.add_loop(Loop { kind, binders, condition, body, init: None, over: None })?;
+        let id = self.program.add_loop(Loop { kind, binders, condition, body, init: None, over: SmallVec::new(), backward: false })?;
         self.memo.insert(place, id);
         self.done.push(id);
         Ok(())
@@ -522,35 +525,53 @@ impl<'a> Compiler<'a> {
     fn enter_recurrence(&mut self, place: Place) -> Result<()> {
         let ast = self.asts[place.ast as usize];
         let ExprKind::Call { function, args, .. } = ast.kind(place.id) else { return Ok(()) };
-        let kind = match &**function {
-            "fold" => LoopKind::Fold,
-            "scan" => LoopKind::Scan,
-            _ => LoopKind::Map,
-        };
-        let wanted = if kind == LoopKind::Map { 2 } else { 3 };
-        if args.len() != wanted {
-            return Err(EvalError::shape(format!("{function} takes {wanted} arguments, got {}", args.len())));
+        let Some((kind, backward)) = recurrence(function) else { return Ok(()) };
+        let first = if kind == LoopKind::Map { 1 } else { 2 };
+        if args.len() <= first {
+            let wanted = first + 1;
+            return Err(EvalError::shape(format!("{function} takes at least {wanted} arguments, got {}", args.len())));
         }
-        let ExprKind::Name(step) = ast.kind(args[0]) else {
-            return Err(EvalError::shape(format!("the first argument of {function} is the name of a function")));
+        let (step, bound) = match ast.kind(args[0]) {
+            ExprKind::Name(step) => (step, 0),
+            ExprKind::Call { function, args, derivative, .. } if derivative.is_empty() => (function, args.len()),
+            _ => return Err(EvalError::shape(format!("the first argument of {function} is the name of a function"))),
         };
-        let over = self.pop()?;
+        let over: SmallVec<[Id; 2]> = self.take(args.len() - first).into_iter().collect();
         let init = if kind == LoopKind::Map { None } else { Some(self.pop()?) };
+        let bound = self.take(bound);
         let depth = self.scope_depth(place.scope)?;
         let mut binders: SmallVec<[u32; 4]> = SmallVec::new();
         if init.is_some() {
             binders.push(self.program.new_binder("state".into(), depth + 1, None, false));
         }
-        binders.push(self.program.new_binder("x".into(), depth + 2, None, false));
-        let nodes: SmallVec<[Id; 4]> = binders.iter().map(|b| self.program.binders[*b as usize].node).collect();
-        self.scopes.push(Scope { parent: OUTSIDE, depth: depth + 2, names: SmallVec::new() });
+        for k in 0..over.len() as u32 {
+            binders.push(self.program.new_binder("x".into(), depth + 2 + k, None, false));
+        }
+        let nodes = bound.into_iter().chain(binders.iter().map(|b| self.program.binders[*b as usize].node)).collect();
+        let depth = depth + 1 + over.len() as u32;
+        self.scopes.push(Scope { parent: OUTSIDE, depth, names: SmallVec::new() });
         let inside = Place { scope: self.scopes.len() as u32 - 1, ..place };
-        self.tasks.push(Task::LeaveRecurrence(kind, binders, init, over));
+        let item = Loop { kind, binders, condition: None, body: 0, init, over, backward };
+        self.tasks.push(Task::LeaveRecurrence(Box::new(item)));
         if let Some(id) = self.call(inside, step, &[], nodes, &[])? {
             self.done.push(id);
         }
         Ok(())
     }
+}
+
+/// What a recurrence reads off, and whether it goes backward.
+fn recurrence(function: &str) -> Option<(LoopKind, bool)> {
+    Some(match function {
+        "fold" => (LoopKind::Fold, false),
+        "scan" => (LoopKind::Scan, false),
+        "exscan" => (LoopKind::ExclusiveScan, false),
+        "foldr" => (LoopKind::Fold, true),
+        "scanr" => (LoopKind::Scan, true),
+        "exscanr" => (LoopKind::ExclusiveScan, true),
+        "map" => (LoopKind::Map, false),
+        _ => return None,
+    })
 }
 
 impl Builtin {

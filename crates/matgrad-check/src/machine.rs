@@ -1,7 +1,7 @@
 //! Evaluates a [`Program`] at one point, over any [`Scalar`], on an explicit stack.
 
 use matgrad_syntax::{BinaryOp, Reducer};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::abstracts::Body;
 use crate::budget::{Budget, cost};
@@ -36,8 +36,8 @@ struct Running<T> {
     at: SmallVec<[i64; 4]>,
     sum: Option<Value<T>>,
     terms: Vec<Value<T>>,
-    /// What `fold` and `map` run over.
-    items: Vec<Value<T>>,
+    /// What `fold` and `map` run over, the items of a step side by side.
+    items: Vec<SmallVec<[Value<T>; 2]>>,
     step: usize,
 }
 
@@ -338,18 +338,18 @@ impl<'p, T: Scalar> Machine<'p, T> {
                     return self.finish();
                 }
             }
-            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
-                let Some(over) = item.over else { return Ok(()) };
-                let over = self.cells[over as usize].dense()?;
-                if over.rank() != 2 {
-                    return Err(EvalError::shape("a recurrence runs over a vector or the rows of a matrix"));
+            LoopKind::Fold | LoopKind::Scan | LoopKind::ExclusiveScan | LoopKind::Map => {
+                for (k, over) in item.over.iter().enumerate() {
+                    let items = items_of(self.cells[*over as usize].dense()?, item.kind)?;
+                    if k == 0 {
+                        running.items = items.into_iter().map(|x| smallvec![x]).collect();
+                        continue;
+                    }
+                    if items.len() != running.items.len() {
+                        return Err(EvalError::shape("the sequences of a recurrence have different lengths"));
+                    }
+                    running.items.iter_mut().zip(items).for_each(|(all, x)| all.push(x));
                 }
-                running.items = if over.is_vector() && item.kind != LoopKind::Map || over.cols() == 1 {
-                    over.data().iter().map(|x| Value::scalar(*x)).collect()
-                } else {
-                    let row = |i: usize| (0..over.cols()).map(|j| over.at(i, j)).collect();
-                    (0..over.rows()).map(|i| Value::Dense(Array::column(row(i)))).collect()
-                };
                 running.sum = item.init.map(|init| self.cells[init as usize].clone());
                 let empty = running.items.is_empty();
                 self.loops.push(running);
@@ -375,9 +375,10 @@ impl<'p, T: Scalar> Machine<'p, T> {
                     self.bind(item.binders[k], Value::number(at as f64));
                 }
             }
-            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
-                let (state, x) = (running.sum.clone(), running.items.get(running.step).cloned());
-                let values = state.into_iter().chain(x);
+            LoopKind::Fold | LoopKind::Scan | LoopKind::ExclusiveScan | LoopKind::Map => {
+                let at = if item.backward { running.items.len().saturating_sub(1 + running.step) } else { running.step };
+                let (state, x) = (running.sum.clone(), running.items.get(at).cloned());
+                let values = state.into_iter().chain(x.into_iter().flatten());
                 for (binder, value) in item.binders.iter().zip(values) {
                     self.bind(*binder, value);
                 }
@@ -426,6 +427,7 @@ impl<'p, T: Scalar> Machine<'p, T> {
                 running.terms.push(value.clone());
                 running.sum = Some(value.clone());
             }
+            LoopKind::ExclusiveScan => running.terms.extend(running.sum.replace(value.clone())),
         }
         self.advance()
     }
@@ -455,7 +457,7 @@ impl<'p, T: Scalar> Machine<'p, T> {
                 }
                 self.finish()
             }
-            LoopKind::Fold | LoopKind::Scan | LoopKind::Map => {
+            LoopKind::Fold | LoopKind::Scan | LoopKind::ExclusiveScan | LoopKind::Map => {
                 running.step += 1;
                 if running.step < running.items.len() { self.round(0) } else { self.finish() }
             }
@@ -463,7 +465,7 @@ impl<'p, T: Scalar> Machine<'p, T> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let Some(running) = self.loops.pop() else { return Ok(()) };
+        let Some(mut running) = self.loops.pop() else { return Ok(()) };
         let item = &self.program.loops[running.index as usize];
         self.busy[running.index as usize] = false;
         for binder in &item.binders {
@@ -482,7 +484,12 @@ impl<'p, T: Scalar> Machine<'p, T> {
                 }
             }
             LoopKind::Fold => running.sum.unwrap_or_else(|| Value::number(0.0)),
-            LoopKind::Scan | LoopKind::Map => Value::Dense(stacked(&running.terms)?),
+            LoopKind::Scan | LoopKind::ExclusiveScan | LoopKind::Map => {
+                if item.backward {
+                    running.terms.reverse();
+                }
+                Value::Dense(stacked(&running.terms)?)
+            }
         };
         self.store(running.id, value)
     }
@@ -492,8 +499,36 @@ fn entries<T: Scalar>(value: &Value<T>) -> usize {
     value.dense().map_or(1, Array::len)
 }
 
-/// Vectors as the rows of a matrix.
+/// What a recurrence goes through: entries, rows as columns, or the matrices of a tensor.
+fn items_of<T: Scalar>(over: &Array<T>, kind: LoopKind) -> Result<Vec<Value<T>>> {
+    if let [count, rows, cols] = *over.shape() {
+        let slice = |k: usize| {
+            let entries = (0..rows * cols).map(|at| over.data()[k + count * at]);
+            Value::Dense(Array::matrix(rows, cols, entries))
+        };
+        return Ok((0..count).map(slice).collect());
+    }
+    if over.rank() != 2 {
+        return Err(EvalError::shape("a recurrence runs over a vector, the rows of a matrix or the matrices of a tensor"));
+    }
+    if over.is_vector() && kind != LoopKind::Map || over.cols() == 1 {
+        return Ok(over.data().iter().map(|x| Value::scalar(*x)).collect());
+    }
+    let row = |i: usize| (0..over.cols()).map(|j| over.at(i, j)).collect();
+    Ok((0..over.rows()).map(|i| Value::Dense(Array::column(row(i)))).collect())
+}
+
+/// Vectors as the rows of a matrix, matrices as those of a tensor.
 fn stacked<T: Scalar>(terms: &[Value<T>]) -> Result<Array<T>> {
+    let matrices: Option<Vec<&Array<T>>> =
+        terms.iter().map(|term| term.dense().ok().filter(|a| a.rank() == 2 && !a.is_vector())).collect();
+    if let Some((first, rest)) = matrices.as_deref().and_then(<[_]>::split_first)
+        && rest.iter().all(|term| term.shape() == first.shape())
+    {
+        let entries = (0..first.len()).flat_map(|at| terms.iter().filter_map(move |term| Some(term.dense().ok()?.data()[at])));
+        let shape = [terms.len(), first.rows(), first.cols()];
+        return Array::new(&shape, entries.collect()).ok_or_else(|| EvalError::shape("the states of a scan are too many"));
+    }
     let mut rows = Vec::with_capacity(terms.len());
     for term in terms {
         let row = term.dense()?;

@@ -105,7 +105,10 @@ pub(crate) enum LoopKind {
     /// An index definition: an array of the values of the body.
     Tabulate,
     Fold,
+    /// The states after each step.
     Scan,
+    /// The states before each step.
+    ExclusiveScan,
     Map,
 }
 
@@ -118,7 +121,9 @@ pub(crate) struct Loop {
     /// The first state of `fold`.
     pub init: Option<Id>,
     /// What `fold` and `map` run over.
-    pub over: Option<Id>,
+    pub over: SmallVec<[Id; 2]>,
+    /// Whether from the last item to the first.
+    pub backward: bool,
 }
 
 /// `coefficient*binder + offset`.
@@ -381,7 +386,7 @@ impl Program {
 
     pub(crate) fn add_loop(&mut self, body: Loop) -> Result<Id> {
         let mut deps = self.node(body.body).deps;
-        for id in [body.condition, body.init, body.over].into_iter().flatten() {
+        for id in [body.condition, body.init].into_iter().flatten().chain(body.over.iter().copied()) {
             deps = self.union(deps, self.node(id).deps);
         }
         for binder in &body.binders {
@@ -390,7 +395,7 @@ impl Program {
             }
         }
         let deps = self.without(deps, &body.binders);
-        let args: SmallVec<[Id; 2]> = body.init.into_iter().chain(body.over).collect();
+        let args: SmallVec<[Id; 2]> = body.init.into_iter().chain(body.over.iter().copied()).collect();
         let id = self.loops.len() as u32;
         self.loops.push(body);
         self.add_with(Op::Loop(id), &args, deps)

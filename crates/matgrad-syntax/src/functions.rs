@@ -149,9 +149,13 @@ pub const FUNCTIONS: &[Function] = &[
     function("commutation", Constants, (2, 2), "K with K*vec(A) = vec(A') for A of shape m x n"),
     function("duplication", Constants, (1, 1), "D with D*vech(A) = vec(A) for symmetric A"),
     function("elimination", Constants, (1, 1), "L with L*vec(A) = vech(A)"),
-    function("fold", Recurrences, (3, 3), "fold(step, init, xs): the last state of state = step(state, x)"),
-    function("scan", Recurrences, (3, 3), "scan(step, init, xs): the state after each step as a row"),
-    function("map", Recurrences, (2, 2), "map(g, X): g of every row, as rows"),
+    function("fold", Recurrences, (3, 64), "fold(step, init, xs): the last state of state = step(state, x)"),
+    function("scan", Recurrences, (3, 64), "scan(step, init, xs): the state after each step as a row"),
+    function("exscan", Recurrences, (3, 64), "exscan(step, init, xs): the state before each step as a row"),
+    function("foldr", Recurrences, (3, 64), "foldr(step, init, xs): as fold, from the last item to the first"),
+    function("scanr", Recurrences, (3, 64), "scanr(step, init, xs): as scan, from the last item to the first"),
+    function("exscanr", Recurrences, (3, 64), "exscanr(step, init, xs): as exscan, from the last item to the first"),
+    function("map", Recurrences, (2, 64), "map(g, X): g of every row, as rows"),
 ];
 
 /// The function of that name.

@@ -302,7 +302,7 @@ impl<'a> Work<'a> {
 
     /// The node with its loops as they are written. Their steps are not to be rewritten after that.
     fn packed(&mut self, node: NodeId) -> NodeId {
-        let packed = notation::pack_loops(&mut self.analysis.graph, node);
+        let packed = notation::split_loops(&mut self.analysis.graph, node);
         if packed != node {
             self.keep = NodeId(self.analysis.graph.len() as u32);
         }
@@ -551,8 +551,7 @@ pub(crate) fn derivative_under(
     variable: &Variable,
     convention: Convention,
 ) -> Result<NodeId, DiffError> {
-    // the language has loops from the first item to the last: what is to be read goes that way
-    let mode = g.has_loops().then_some(Mode::Forward);
+    let mode = g.has_loops().then(|| diff::readable_mode(g, node, variable.node));
     derivative_in_mode(g, node, axes, variable, convention, mode)
 }
 

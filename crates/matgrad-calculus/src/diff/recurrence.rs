@@ -11,13 +11,36 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::graph::{Dim, Dims, Graph, Node, NodeId, Reading, Recurrence, Slot};
 
 use super::rules::Rule;
-use super::{DiffError, Scope};
+use super::{DiffError, Mode, Scope};
 
 pub(super) const LOOP: Rule = Rule {
     name: "recurrence",
     statement: "s = step(s, x) gives ds = (d step/d s)*ds + (d step/d x)*dx; adjoints go through the steps in reverse",
     source: "Griewank, Walther, Evaluating Derivatives, ch. 3",
 };
+
+/// The direction in which the derivative of a function with loops reads best: adjoints where the function has fewer axes
+/// than the variable, or as many and the variable is gone through item by item.
+pub fn readable_mode(g: &Graph, root: NodeId, wrt: NodeId) -> Mode {
+    let (to, from) = (g.rank(root), g.rank(wrt));
+    if to != from || to == 0 {
+        return if to < from { Mode::Reverse } else { Mode::Forward };
+    }
+    let order = g.reachable(&[root]);
+    let mut dependent: FxHashSet<NodeId> = FxHashSet::default();
+    for &id in &order {
+        let mut depends = id == wrt;
+        g.for_each_child(id, |child| depends |= dependent.contains(&child));
+        if depends {
+            dependent.insert(id);
+        }
+    }
+    let itemwise = |id: &NodeId| match g.node(*id) {
+        Node::Loop(r, _) => r.items.iter().any(|items| dependent.contains(items)) && !g.axes(root).contains(&r.length),
+        _ => false,
+    };
+    if order.iter().any(itemwise) { Mode::Reverse } else { Mode::Forward }
+}
 
 /// What of a loop varies.
 struct Activity {

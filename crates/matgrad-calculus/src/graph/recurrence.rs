@@ -308,6 +308,18 @@ impl Graph {
         found
     }
 
+    /// The states of a loop that a node of its step depends on, by their numbers.
+    pub(crate) fn states_of(&self, root: NodeId, level: u8) -> Vec<usize> {
+        let slots = self.slots_of(root, level).into_iter();
+        slots.filter_map(|slot| if let Slot::State(k) = slot { Some(k as usize) } else { None }).collect()
+    }
+
+    /// The sequences of a loop that a node of its step depends on, by their numbers.
+    pub(crate) fn items_of(&self, root: NodeId, level: u8) -> Vec<usize> {
+        let slots = self.slots_of(root, level).into_iter();
+        slots.filter_map(|slot| if let Slot::Item(k) = slot { Some(k as usize) } else { None }).collect()
+    }
+
     /// A state that has the same value in all steps.
     fn settled(&mut self, r: &Recurrence) -> Option<(usize, NodeId)> {
         for (k, (first, next)) in r.init.iter().zip(&r.next).enumerate() {

@@ -5,7 +5,7 @@ use matgrad_syntax::{Diagnostic, ExprId, ExprKind, Name, Span};
 use smallvec::{SmallVec, smallvec};
 
 use super::elaborate::{Binding, CallSite, Elaborator, Global, Work};
-use super::term::{Affine, Index, IndexId, Operation, Sub, TermId, TermKind, Type};
+use super::term::{Affine, Index, IndexId, Sub, TermId};
 
 impl Elaborator<'_> {
     pub fn visit_call(
@@ -61,14 +61,23 @@ impl Elaborator<'_> {
             return Some(self.constant(function, args, at));
         }
         let visited: &[ExprId] = match function.name {
-            "fold" | "scan" => &args[1..],
-            "map" => {
-                let ExprKind::Name(name) = self.ast.kind(args[0]) else {
-                    let diagnostic =
-                        Diagnostic::error("arguments", self.span(args[0]), "expected the name of a function");
-                    return Some(self.poison(diagnostic, at));
+            _ if function.group == Group::Recurrences => {
+                // parameters of the step that come first may be given: `fold(step(a), init, xs)`
+                let (name, bound): (&Name, &[ExprId]) = match self.ast.kind(args[0]) {
+                    ExprKind::Name(name) => (name, &[]),
+                    ExprKind::Call { function, args, derivative, .. } if derivative.is_empty() => (function, args),
+                    _ => {
+                        let message = "expected the name of a function";
+                        let diagnostic = Diagnostic::error("arguments", self.span(args[0]), message);
+                        return Some(self.poison(diagnostic, at));
+                    }
                 };
-                self.work.extend([Work::MapRows { at, function: name.clone() }, Work::Visit(args[1])]);
+                let count = bound.len() + args.len() - 1;
+                self.work.push(match function.name {
+                    "map" => Work::MapRows { at, function: name.clone(), bound: bound.len(), count },
+                    _ => Work::Builtin(at, function, count),
+                });
+                self.work.extend(bound.iter().chain(&args[1..]).rev().map(|a| Work::Visit(*a)));
                 return None;
             }
             "reshape" | "size" => &args[..1],
@@ -123,16 +132,15 @@ impl Elaborator<'_> {
     }
 
     /// `map(g, X)`: g of row i as a column, for an index i of its own.
-    pub fn map_rows(&mut self, at: ExprId, name: &Name) -> Option<TermId> {
-        let xs = self.pop();
-        let ty = self.term(xs).ty.clone();
-        let (rows, is_column) = match &ty {
-            Type::Grid(rows, cols) => (*rows, self.dims.is_one(*cols)),
-            Type::Poison => return Some(self.push(TermKind::Poison, Type::Poison, at)),
-            Type::Tensor(_) => {
-                let diagnostic = Diagnostic::error("shape-mismatch", self.span(at), "`map` takes a matrix or a vector");
-                return Some(self.poison(diagnostic, at));
-            }
+    pub fn map_rows(&mut self, at: ExprId, name: &Name, bound: usize, count: usize) -> Option<TermId> {
+        let all = self.pop_many(count);
+        let (given, sequences) = all.split_at(bound.min(all.len()));
+        if let Some(poison) = self.poisoned(&all, at) {
+            return Some(poison);
+        }
+        let rows = match self.common_length(sequences, true, at) {
+            Ok(rows) => rows,
+            Err(diagnostic) => return Some(self.poison(*diagnostic, at)),
         };
         let index = IndexId(self.indices.len() as u32);
         self.indices.push(Index {
@@ -147,27 +155,22 @@ impl Elaborator<'_> {
         });
         let zero = self.dims.number(0);
         let here = Sub::At(Affine { indices: smallvec![(index, 1)], constant: zero });
-        let row = if is_column {
-            self.subscript(xs, smallvec![here], at)
-        } else {
-            let row = self.subscript(xs, smallvec![here, Sub::All], at);
-            self.apply(Operation::Transpose, smallvec![row], at)
-        };
-        self.operands.push(row);
+        let rows: SmallVec<[TermId; 2]> = sequences.iter().map(|xs| self.item(*xs, here.clone(), true, at)).collect();
+        self.operands.extend(given.iter().chain(&rows).copied());
         self.work.push(Work::CollectRows { at, index });
         match self.globals.get(name) {
-            Some(Global::Function(function)) => self.work.push(Work::Enter { function: *function, at, count: 1 }),
+            Some(Global::Function(function)) => self.work.push(Work::Enter { function: *function, at, count }),
             Some(Global::Abstract(id)) => {
-                let work = Work::Abstract { id: *id, at, derivative: SmallVec::new(), count: 1 };
+                let work = Work::Abstract { id: *id, at, derivative: SmallVec::new(), count };
                 self.work.push(work);
             }
             _ => match functions::find(name)
                 .filter(|f| f.min_args == 1 && !matches!(f.group, Group::Constants | Group::Recurrences))
             {
-                Some(function) => self.work.push(Work::Builtin(at, function, 1)),
-                None => {
+                Some(function) if count == 1 => self.work.push(Work::Builtin(at, function, 1)),
+                _ => {
                     self.work.pop();
-                    self.operands.pop();
+                    self.pop_many(count);
                     let diagnostic = self.not_a_function(name, self.span(at));
                     return Some(self.poison(diagnostic, at));
                 }

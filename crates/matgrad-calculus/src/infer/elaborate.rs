@@ -100,7 +100,7 @@ pub(super) enum Work {
     Enter { function: usize, at: ExprId, count: usize },
     Leave { frame: usize, function: usize, key: SmallVec<[TermId; 2]> },
     Abstract { id: AbstractId, at: ExprId, derivative: SmallVec<[u8; 2]>, count: usize },
-    MapRows { at: ExprId, function: Name },
+    MapRows { at: ExprId, function: Name, bound: usize, count: usize },
     CollectRows { at: ExprId, index: IndexId },
     Fold(Box<FoldState>),
     EndLoop(Box<OpenLoop>),
@@ -325,7 +325,7 @@ impl<'a> Elaborator<'a> {
                 let args = self.pop_many(count);
                 self.abstract_call(id, derivative, args, at)
             }
-            Work::MapRows { at, function } => match self.map_rows(at, &function) {
+            Work::MapRows { at, function, bound, count } => match self.map_rows(at, &function, bound, count) {
                 Some(term) => term,
                 None => return,
             },

@@ -164,8 +164,8 @@ impl Term {
                 visit(*body);
             }
             TermKind::Tabulate(_, body) | TermKind::Rows(_, body) => visit(*body),
-            TermKind::Loop { init, xs, body, .. } => [*init, *xs, *body].into_iter().for_each(visit),
-            TermKind::Placeholder { init, xs, .. } => [*init, *xs].into_iter().for_each(visit),
+            TermKind::Loop { init, xs, body, .. } => [*init, *body].iter().chain(xs).copied().for_each(visit),
+            TermKind::Placeholder { init, xs, .. } => xs.iter().chain([init]).copied().for_each(visit),
             _ => {}
         }
     }

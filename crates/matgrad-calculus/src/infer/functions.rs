@@ -8,7 +8,7 @@ use super::affine::{Place, Whole};
 use super::dims::Origin;
 use super::elaborate::Elaborator;
 use super::errors::{short_text, transposed_text};
-use super::term::{AbstractId, Affine, Constant, Operation, Sub, TermId, TermKind, Type};
+use super::term::{AbstractId, Affine, Constant, Operation, Run, Sub, TermId, TermKind, Type};
 use crate::graph::{Dim, MapOp, MatrixOp};
 
 type Args = SmallVec<[TermId; 2]>;
@@ -83,13 +83,7 @@ impl Elaborator<'_> {
         let own = matches!(self.ast.kind(at), ExprKind::Call { function: name, .. } if &**name == function.name);
         let exprs = if own { self.argument_exprs(at) } else { smallvec![at] };
         let operation = match function.canonical {
-            "fold" | "scan" => {
-                let scan = function.canonical == "scan";
-                return match args.as_slice() {
-                    [init, xs] => self.start_fold(scan, *init, *xs, at),
-                    _ => self.push(TermKind::Poison, Type::Poison, at),
-                };
-            }
+            name if let Some(run) = Run::of(name) => return self.start_fold(run, &args, at),
             "size" => return self.size_call(args[0], &exprs, at),
             "vector" | "matrix" => return self.filler(function.name, args[0], at),
             "reshape" => return self.reshape(args[0], &exprs, at),

@@ -213,8 +213,8 @@ impl<'e, 'a> Lower<'e, 'a> {
             TermKind::Tabulate(indices, body) => self.lower_tabulate(indices, *body, shape),
             TermKind::Rows(index, body) => self.lower_rows(*index, *body),
             TermKind::Call(id, derivative, args) => self.lower_call(*id, derivative, args),
-            TermKind::Placeholder { loop_id, item, init, xs } => self.lower_placeholder(*loop_id, *item, *init, *xs),
-            TermKind::Loop { loop_id, init, xs, body, scan } => self.lower_loop(*loop_id, *init, *xs, *body, *scan),
+            TermKind::Placeholder { loop_id, item, init, xs } => self.lower_placeholder(*loop_id, *item, *init, xs),
+            TermKind::Loop { loop_id, init, xs, body, run } => self.lower_loop(*loop_id, *init, xs, *body, *run),
             TermKind::Poison => self.constant(Rational::ZERO),
         }
     }

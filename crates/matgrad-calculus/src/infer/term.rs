@@ -24,6 +24,40 @@ pub(super) struct VariableId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct AbstractId(pub u32);
 
+/// What is read off a recurrence, and which way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Run {
+    pub read: Read,
+    pub backward: bool,
+}
+
+/// What is read off a recurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Read {
+    /// The last state.
+    Last,
+    /// The states after each step.
+    After,
+    /// The states before each step.
+    Before,
+}
+
+impl Run {
+    /// What a function of the language does.
+    pub fn of(function: &str) -> Option<Self> {
+        let (read, backward) = match function {
+            "fold" => (Read::Last, false),
+            "scan" => (Read::After, false),
+            "exscan" => (Read::Before, false),
+            "foldr" => (Read::Last, true),
+            "scanr" => (Read::After, true),
+            "exscanr" => (Read::Before, true),
+            _ => return None,
+        };
+        Some(Run { read, backward })
+    }
+}
+
 /// A loop, one for each time `fold` or `scan` is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LoopId(pub u32);
@@ -162,17 +196,18 @@ pub(super) enum TermKind {
     /// The state before a step of a loop, or the item of this step, in place of the parameter.
     Placeholder {
         loop_id: LoopId,
-        item: bool,
+        /// Of which sequence it is the item; the state otherwise.
+        item: Option<usize>,
         init: TermId,
-        xs: TermId,
+        xs: SmallVec<[TermId; 2]>,
     },
-    /// The last state of a loop, or all states as rows; the body is the state after a step.
+    /// What is read off a loop; the body is the state after a step.
     Loop {
         loop_id: LoopId,
         init: TermId,
-        xs: TermId,
+        xs: SmallVec<[TermId; 2]>,
         body: TermId,
-        scan: bool,
+        run: Run,
     },
     Poison,
 }

@@ -136,7 +136,11 @@ impl Printer<'_> {
         while let Some(id) = todo.pop() {
             if !self.memo.contains_key(&id) && seen.insert(id) {
                 found.push(id);
-                self.g.for_each_child(id, |c| todo.push(c));
+                match self.g.node(id) {
+                    // a step is written with its parameters
+                    Node::Loop(r, _) => todo.extend(r.init.iter().chain(&r.items).copied()),
+                    _ => self.g.for_each_child(id, |c| todo.push(c)),
+                }
             }
         }
         found.sort_unstable();

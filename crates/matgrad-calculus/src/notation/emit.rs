@@ -1,7 +1,7 @@
 //! Matrix expressions as a syntax tree.
 
 use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Rational, Reducer, Span, Subscript};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expr::{Arena, Kind, M, Sub, WHOLE};
 use crate::graph::{Dim, DimMonomial, DimTable};
@@ -12,6 +12,8 @@ pub(super) struct Emitter<'a> {
     pub sizes: &'a DimTable,
     pub ast: Ast,
     pub done: FxHashMap<M, ExprId>,
+    /// What has a name, and is not taken apart.
+    pub named: FxHashSet<M>,
 }
 
 impl Emitter<'_> {
@@ -162,7 +164,7 @@ impl Emitter<'_> {
         items.fold(first, |a, b| self.binary(op, a, b))
     }
 
-    fn call(&mut self, name: &str, args: Vec<ExprId>) -> ExprId {
+    pub fn call(&mut self, name: &str, args: Vec<ExprId>) -> ExprId {
         self.ast.add(ExprKind::Call {
             function: Name::from(name),
             function_span: Span::default(),
@@ -201,7 +203,7 @@ impl Emitter<'_> {
             let id = self.power(BinaryOp::Pow, base, &e.abs());
             if e.is_negative() { below.push(id) } else { above.push(id) }
         }
-        let reciprocal = self.arena.reciprocal(scalars, chain);
+        let reciprocal = self.arena.reciprocal(scalars, chain) && !self.named.contains(&chain[0]);
         if !reciprocal {
             above.extend(chain.iter().map(|m| self.at(*m)));
         }
@@ -230,9 +232,10 @@ impl Emitter<'_> {
     }
 
     fn term(&mut self, magnitude: &Rational, m: M) -> ExprId {
+        let named = self.named.contains(&m);
         match self.arena.kind(m).clone() {
             Kind::Number(value) => self.num(&(&value * magnitude)),
-            Kind::Product { number, scalars, chain } => self.product(&(&number * magnitude), &scalars, &chain),
+            Kind::Product { number, scalars, chain } if !named => self.product(&(&number * magnitude), &scalars, &chain),
             _ if magnitude.is_one() => self.at(m),
             _ if self.arena.form(m) == super::expr::Form::Scalar => self.product(magnitude, &[(m, Rational::ONE)], &[]),
             _ => self.product(magnitude, &[], &[m]),
@@ -243,7 +246,7 @@ impl Emitter<'_> {
         match self.arena.kind(m).clone() {
             Kind::Number(value) => self.num(&value),
             Kind::Name(name) => self.ast.add(ExprKind::Name(name)),
-            Kind::Function(_) => self.ast.add(ExprKind::Name("step".into())),
+            Kind::Function { .. } => self.ast.add(ExprKind::Name("step".into())),
             Kind::Size(dim) => self.dim(dim),
             Kind::Sum(terms) => {
                 let mut sum: Option<ExprId> = None;
@@ -253,7 +256,7 @@ impl Emitter<'_> {
                             let minus = c.is_negative();
                             match (minus, self.arena.kind(*m).clone()) {
                                 (true, Kind::Number(value)) => self.num(&(c * &value)),
-                                (true, Kind::Product { number, scalars, chain }) => {
+                                (true, Kind::Product { number, scalars, chain }) if !self.named.contains(m) => {
                                     self.product(&(&number * c), &scalars, &chain)
                                 }
                                 (true, _) => {
@@ -376,7 +379,8 @@ impl Emitter<'_> {
 pub(super) fn children(kind: &Kind, mut visit: impl FnMut(M)) {
     match kind {
         // a step is defined before, and sees nothing of what is around its name
-        Kind::Number(_) | Kind::Name(_) | Kind::Size(_) | Kind::Function(_) => {}
+        Kind::Number(_) | Kind::Name(_) | Kind::Size(_) => {}
+        Kind::Function { given, .. } => given.iter().copied().for_each(visit),
         Kind::Sum(terms) => terms.iter().for_each(|(_, m)| visit(*m)),
         Kind::Product { scalars, chain, .. } => {
             scalars.iter().for_each(|(m, _)| visit(*m));

@@ -60,8 +60,12 @@ pub enum Kind {
     /// `[a, b; c, d]`
     Rows(Vec<Vec<M>>),
     Compare(Comparison, M, M),
-    /// The name of a step of a recurrence, by the value of the step.
-    Function(M),
+    /// The name of a step of a recurrence, by the value of the step; its first parameters are given.
+    Function {
+        body: M,
+        parameters: Vec<Name>,
+        given: Vec<M>,
+    },
 }
 
 /// In place of an argument position: the derivative by the one argument, written with a prime alone.
@@ -268,7 +272,7 @@ impl Arena {
             Kind::Column(items) => (2 + list(items), level::ATOM),
             Kind::Rows(rows) => (1 + rows.iter().map(|r| list(r) + 1).fold(0, u32::saturating_add), level::ATOM),
             // the name, and the definition that goes before
-            Kind::Function(body) => (self.length(*body).saturating_add(10), level::ATOM),
+            Kind::Function { body, .. } => (self.length(*body).saturating_add(10), level::ATOM),
             Kind::Compare(op, a, b) => {
                 let width = if matches!(op, Comparison::Less | Comparison::Greater) { 1 } else { 2 };
                 (self.inside(*a, 1) + width + self.inside(*b, 1), level::COMPARE)

@@ -9,21 +9,23 @@ mod counted;
 mod emit;
 mod entries;
 mod expr;
+mod helpers;
 mod index;
 mod kron;
 mod names;
 mod net;
 mod operator;
 mod recurrence;
+mod split;
 mod tied;
 
 use std::collections::BTreeSet;
 
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::graph::{Dim, Graph, NodeId, ProductBuilder};
-pub use recurrence::pack_loops;
+pub use split::split_loops;
 pub use tied::{Sides, write_tied};
 
 use emit::Emitter;
@@ -296,38 +298,31 @@ impl Printer<'_> {
     }
 
     fn finish(&mut self, root: M, axes: Option<&[(Name, Dim)]>, notation: Notation) -> Option<Formula> {
-        // a definition of its own could not see the indices
-        let share = notation != Notation::Index && self.arena.length(root) > SHARE_ABOVE;
-        let shared = if share { self.shared_parts(root) } else { Vec::new() };
-        let named = self.named_parts(root);
-        let mut emitter =
-            Emitter { arena: &self.arena, sizes: &self.g.sizes, ast: Ast::new(), done: FxHashMap::default() };
-        for (m, part) in named {
+        let names: Vec<Name> = axes.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let parts = self.named_parts(root);
+        let mut emitter = Emitter {
+            arena: &self.arena,
+            sizes: &self.g.sizes,
+            ast: Ast::new(),
+            done: FxHashMap::default(),
+            named: FxHashSet::default(),
+        };
+        for (m, part) in parts {
             let mut id = emitter.ast.add(ExprKind::Name(part.name));
             if part.transposed {
                 id = emitter.ast.add(ExprKind::Transpose(id));
             }
             emitter.done.insert(m, id);
         }
-        let mut definitions = Vec::new();
-        self.define_steps(root, &mut emitter, &mut definitions);
-        // a step is a function of its own, which sees no index
+        // a definition of its own could not see the indices
+        let share = notation != Notation::Index;
+        let definitions = helpers::define(&mut emitter, root, &names, share, &|name| self.taken.contains(name));
         let hidden = |id: u32| match emitter.ast.kind(ExprId(id)) {
-            ExprKind::Name(name) => axes.is_some_and(|axes| axes.iter().any(|(axis, _)| axis == name)),
+            ExprKind::Name(name) => names.contains(name),
             _ => false,
         };
         if !definitions.is_empty() && (0..emitter.ast.len() as u32).any(hidden) {
             return None;
-        }
-        for (k, m) in shared.into_iter().enumerate() {
-            let body = emitter.emit(m);
-            let name = (0..)
-                .map(|extra| Name::from(if extra == 0 { format!("w{}", k + 1) } else { format!("w{}_{extra}", k + 1) }))
-                .find(|n| !self.taken.contains(n))
-                .unwrap_or_else(|| Name::from("w"));
-            let id = emitter.ast.add(ExprKind::Name(name.clone()));
-            emitter.done.insert(m, id);
-            definitions.push(Helper { name, parameters: Vec::new(), body });
         }
         let root = emitter.emit(root);
         let axes = axes.map(|axes| {
@@ -339,28 +334,6 @@ impl Printer<'_> {
             axes.iter().map(range).collect()
         });
         Some(Formula { ast: emitter.ast, root, axes, definitions, notation })
-    }
-
-    /// Parts that occur more than once and are worth a name.
-    fn shared_parts(&self, root: M) -> Vec<M> {
-        let mut uses: FxHashMap<M, u32> = FxHashMap::default();
-        let mut todo = vec![root];
-        while let Some(m) = todo.pop() {
-            emit::children(self.arena.kind(m), |c| {
-                let count = uses.entry(c).or_insert(0);
-                *count += 1;
-                if *count == 1 {
-                    todo.push(c);
-                }
-            });
-        }
-        let mut parts: Vec<M> = uses
-            .into_iter()
-            .filter(|(m, count)| *count > 1 && self.arena.length(*m) > 8 && self.arena.form(*m) != Form::Row)
-            .map(|(m, _)| m)
-            .collect();
-        parts.sort_unstable();
-        parts
     }
 }
 
