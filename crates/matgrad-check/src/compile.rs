@@ -175,7 +175,15 @@ impl<'a> Compiler<'a> {
         self.visit(ast, body, scope, false);
         let body = self.run()?;
         let kind = LoopKind::Tabulate;
-        self.program.add_loop(Loop { kind, binders, condition: None, body, init: None, over: SmallVec::new(), backward: false })
+        self.program.add_loop(Loop {
+            kind,
+            binders,
+            condition: None,
+            body,
+            init: None,
+            over: SmallVec::new(),
+            backward: false,
+        })
     }
 
     fn bind(
@@ -516,7 +524,15 @@ impl<'a> Compiler<'a> {
         let body = self.pop()?;
         let condition = if condition.is_some() { Some(self.pop()?) } else { None };
         let kind = LoopKind::Reduce(*op);
-        let id = self.program.add_loop(Loop { kind, binders, condition, body, init: None, over: SmallVec::new(), backward: false })?;
+        let id = self.program.add_loop(Loop {
+            kind,
+            binders,
+            condition,
+            body,
+            init: None,
+            over: SmallVec::new(),
+            backward: false,
+        })?;
         self.memo.insert(place, id);
         self.done.push(id);
         Ok(())

@@ -376,7 +376,8 @@ impl<'p, T: Scalar> Machine<'p, T> {
                 }
             }
             LoopKind::Fold | LoopKind::Scan | LoopKind::ExclusiveScan | LoopKind::Map => {
-                let at = if item.backward { running.items.len().saturating_sub(1 + running.step) } else { running.step };
+                let at =
+                    if item.backward { running.items.len().saturating_sub(1 + running.step) } else { running.step };
                 let (state, x) = (running.sum.clone(), running.items.get(at).cloned());
                 let values = state.into_iter().chain(x.into_iter().flatten());
                 for (binder, value) in item.binders.iter().zip(values) {
@@ -509,7 +510,9 @@ fn items_of<T: Scalar>(over: &Array<T>, kind: LoopKind) -> Result<Vec<Value<T>>>
         return Ok((0..count).map(slice).collect());
     }
     if over.rank() != 2 {
-        return Err(EvalError::shape("a recurrence runs over a vector, the rows of a matrix or the matrices of a tensor"));
+        return Err(EvalError::shape(
+            "a recurrence runs over a vector, the rows of a matrix or the matrices of a tensor",
+        ));
     }
     if over.is_vector() && kind != LoopKind::Map || over.cols() == 1 {
         return Ok(over.data().iter().map(|x| Value::scalar(*x)).collect());
@@ -525,9 +528,11 @@ fn stacked<T: Scalar>(terms: &[Value<T>]) -> Result<Array<T>> {
     if let Some((first, rest)) = matrices.as_deref().and_then(<[_]>::split_first)
         && rest.iter().all(|term| term.shape() == first.shape())
     {
-        let entries = (0..first.len()).flat_map(|at| terms.iter().filter_map(move |term| Some(term.dense().ok()?.data()[at])));
+        let entries =
+            (0..first.len()).flat_map(|at| terms.iter().filter_map(move |term| Some(term.dense().ok()?.data()[at])));
         let shape = [terms.len(), first.rows(), first.cols()];
-        return Array::new(&shape, entries.collect()).ok_or_else(|| EvalError::shape("the states of a scan are too many"));
+        return Array::new(&shape, entries.collect())
+            .ok_or_else(|| EvalError::shape("the states of a scan are too many"));
     }
     let mut rows = Vec::with_capacity(terms.len());
     for term in terms {

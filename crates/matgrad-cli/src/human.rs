@@ -162,7 +162,12 @@ impl Page {
             }
             let (before, (left, right)) = written.statements(name, self.options());
             for definition in before {
-                lines.push((definition, String::new(), String::new()));
+                // what the last formula has defined is not said again
+                let name = |text: &str| text.split(" = ").next().map(str::to_owned);
+                let last = lines.iter().rev().find(|line| line.1.is_empty() && name(&line.0) == name(&definition));
+                if last.is_none_or(|line| line.0 != definition) {
+                    lines.push((definition, String::new(), String::new()));
+                }
             }
             lines.push((left, right, remark));
         }

@@ -208,6 +208,8 @@ impl<'a> Work<'a> {
             Self { source, script, request, analysis, variable, joined, extra, function, memory, taken, keep };
         work.with_structure(node);
         work.name_parts();
+        let rank = work.variable.shape.rank();
+        work.graph().set_variable_rank(rank);
         work.keep = NodeId(work.analysis.graph.len() as u32);
         work.within_limits()?;
         Ok(work)

@@ -1,8 +1,10 @@
 //! Recurrences: derivatives as they are written are checked by the checker, and as they are computed by differences.
 
+mod support;
+
 use matgrad::{Array, Evaluation, Inputs, Product, Request, Text, derive};
 
-/// Declarations and functions, the value, and the variables; `!` marks what has no notation but is computed.
+/// Declarations and functions, the value, and the variables.
 const CASES: &[(&str, &str, &str)] = &[
     ("x in R^N\na, c, s0 in R\nf(s, k) = tanh(a*s + c*k)", "fold(f, s0, x)", "a c s0 x"),
     ("x in R^N\na, c, s0 in R\nf(s, k) = tanh(a*s + c*k)", "scan(f, s0, x)", "a c s0 x"),
@@ -21,7 +23,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "X in R^(N x M)\nW in R^(D x D)\nU in R^(D x M)\nb, h in R^D\nf(s, x) = tanh(W*s + U*x + b)",
         "norm(fold(f, h, X))^2",
-        "W U b h !X",
+        "W U b h X",
     ),
     // a cell with output and memory in one state
     (
@@ -29,20 +31,20 @@ const CASES: &[(&str, &str, &str)] = &[
          g(h, c, x) = sigmoid(F*[h; x]) .* c + sigmoid(G*[h; x])\no(z, c) = [sigmoid(O*z) .* tanh(c); c]\n\
          f(s, x) = o([s[1:D]; x], g(s[1:D], s[D+1:2*D], x))",
         "sum(fold(f, s0, X))",
-        "!F !G !O s0",
+        "F G O s0",
     ),
     // the likelihood of a local level, by the Kalman filter
     (
         "y in R^N\nq, r in R positive\nm in R\nu(m, p, l, z) = [m + p/(p + r)*(z - m), p*r/(p + r) + q, \
          l - log(p + r)/2 - (z - m)^2/(2*(p + r))]\nf(s, z) = u(s[1], s[2], s[3], z)",
         "fold(f, [m, r, 0], y)[3]",
-        "q r m !y",
+        "q r m y",
     ),
     // the covariance of the filter
     (
         "y in R^N\nA in R^(D x D)\nQ, R, P in R^(D x D) pd\nf(S, z) = A*(S - S*inv(S + R)*S)*A' + z^2*Q",
         "tr(fold(f, P, y))",
-        "!A !Q !R",
+        "A Q R",
     ),
     // gradient descent
     ("A in R^(m x n)\nb in R^m\nx in R^n\nt in R\nT in R^K\nf(x, k) = x - t*A'*(A*x - b)", "fold(f, x, T)", "x t b"),
@@ -55,13 +57,13 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "x, y in R^N\na, s0 in R\nf(s, k) = tanh(a*s + k)\ng(s, k) = sin(s)*k + fold(f, s, y)",
         "fold(g, s0, x)",
-        "a s0 !x !y",
+        "a s0 x y",
     ),
     ("x in R^N\na, s0 in R\nf(s, k) = tanh(a*s + k)\ng(s, k) = a*s + k^2", "fold(g, s0, scan(f, s0, x))", "a s0 x"),
     // a sum, and a number of steps in the formula
     ("x in R^N\na in R\nf(s, k) = s + log(1 + exp(a*k))", "fold(f, 0, x)/N", "a x"),
     // each row
-    ("X in R^(N x M)\nw in R^M\nf(s, k) = s*0.5 + k\ng(r) = fold(f, 0, w .* r)", "sum(map(g, X))", "w !X"),
+    ("X in R^(N x M)\nw in R^M\nf(s, k) = s*0.5 + k\ng(r) = fold(f, 0, w .* r)", "sum(map(g, X))", "w X"),
 ];
 
 fn sizes(name: &str) -> usize {
@@ -132,7 +134,7 @@ fn values(evaluation: &Evaluation, inputs: &Inputs) -> Vec<(String, Array)> {
 fn written_derivatives_are_checked() {
     let mut failed: Vec<String> = Vec::new();
     for (script, value, variables) in CASES {
-        for wrt in variables.split_whitespace().filter(|v| !v.starts_with('!')) {
+        for wrt in variables.split_whitespace() {
             let answer = derive(&Request::new(text(script, value), wrt));
             match answer.map(|answer| answer.verified.expect("it is checked")) {
                 Ok(verdict) if verdict.failure.is_none() && verdict.points > 0 => {}
@@ -144,13 +146,51 @@ fn written_derivatives_are_checked() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// Cases of the suite that are to hold: each is checked, and its text gives the numbers of `eval` again.
+#[test]
+fn the_suite_holds() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/suite/recurrences.tsv");
+    let lines = std::fs::read_to_string(path).expect("the suite");
+    let mut failed: Vec<String> = Vec::new();
+    let mut count = 0;
+    for line in lines.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [script, value, variables, order, layouts] = cells.as_slice() else { panic!("five cells: {line}") };
+        let script = script.replace("; ", "\n");
+        let inputs = data(&script);
+        let dims = ["N", "K", "M", "m", "n", "D"].map(|name| (name.to_owned(), sizes(name)));
+        for wrt in variables.split_whitespace() {
+            for layout in layouts.split_whitespace() {
+                count += 1;
+                let mut request = Request::new(text(&script, value), wrt);
+                request.order = order.parse().expect("an order");
+                request.layout = layout.parse().expect("a layout");
+                let case = format!("{value} by {wrt}, order {order}, {layout}, of {script}");
+                match derive(&request).map(|answer| answer.verified.expect("it is checked")) {
+                    Ok(verdict) if verdict.failure.is_none() && verdict.points > 0 => {}
+                    Ok(verdict) => failed.push(format!("{case}: {verdict:?}")),
+                    Err(error) => {
+                        failed.push(format!("{case}: {error}"));
+                        continue;
+                    }
+                }
+                let dims = dims.iter().cloned().collect();
+                if let Err(error) = support::agree::agree(&request, &dims, inputs.clone(), 1e-8) {
+                    failed.push(format!("{case}: {error}"));
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
 #[test]
 fn computed_derivatives_agree_with_differences() {
     let mut failed: Vec<String> = Vec::new();
     for (script, value, variables) in CASES {
         let inputs = data(script);
         let plain = Evaluation::new(text(script, value));
-        for wrt in variables.split_whitespace().map(|v| v.trim_start_matches('!')) {
+        for wrt in variables.split_whitespace() {
             // along a step, in both directions, and of a scalar function the Hessian along it
             let x = inputs.get(wrt).expect("data").clone();
             let scalar = values(&plain, &inputs)[0].1.data().len() == 1;

@@ -24,8 +24,8 @@ mod spectrum;
 mod tests;
 
 pub use domain::{Condition, ConditionKind, domain};
-pub use recurrence::readable_mode;
 pub use implicit::{define_implicits, equal_by_definition, followers, partial_derivative};
+pub use recurrence::readable_mode;
 pub use rules::{Rule, rule_of_map, rule_of_matrix, rule_of_node, rule_of_reduce, rules, rules_used};
 
 use std::fmt;

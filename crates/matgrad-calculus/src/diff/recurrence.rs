@@ -8,7 +8,7 @@
 use matgrad_syntax::Rational;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::graph::{Dim, Dims, Graph, Node, NodeId, Reading, Recurrence, Slot};
+use crate::graph::{Dim, Dims, Graph, Labels, Node, NodeId, Part, ProductBuilder, Reading, Recurrence, Slot};
 
 use super::rules::Rule;
 use super::{DiffError, Mode, Scope};
@@ -30,7 +30,10 @@ pub fn readable_mode(g: &Graph, root: NodeId, wrt: NodeId) -> Mode {
     let mut dependent: FxHashSet<NodeId> = FxHashSet::default();
     for &id in &order {
         let mut depends = id == wrt;
-        g.for_each_child(id, |child| depends |= dependent.contains(&child));
+        // what goes through another loop is no item of the data
+        if !matches!(g.node(id), Node::Loop(..)) {
+            g.for_each_child(id, |child| depends |= dependent.contains(&child));
+        }
         if depends {
             dependent.insert(id);
         }
@@ -82,6 +85,66 @@ fn activity(g: &Graph, r: &Recurrence, reading: Reading, varies: &dyn Fn(NodeId)
         }
         states = grown;
     }
+}
+
+/// A sum of what belongs to different parts of a vector, as these parts one above the other.
+fn gathered(g: &mut Graph, node: NodeId) -> NodeId {
+    stacked(g, node).unwrap_or(node)
+}
+
+fn stacked(g: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let axis = g.rank(node).checked_sub(1)?;
+    let whole = *g.axes(node).last()?;
+    let (terms, dims) = g.terms(node);
+    let own: Dims = dims[..axis].iter().copied().collect();
+    // where a part starts, how long it is (an entry has no length), and its terms
+    let mut parts: Vec<(Dim, Option<Dim>, Vec<(Rational, NodeId)>)> = Vec::new();
+    for (c, term) in terms {
+        let Node::Product(p) = g.node(term) else { return None };
+        let p = p.clone();
+        let last = *p.out.last()?;
+        let mut with = p.factors.iter().enumerate().filter(|(_, f)| f.labels.contains(&last));
+        let (k, place) = with.next()?;
+        if with.next().is_some() || !place.exponent.is_one() || p.out[..axis].contains(&last) {
+            return None;
+        }
+        let mut rest = ProductBuilder { coefficient: None, factors: Vec::new(), dims: p.dims.clone() };
+        rest.factors.extend(p.factors.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, f)| f.clone()));
+        let mut out: Labels = p.out[..axis].iter().copied().collect();
+        let (start, extent) = match g.node(place.node).clone() {
+            Node::Shift { offset, rows, .. } if place.labels.len() == 2 && place.labels[1] == last => {
+                let row = place.labels[0];
+                if p.out.contains(&row) {
+                    return None;
+                }
+                out.push(row);
+                (offset, Some(rows))
+            }
+            Node::OneHot { at, .. } => {
+                let one = g.sizes.constant(1);
+                (g.sizes.sub(at, one), None)
+            }
+            _ => return None,
+        };
+        rest.forget_unused(&out);
+        let piece = rest.build(g, &out);
+        match parts.iter_mut().find(|(own, length, _)| *own == start && *length == extent) {
+            Some((.., terms)) => terms.push((c, piece)),
+            None => parts.push((start, extent, vec![(c, piece)])),
+        }
+    }
+    let mut at = g.sizes.constant(0);
+    let mut pieces = Vec::new();
+    while !parts.is_empty() {
+        let k = parts.iter().position(|(start, ..)| *start == at)?;
+        let (_, extent, terms) = parts.swap_remove(k);
+        let length = extent.unwrap_or_else(|| g.sizes.constant(1));
+        let dims: Dims = own.iter().copied().chain(extent).collect();
+        let node = g.sum(&terms, &dims);
+        pieces.push(Part { node, extent });
+        at = g.sizes.add(at, length);
+    }
+    (at == whole && pieces.len() > 1).then(|| g.stack(axis as u8, pieces))
 }
 
 /// The number among the varying ones.
@@ -267,6 +330,7 @@ fn pull_at(
     };
     for (_, item) in state_items.iter().enumerate().filter(|(k, _)| active.states[*k]) {
         let before = total(g, *item);
+        let before = gathered(g, before);
         reverse.next.push(before);
     }
     for (k, item) in item_items.iter().enumerate().filter(|(k, _)| active.items[*k]) {

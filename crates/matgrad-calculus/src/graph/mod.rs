@@ -48,6 +48,7 @@ pub struct Graph {
     open: Vec<u64>,
     /// Whether there ever was a loop.
     loops: bool,
+    variable_rank: usize,
     /// How many loops are being made.
     open_levels: usize,
     /// How many nodes there may be: a guard against inputs that grow without end.
@@ -85,6 +86,16 @@ impl Graph {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// How many axes the variable of a derivative has: the last of the derivative's.
+    pub fn variable_rank(&self) -> usize {
+        self.variable_rank
+    }
+
+    /// Says how many axes the variable has that is differentiated by.
+    pub fn set_variable_rank(&mut self, rank: usize) {
+        self.variable_rank = rank;
     }
 
     /// Whether any node is a loop.

@@ -106,7 +106,13 @@ impl Elaborator<'_> {
                 _ => at,
             };
             let length = match &ty {
-                Type::Grid(r, c) => if self.dims.is_one(*r) && !rows { *c } else { *r },
+                Type::Grid(r, c) => {
+                    if self.dims.is_one(*r) && !rows {
+                        *c
+                    } else {
+                        *r
+                    }
+                }
                 Type::Tensor(dims) if dims.len() == 3 => dims[0],
                 _ => {
                     let shape = self.shape_text(&ty);

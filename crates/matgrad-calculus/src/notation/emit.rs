@@ -235,7 +235,9 @@ impl Emitter<'_> {
         let named = self.named.contains(&m);
         match self.arena.kind(m).clone() {
             Kind::Number(value) => self.num(&(&value * magnitude)),
-            Kind::Product { number, scalars, chain } if !named => self.product(&(&number * magnitude), &scalars, &chain),
+            Kind::Product { number, scalars, chain } if !named => {
+                self.product(&(&number * magnitude), &scalars, &chain)
+            }
             _ if magnitude.is_one() => self.at(m),
             _ if self.arena.form(m) == super::expr::Form::Scalar => self.product(magnitude, &[(m, Rational::ONE)], &[]),
             _ => self.product(magnitude, &[], &[m]),

@@ -65,7 +65,8 @@ fn parts(arena: &Arena, m: M, mut visit: impl FnMut(M)) {
     }
 }
 
-fn survey(arena: &Arena, root: M, axes: &[Name]) -> Survey {
+fn survey(emitter: &Emitter<'_>, root: M, axes: &[Name]) -> Survey {
+    let arena = emitter.arena;
     let mut uses: FxHashMap<M, u32> = FxHashMap::default();
     uses.insert(root, 1);
     let mut order = vec![root];
@@ -73,10 +74,15 @@ fn survey(arena: &Arena, root: M, axes: &[Name]) -> Survey {
     let mut bound: FxHashSet<Name> = axes.iter().cloned().collect();
     let mut loops = false;
     while let Some(m) = todo.pop() {
+        // what has a name is not written out
+        if emitter.done.contains_key(&m) {
+            continue;
+        }
         match arena.kind(m) {
             Kind::Function { .. } => loops = true,
-            Kind::Call(name, _, args) if matches!(&**name, "sum[]" | "prod[]") => {
-                for index in args[1..].iter().step_by(2) {
+            Kind::Call(name, _, args) if matches!(&**name, "sum[]" | "prod[]" | "sum[;]" | "prod[;]") => {
+                let first = if name.ends_with("[;]") { 2 } else { 1 };
+                for index in args.get(first..).unwrap_or(&[]).iter().step_by(2) {
                     if let Kind::Name(index) = arena.kind(*index) {
                         bound.insert(index.clone());
                     }
@@ -131,7 +137,7 @@ pub(super) fn define(
     taken: &dyn Fn(&Name) -> bool,
 ) -> Vec<Helper> {
     let arena = emitter.arena;
-    let s = survey(arena, root, axes);
+    let s = survey(emitter, root, axes);
     let long = share && arena.length(root) > SHARE_ABOVE;
     if !s.loops && !long {
         return Vec::new();
@@ -158,9 +164,16 @@ pub(super) fn define(
     let shortest = if s.loops { SHARE_IN_LOOPS } else { 9 };
     for &m in &s.order {
         let often = s.uses.get(&m).is_some_and(|uses| *uses > 1);
-        let simple = matches!(arena.kind(m), Kind::Function { .. } | Kind::Name(_) | Kind::Number(_) | Kind::Size(_));
+        let simple = emitter.done.contains_key(&m)
+            || matches!(arena.kind(m), Kind::Function { .. } | Kind::Name(_) | Kind::Number(_) | Kind::Size(_));
         let worth = often && (arena.length(m) >= shortest || arena.is_loop(m).is_some()) || sequences.contains(&m);
-        if worth && m != root && !simple && !bodies.contains(&m) && !s.indexed.contains(&m) && arena.form(m) != Form::Row {
+        if worth
+            && m != root
+            && !simple
+            && !bodies.contains(&m)
+            && !s.indexed.contains(&m)
+            && arena.form(m) != Form::Row
+        {
             wanted.push((m, Wanted::Part));
         }
     }

@@ -101,7 +101,7 @@ impl Printer<'_> {
             if !seen.insert(m) {
                 continue;
             }
-            if let Kind::Function(body) = self.arena.kind(m) {
+            if let Kind::Function { body, .. } = self.arena.kind(m) {
                 length = length.saturating_add(self.arena.length(*body));
             }
             children(self.arena.kind(m), |child| todo.push(child));

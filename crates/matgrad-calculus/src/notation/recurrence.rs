@@ -203,7 +203,9 @@ impl Arena {
     /// Whether an expression is a recurrence, and whether it is a sequence.
     pub(super) fn is_loop(&self, m: M) -> Option<bool> {
         match self.kind(m) {
-            Kind::Call(name, _, args) if args.first().is_some_and(|a| matches!(self.kind(*a), Kind::Function { .. })) => {
+            Kind::Call(name, _, args)
+                if args.first().is_some_and(|a| matches!(self.kind(*a), Kind::Function { .. })) =>
+            {
                 Some(!name.starts_with("fold"))
             }
             _ => None,

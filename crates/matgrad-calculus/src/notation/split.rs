@@ -105,9 +105,7 @@ fn is_plain(g: &mut Graph, r: &Recurrence, reading: Reading) -> bool {
     }
     match (r.init.as_slice(), reading) {
         ([init], Reading::Last(_)) => g.rank(*init) <= 2,
-        ([init], Reading::Each(e)) => {
-            g.rank(*init) <= 2 && (e == r.next[0] || state_of(g, r.level, e) == Some(0))
-        }
+        ([init], Reading::Each(e)) => g.rank(*init) <= 2 && (e == r.next[0] || state_of(g, r.level, e) == Some(0)),
         ([], Reading::Each(e)) => g.rank(e) <= 2,
         _ => false,
     }
@@ -150,8 +148,10 @@ fn split(g: &mut Graph, r: &Recurrence, reading: Reading) -> Option<NodeId> {
     if let Some(k) = whole {
         needed[k] = true;
     }
-    for &k in order.iter().rev().filter(|k| needed.get(**k) == Some(&true)).collect::<Vec<_>>() {
-        g.states_of(r.next[k], r.level).into_iter().for_each(|j| needed[j] = true);
+    for &k in order.iter().rev() {
+        if needed[k] {
+            g.states_of(r.next[k], r.level).into_iter().for_each(|j| needed[j] = true);
+        }
     }
     for &k in order.iter().filter(|k| needed[**k]) {
         if whole == Some(k) {
@@ -161,12 +161,12 @@ fn split(g: &mut Graph, r: &Recurrence, reading: Reading) -> Option<NodeId> {
                 Reading::Each(_) => Reading::Each(g.placeholder(one.level, Slot::State(0), &g.axes(r.init[k]).clone())),
                 _ => Reading::Last(0),
             };
-            return Some(narrow(g, one, reading, &r.init));
+            return Some(narrow(g, one, reading));
         }
         let (one, state) = parts.loop_of(g, k);
         let after = Reading::Each(one.next[0]);
-        parts.before[k] = Some(narrow(g, one.clone(), Reading::Each(state), &r.init));
-        parts.after[k] = Some(narrow(g, one, after, &r.init));
+        parts.before[k] = Some(narrow(g, one.clone(), Reading::Each(state)));
+        parts.after[k] = Some(narrow(g, one, after));
     }
     let e = reading.expression()?;
     let (each, e) = parts.stateless(g, e);
@@ -179,11 +179,11 @@ fn split(g: &mut Graph, r: &Recurrence, reading: Reading) -> Option<NodeId> {
             let sum = g.placeholder(each.level, Slot::State(0), &dims);
             let (init, next) = (g.zeros(&dims), g.add(sum, e));
             let all = Recurrence { init: vec![init], next: vec![next], ..each };
-            Some(narrow(g, all, Reading::Last(0), &r.init))
+            Some(narrow(g, all, Reading::Last(0)))
         }
         _ => match by_sequences(g, &each, e, false) {
             Some(product) => Some(product),
-            None => Some(narrow(g, each, Reading::Each(e), &r.init)),
+            None => Some(narrow(g, each, Reading::Each(e))),
         },
     }
 }
@@ -230,12 +230,7 @@ impl Parts {
     }
 
     /// The loop with the states that an expression needs as sequences, and what stands for them.
-    fn with_sequences(
-        &self,
-        g: &mut Graph,
-        e: NodeId,
-        own: Option<usize>,
-    ) -> (Recurrence, FxHashMap<NodeId, NodeId>) {
+    fn with_sequences(&self, g: &mut Graph, e: NodeId, own: Option<usize>) -> (Recurrence, FxHashMap<NodeId, NodeId>) {
         let r = &self.r;
         let backward = own.is_some() && r.backward;
         let mut one = Recurrence { init: Vec::new(), next: Vec::new(), backward, ..r.clone() };
@@ -314,17 +309,12 @@ fn add_item(g: &mut Graph, r: &mut Recurrence, sequence: NodeId) -> NodeId {
 }
 
 /// What is read off a loop with one state or none, with states and items of at most two axes: others have theirs fused.
-fn narrow(g: &mut Graph, mut r: Recurrence, reading: Reading, like: &[NodeId]) -> NodeId {
-    let known: Vec<Dims> = like
-        .iter()
-        .map(|id| g.axes(*id).clone())
-        .chain(r.items.iter().map(|id| g.axes(*id)[1..].iter().copied().collect()))
-        .collect();
+fn narrow(g: &mut Graph, mut r: Recurrence, reading: Reading) -> NodeId {
     let mut map = FxHashMap::default();
     for k in 0..r.items.len() {
         let dims: Dims = g.axes(r.items[k])[1..].iter().copied().collect();
         if dims.len() > 2 {
-            let cut = cut_of(&dims, &known);
+            let cut = cut_of(g, &dims);
             let old = g.placeholder(r.level, Slot::Item(k as u32), &dims);
             r.items[k] = fused(g, r.items[k], 1, cut);
             let own: Dims = g.axes(r.items[k])[1..].iter().copied().collect();
@@ -337,7 +327,7 @@ fn narrow(g: &mut Graph, mut r: Recurrence, reading: Reading, like: &[NodeId]) -
         && g.rank(init) > 2
     {
         let dims = g.axes(init).clone();
-        let cut = cut_of(&dims, &known);
+        let cut = cut_of(g, &dims);
         let old = g.placeholder(r.level, Slot::State(0), &dims);
         r.init[0] = fused(g, init, 0, cut);
         let own = g.axes(r.init[0]).clone();
@@ -368,7 +358,7 @@ fn narrow(g: &mut Graph, mut r: Recurrence, reading: Reading, like: &[NodeId]) -
                     let mut e = replace_within(g, e, level, &map);
                     let mut wide = None;
                     if dims.len() > 2 {
-                        let cut = cut_of(&dims, &known);
+                        let cut = cut_of(g, &dims);
                         e = fused(g, e, 0, cut);
                         wide = Some((first, dims, cut));
                     }
@@ -384,12 +374,9 @@ fn narrow(g: &mut Graph, mut r: Recurrence, reading: Reading, like: &[NodeId]) -
     }
 }
 
-/// How many of the axes of a wide state are the rows of the matrix it becomes: those of a narrower one it belongs to.
-fn cut_of(dims: &Dims, known: &[Dims]) -> usize {
-    let shorter = |d: &&Dims| !d.is_empty() && d.len() < dims.len() && d.len() <= 2;
-    let before = known.iter().filter(shorter).filter(|d| dims.starts_with(d)).map(|d| d.len()).max();
-    let after = known.iter().filter(shorter).filter(|d| dims.ends_with(d)).map(|d| dims.len() - d.len()).min();
-    before.or(after).unwrap_or(dims.len() / 2)
+/// How many of the axes of a wide state are the rows of the matrix it becomes: all but those of the variable.
+fn cut_of(g: &Graph, dims: &Dims) -> usize {
+    dims.len().saturating_sub(g.variable_rank().max(1)).max(1)
 }
 
 /// The axes behind the first ones joined to two.

@@ -112,7 +112,18 @@ impl Parser<'_> {
         let Frame::Call { function, span: function_span, derivative, base, .. } = frame else { return };
         let span = function_span.join(self.token(m.at).span);
         let args: Vec<ExprId> = m.operands.drain(base.min(m.operands.len())..).map(|(id, _)| id).collect();
-        self.check_arguments(&function, &args, span);
+        // the step of a recurrence may be given its first parameters: `fold(step(a), init, xs)`
+        let of_step = match m.stack.last() {
+            Some(Item::Open(Frame::Call { function, base, .. })) => {
+                let recurrence = functions::find(function).is_some_and(|f| f.group == functions::Group::Recurrences);
+                recurrence && *base == m.operands.len() && !self.symbols.functions.contains_key(function)
+            }
+            _ => false,
+        };
+        let given = |count: &usize| args.len() < *count;
+        if !of_step || !self.symbols.functions.get(&*function).is_some_and(given) {
+            self.check_arguments(&function, &args, span);
+        }
         self.push(m, ExprKind::Call { function, function_span, derivative, args }, span);
         m.at += 1;
     }
