@@ -164,7 +164,7 @@ fn the_suite_holds() {
                 count += 1;
                 let mut request = Request::new(text(&script, value), wrt);
                 request.order = order.parse().expect("an order");
-                request.layout = layout.parse().expect("a layout");
+                request.layout = matgrad::Layout::parse(layout).expect("a layout");
                 let case = format!("{value} by {wrt}, order {order}, {layout}, of {script}");
                 match derive(&request).map(|answer| answer.verified.expect("it is checked")) {
                     Ok(verdict) if verdict.failure.is_none() && verdict.points > 0 => {}

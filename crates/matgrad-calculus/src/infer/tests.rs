@@ -223,7 +223,11 @@ fn definitions_and_functions() {
     declared("step(s, k) = Q*s + k*[1, 2]; scan(step, [0, 0], x)", "n x 2");
     declared("step(s, k) = s*a + k; fold(step, 0, A)", "shape-mismatch");
     declared("step(s, k) = s*a + k; fold(step, zeros(2), x)", "2 x 1");
-    declared("step(s, k) = k*A; scan(step, A, x)", "shape-mismatch");
+    declared("step(s, k) = Q*s + k*[1, 2]; exscan(step, [0, 0], x)", "n x 2");
+    declared("step(s, k, j) = s*a + k*j; foldr(step, 0, w, w)", "1 x 1");
+    declared("step(s, k, j) = s*a + k*j; fold(step, 0, w, x)", "shape-mismatch");
+    declared("step(b, s, k) = s*b + k; scanr(step(a), 0, x)", "n x 1");
+    declared("step(b, s, k) = s*b + k; fold(step(a, a, a), 0, x)", "arguments");
     declared("step(s) = s; fold(step, 0, x)", "arguments");
     declared("f : R^2 -> R\nf(u[1], u[2]) + f([a, c])", "1 x 1");
     declared("q : R -> R^3\nq'(t) + q(t)", "3 x 1");
