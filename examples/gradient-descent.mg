@@ -1,5 +1,5 @@
-# Gradient descent on least squares is a recurrence, and can be differentiated: by the step size (a hypergradient), and
-# by where it starts.
+# Gradient descent on least squares is a recurrence, and can be differentiated: by the step size (a hypergradient), by
+# where it starts, and by the data.
 # run: matgrad diff FILE
 
 A in R^(m x n)
@@ -14,3 +14,6 @@ L = norm(A*x - b)^2
 
 jacobian x wrt x0
 diff L wrt eta
+grad L wrt x0
+grad L wrt b
+grad L wrt A

@@ -13,3 +13,4 @@ L = fold(kalman, [m0, p0, 0], y)[3] - N*log(2*pi)/2
 diff L wrt q
 diff L wrt r
 diff L wrt m0
+grad L wrt y

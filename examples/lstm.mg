@@ -14,4 +14,6 @@ out(h, x, c) = [output(h, x) .* tanh(c); c]
 lstm(s, x) = out(s[1:D], x, memory(s[1:D], s[D+1:2*D], x))
 L = sum(fold(lstm, s0, X)[1:D])
 
+grad L wrt Wf
 grad L wrt s0
+grad L wrt X

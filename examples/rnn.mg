@@ -1,5 +1,6 @@
 # A recurrent network: h_t = tanh(W*h_(t-1) + U*x_t + b), its states one by one, and the loss of its last state.
-# The derivatives are loops of their own: real-time recurrent learning. `matgrad eval` goes backward through time.
+# The gradients go backward through time: lambda_t is the derivative by the state after step t, and what each step adds
+# is a product of all states with all lambdas.
 # run: matgrad diff FILE
 
 X in R^(N x M)
@@ -12,6 +13,10 @@ cell(h, x) = tanh(W*h + U*x + b)
 h = fold(cell, h0, X)
 L = norm(h - y)^2
 
-jacobian h wrt h0
-grad L wrt b
 grad L wrt W
+grad L wrt U
+grad L wrt b
+grad L wrt h0
+grad L wrt X
+jacobian h wrt h0
+hessian L wrt h0
