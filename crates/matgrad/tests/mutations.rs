@@ -66,7 +66,8 @@ fn run(rounds: u64, order: usize) -> (usize, Vec<String>) {
         if claim(&|t| format!("3*({t})")) != Some(false) && claim(&|t| format!("0*({t})")) != Some(false) {
             continue;
         }
-        let changes: [(&str, &dyn Fn(&str) -> String); 4] = [
+        type Change<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+        let changes: [Change<'_>; 4] = [
             ("sign", &|t| format!("-({t})")),
             ("factor", &|t| format!("2*({t})")),
             ("small factor", &|t| format!("1.001*({t})")),

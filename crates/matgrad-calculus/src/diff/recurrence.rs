@@ -97,8 +97,9 @@ fn stacked(g: &mut Graph, node: NodeId) -> Option<NodeId> {
     let whole = *g.axes(node).last()?;
     let (terms, dims) = g.terms(node);
     let own: Dims = dims[..axis].iter().copied().collect();
-    // where a part starts, how long it is (an entry has no length), and its terms
-    let mut parts: Vec<(Dim, Option<Dim>, Vec<(Rational, NodeId)>)> = Vec::new();
+    /// Where a part starts, how long it is (an entry has no length), and its terms.
+    type Stretch = (Dim, Option<Dim>, Vec<(Rational, NodeId)>);
+    let mut parts: Vec<Stretch> = Vec::new();
     for (c, term) in terms {
         let Node::Product(p) = g.node(term) else { return None };
         let p = p.clone();

@@ -17,6 +17,9 @@ struct Outer {
     axes: SmallVec<[usize; 4]>,
 }
 
+/// The factors of all terms of a sum, and its terms.
+type Shared<'g> = (Vec<Outer>, &'g [(Rational, NodeId)]);
+
 /// What is left of a sum without the factors that all its terms have.
 #[derive(Clone, Debug)]
 pub(super) struct Split {
@@ -45,7 +48,7 @@ fn outer_factors(p: &Product) -> Vec<(usize, Outer)> {
 
 impl Compiler<'_> {
     /// The factors that all terms of a sum with three axes or more have.
-    fn common(&self, id: NodeId) -> Option<(Vec<Outer>, &[(Rational, NodeId)])> {
+    fn common(&self, id: NodeId) -> Option<Shared<'_>> {
         let graph = self.graph;
         let Node::Sum(terms, dims) = graph.node(id) else { return None };
         if dims.len() < 3 || terms.len() < 2 || self.is_outside(id) {

@@ -127,7 +127,7 @@ fn passes<const FUSED: bool>(passes: &[Pass], lanes: &mut [Lane], load: &mut dyn
             Pass::Sub(to, from) => two(lanes, to, from, |a, b| a - b),
             Pass::Mul(to, from) => two(lanes, to, from, |a, b| a * b),
             Pass::Div(to, from) => two(lanes, to, from, |a, b| a / b),
-            Pass::MulAdd(to, from) => three(lanes, to, from, |a, b, c| fma::<FUSED>(a, b, c)),
+            Pass::MulAdd(to, from) => three(lanes, to, from, fma::<FUSED>),
             Pass::MulSub(to, from) => three(lanes, to, from, |a, b, c| fma::<FUSED>(a, b, -c)),
             Pass::SubMul(to, from) => three(lanes, to, from, |a, b, c| fma::<FUSED>(-a, b, c)),
             Pass::Sqrt(to, a) => one(lanes, to, a, f64::sqrt),

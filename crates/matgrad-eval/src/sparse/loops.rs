@@ -74,7 +74,8 @@ impl Nest {
     ) -> Option<Self> {
         let extents = scalars.extents.clone();
         let turns = extents.iter().product();
-        let mut tables: Vec<(SmallVec<[(Ix, usize); 2]>, Arc<Vec<u32>>)> = Vec::new();
+        type Table = (SmallVec<[(Ix, usize); 2]>, Arc<Vec<u32>>);
+        let mut tables: Vec<Table> = Vec::new();
         let mut streams = Vec::new();
         for operand in &scalars.operands {
             let (root, view) = root(operand)?;

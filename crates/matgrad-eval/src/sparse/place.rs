@@ -153,6 +153,9 @@ pub(super) struct Index {
     pub lengths: Vec<usize>,
 }
 
+/// An index vector as data: which axis of the node counts it, the lengths of all, the positions.
+type Indices = (usize, Vec<usize>, Rc<Vec<i64>>);
+
 /// Places terms.
 pub(super) struct Placer<'a, 'g> {
     pub opener: Opener<'g>,
@@ -162,7 +165,7 @@ pub(super) struct Placer<'a, 'g> {
     pub free: &'a [Name],
     /// Inputs whose values the pattern depends on.
     pub watched: Vec<Name>,
-    indices: FxHashMap<NodeId, Option<(usize, Vec<usize>, Rc<Vec<i64>>)>>,
+    indices: FxHashMap<NodeId, Option<Indices>>,
     masks: FxHashMap<NodeId, Option<Array>>,
 }
 
@@ -430,7 +433,7 @@ impl<'a, 'g> Placer<'a, 'g> {
         Ok(Some(Index { label: f.labels[axis], table, over, lengths }))
     }
 
-    fn find_index(&mut self, node: NodeId) -> Result<Option<(usize, Vec<usize>, Rc<Vec<i64>>)>, CompileError> {
+    fn find_index(&mut self, node: NodeId) -> Result<Option<Indices>, CompileError> {
         let Node::Map(MapOp::Equal, args) = self.opener.graph.node(node) else { return Ok(None) };
         let (a, b) = (args[0], args[1]);
         let (of_a, of_b) = (self.depends(a), self.depends(b));
