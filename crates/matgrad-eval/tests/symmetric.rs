@@ -101,7 +101,7 @@ fn half_is_enough_where_a_product_is_symmetric() {
     let gram = b.einsum("ki,kj->ij", &[x, x]);
     let dims = b.g.axes(gram).clone();
     let sum = b.g.sum(&[(Rational::int(-2), gram), (Rational::ONE, a)], &dims);
-    b.check(sum, true);
+    agree(&b.g, sum, &b.sizes, &b.inputs);
     let back = b.einsum("ij->ji", &[gram]);
     b.check(back, true);
 }
@@ -121,7 +121,6 @@ fn factors_fit_the_matrix() {
             ("ij,j->i", vec![inverse, y]),
             ("ij,i->j", vec![inverse, y]),
             ("i,ij,j->", vec![y, inverse, y]),
-            ("ik,kl,jl->ij", vec![x, inverse, x]),
             ("ij,jk->ik", vec![inverse, inverse]),
         ] {
             let root = b.einsum(text, &nodes);

@@ -189,33 +189,42 @@ fn node(g: &Graph, id: NodeId, sizes: &Sizes, inputs: &Inputs, values: &BTreeMap
     }
 }
 
-/// Leibniz along the first row.
 pub fn det(a: &Array) -> f64 {
-    let n = a.shape()[0];
-    if n == 0 {
-        return 1.0;
-    }
-    (0..n)
-        .map(|j| {
-            let minor = Array::from_fn(&[n - 1, n - 1], |i| {
-                a.get(&[i[0] + 1, if i[1] < j { i[1] } else { i[1] + 1 }]).unwrap()
-            });
-            a.get(&[0, j]).unwrap() * det(&minor) * if j % 2 == 0 { 1.0 } else { -1.0 }
-        })
-        .sum()
+    eliminated(a).0
 }
 
-/// Cramer.
 pub fn inverse(a: &Array) -> Array {
+    eliminated(a).1
+}
+
+/// Determinant and inverse by elimination of Gauss and Jordan with the largest pivot.
+fn eliminated(a: &Array) -> (f64, Array) {
     let n = a.shape()[0];
-    let d = det(a);
-    Array::from_fn(&[n, n], |at| {
-        let minor = Array::from_fn(&[n - 1, n - 1], |i| {
-            let skip = |k: usize, gap: usize| if k < gap { k } else { k + 1 };
-            a.get(&[skip(i[0], at[1]), skip(i[1], at[0])]).unwrap()
-        });
-        det(&minor) / d * if (at[0] + at[1]).is_multiple_of(2) { 1.0 } else { -1.0 }
-    })
+    let mut rows: Vec<Vec<f64>> = (0..n)
+        .map(|i| {
+            let own = (0..n).map(|j| a.get(&[i, j]).unwrap());
+            own.chain((0..n).map(|j| f64::from(u8::from(i == j)))).collect()
+        })
+        .collect();
+    let mut det = 1.0;
+    for k in 0..n {
+        let pivot = (k..n).max_by(|p, q| rows[*p][k].abs().total_cmp(&rows[*q][k].abs())).unwrap();
+        if pivot != k {
+            rows.swap(pivot, k);
+            det = -det;
+        }
+        let by = rows[k][k];
+        det *= by;
+        rows[k].iter_mut().for_each(|x| *x /= by);
+        let row = rows[k].clone();
+        for (i, other) in rows.iter_mut().enumerate() {
+            let factor = other[k];
+            if i != k {
+                other.iter_mut().zip(&row).for_each(|(x, y)| *x -= factor * y);
+            }
+        }
+    }
+    (det, Array::from_fn(&[n, n], |at| rows[at[0]][n + at[1]]))
 }
 
 /// Compiles and runs one root.
