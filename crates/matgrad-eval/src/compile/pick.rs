@@ -75,8 +75,11 @@ impl Compiler<'_> {
                 let (inner, rest): (Vec<Piece>, Vec<Piece>) =
                     pieces.into_iter().partition(|p| over.iter().any(|l| p.labels.contains(l)));
                 pieces = rest;
+                let counted: SmallVec<[u16; 8]> = inner.iter().flat_map(|p| p.labels.iter().copied()).collect();
                 let sum = self.scattered(inner, pick, &piece, (label, &over), (dims, out, &pieces))?;
-                over.iter().for_each(|l| dims[usize::from(*l)] = 1);
+                // what is summed in there is not counted again outside
+                let gone = |l: &u16| !out.contains(l) && !pieces.iter().any(|p| has(p, l));
+                over.iter().chain(counted.iter().filter(|l| gone(l))).for_each(|l| dims[usize::from(*l)] = 1);
                 pieces.push(sum);
             } else {
                 let kind = Kind::Tensor(self.value(piece.node)?);

@@ -47,9 +47,6 @@ pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &I
     Array::new(turned, value.data().to_vec()).and_then(|array| array.permuted(&axes)).ok_or("shape".into())
 }
 
-/// Longer texts are not read again.
-const LONGEST_TEXT: usize = 12_000;
-
 /// Compares the value with that of the check, and the derivative in the layout of the request with the printed text.
 pub fn agree(
     request: &Request,
@@ -85,10 +82,6 @@ pub fn agree(
     } else {
         result(&evaluation, &inputs, "derivative")?
     };
-    // what is longer is checked by its tree alone: reading long index sums again has an open defect
-    if answer.text().len() > LONGEST_TEXT {
-        return Ok(());
-    }
     let printed = Evaluation::new(request.text.after("answer", answer.text()));
     let again = result(&printed, &inputs, "value")?;
     if !truth.data().iter().chain(again.data()).all(|x| x.is_finite()) {
