@@ -2,7 +2,9 @@
 
 mod support;
 
-use matgrad::{Layout, derive};
+use std::collections::BTreeMap;
+
+use matgrad::{Layout, Request, Text, derive};
 use support::agree::agree;
 use support::draw::{Random, data};
 use support::{Case, cases};
@@ -44,4 +46,17 @@ fn every_layout_is_verified() {
     }
     assert!(derived > 6 * cases().len(), "only {derived} layouts apply");
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// An axis that is summed before entries are added at positions counts once.
+#[test]
+fn sums_at_positions() {
+    let script = "a in R^n\nV in R^(n x 3)\n\
+                  G[p:3*n] = sum[e:3,f:3,g:n]((delta[e,f] - (V'*V)[f,e])*(p == g + n*(f - 1))*a[g])";
+    for wrt in ["a", "V"] {
+        let request = Request::new(Text::script("positions", script), wrt).layout(Layout::Tensor);
+        let dims = [("n".to_owned(), 2)].into();
+        let inputs = data(&request.text, &dims, &BTreeMap::new(), &mut Random::new(wrt));
+        assert_eq!(agree(&request, &dims, inputs, 1e-9), Ok(()), "by {wrt}");
+    }
 }
