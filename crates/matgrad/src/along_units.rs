@@ -1,7 +1,6 @@
 //! Index notation by directions, for derivatives that are no products of what a matrix expression can show: the entry at
 //! (k, l) of a derivative by X is the derivative along `unit(k, m)*unit(l, n)'`.
 
-use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dim, NodeId, ProductBuilder};
 use matgrad_calculus::layout::{Kind as Shape, Layout, fuse_axes};
 use matgrad_calculus::notation::{self, Formula};
@@ -50,12 +49,7 @@ impl Work<'_> {
         let names = notation::index_names(self.graph(), &taken, axes.len(), split);
         for step in names[own..].chunks(per.max(1)) {
             let direction = self.unit_direction(step, &block);
-            let direction = self.constrained_direction(direction);
-            let options = diff::Options { stands_for: Some(self.variable.structured), ..diff::Options::default() };
-            let variable = self.variable.node;
-            let next = diff::pushforward_with(self.graph(), node, variable, direction, options);
-            node = next.map_err(|error| self.no_derivative(&error))?;
-            self.within_limits()?;
+            node = self.along_direction(node, direction)?;
         }
         let node = self.with_structure(node);
         let mut node = self.simplified(node)?;
@@ -72,7 +66,7 @@ impl Work<'_> {
     }
 
     /// The step of all entries that the structure of the variable ties to the one of a unit direction.
-    fn constrained_direction(&mut self, unit: NodeId) -> NodeId {
+    pub fn constrained_direction(&mut self, unit: NodeId) -> NodeId {
         if self.request.convention == Convention::Free {
             return unit;
         }

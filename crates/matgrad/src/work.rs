@@ -303,7 +303,7 @@ impl<'a> Work<'a> {
     }
 
     /// The node with its loops as they are written. Their steps are not to be rewritten after that.
-    fn packed(&mut self, node: NodeId) -> NodeId {
+    pub fn packed(&mut self, node: NodeId) -> NodeId {
         let packed = notation::split_loops(&mut self.analysis.graph, node);
         if packed != node {
             self.keep = NodeId(self.analysis.graph.len() as u32);
@@ -335,9 +335,14 @@ impl<'a> Work<'a> {
         if let Some(written) = self.with_roots_written_out(&arranged, at)? {
             return Ok(written);
         }
-        let formula = match formula {
-            Some(formula) => Some(formula),
-            None => self.along_units(at)?,
+        // values along directions read better than conditions on positions in a vec, and worse than a tensor's entries
+        let entries = if at == Layout::Tensor { formula.clone() } else { None };
+        let formula = match entries {
+            Some(entries) => Some(entries),
+            None => match self.along_loops(at)?.or(formula) {
+                Some(formula) => Some(formula),
+                None => self.along_units(at)?,
+            },
         };
         let formula = formula.ok_or_else(|| self.no_notation())?;
         Ok(self.shown(formula, &arranged))

@@ -103,6 +103,16 @@ impl Graph {
         self.open_levels = self.open_levels.saturating_sub(1);
     }
 
+    /// How many levels are open, for [`Graph::close_levels`].
+    pub(crate) fn open_levels(&self) -> usize {
+        self.open_levels
+    }
+
+    /// Closes the levels that were opened since.
+    pub(crate) fn close_levels(&mut self, open: usize) {
+        self.open_levels = open.min(self.open_levels);
+    }
+
     /// The levels whose placeholders the node depends on, one bit each.
     pub fn open_in(&self, id: NodeId) -> u64 {
         self.open.get(id.0 as usize).copied().unwrap_or(0)

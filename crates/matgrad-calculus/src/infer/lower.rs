@@ -44,6 +44,8 @@ pub(super) struct Lower<'e, 'a> {
     wrt: &'e [&'e str],
     /// The levels of the loops that are being made.
     pub levels: FxHashMap<super::term::LoopId, u8>,
+    /// The indices that their states depend on.
+    pub loop_indices: FxHashMap<super::term::LoopId, IndexSet>,
 }
 
 impl<'e, 'a> Lower<'e, 'a> {
@@ -58,6 +60,7 @@ impl<'e, 'a> Lower<'e, 'a> {
             functions: vec![None; abstracts],
             wrt,
             levels: FxHashMap::default(),
+            loop_indices: FxHashMap::default(),
         };
         // dimension names in the order of the declarations, so that products of them read as declared
         for k in 0..variables {
@@ -107,6 +110,7 @@ impl<'e, 'a> Lower<'e, 'a> {
 
     /// Lowers all terms.
     pub fn run(&mut self) {
+        self.loop_indices = super::loop_indices::of_loops(&self.e.terms);
         for k in 0..self.values.len() {
             let term = &mut self.e.terms[k];
             let kind = std::mem::replace(&mut term.kind, TermKind::Poison);

@@ -17,6 +17,7 @@ mod fresh;
 mod functions;
 mod implicit;
 mod indexing;
+mod loop_indices;
 mod lower;
 mod lower_arithmetic;
 mod lower_blocks;

@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::Shape;
 use super::elaborate::{Elaborator, Work};
-use super::lower::{Aligned, IndexSet, Lower, Value, union};
+use super::lower::{Aligned, Lower, Value};
 use super::term::{Affine, LoopId, Operation, Read, Run, Sub, TermId, TermKind, Type};
 use crate::graph::{Dim, Dims, Labels, NESTING_LIMIT, Reading, Recurrence, Slot};
 
@@ -225,17 +225,11 @@ impl Elaborator<'_> {
 }
 
 impl Lower<'_, '_> {
-    /// The indices that the states of a loop depend on.
-    fn loop_indices(&mut self, init: TermId, xs: &[TermId]) -> IndexSet {
-        let values: Vec<Value> = xs.iter().chain([&init]).map(|term| self.value(*term)).collect();
-        union(&values)
-    }
-
     /// The sequence of a loop: the axis of the steps, then indices, then the axes of an item; and the number of steps.
-    fn sequence(&mut self, xs: TermId, indices: &IndexSet) -> (crate::graph::NodeId, Dim) {
+    fn sequence(&mut self, xs: TermId) -> (crate::graph::NodeId, Dim) {
         let (value, shape) = (self.value(xs), self.shape_of(xs));
         let mut b = Aligned::new();
-        let leading: Labels = indices.iter().map(|i| b.index(self, *i)).collect();
+        let leading: Labels = value.indices.iter().map(|i| b.index(self, *i)).collect();
         let one = self.g.sizes.constant(1);
         let (own, item): (Labels, Labels) = match &shape {
             Shape::Scalar => (Labels::new(), Labels::new()),
@@ -258,7 +252,6 @@ impl Lower<'_, '_> {
 
     /// A state or an item in the step of a loop.
     pub fn lower_placeholder(&mut self, id: LoopId, item: Option<usize>, init: TermId, xs: &[TermId]) -> Value {
-        let indices = self.loop_indices(init, xs);
         let level = match self.levels.get(&id).copied() {
             Some(level) => level,
             None => {
@@ -267,26 +260,26 @@ impl Lower<'_, '_> {
                 level
             }
         };
-        let node = if let Some((k, xs)) = item.and_then(|k| Some((k, *xs.get(k)?))) {
-            let (sequence, _) = self.sequence(xs, &indices);
+        if let Some((k, xs)) = item.and_then(|k| Some((k, *xs.get(k)?))) {
+            let (sequence, _) = self.sequence(xs);
             let dims: Vec<Dim> = self.g.axes(sequence)[1..].to_vec();
-            self.g.placeholder(level, Slot::Item(k as u32), &dims)
-        } else {
-            let shape = self.shape_of(init);
-            let dims = self.all_axes(&indices, &shape.axes());
-            self.g.placeholder(level, Slot::State(0), &dims)
-        };
-        Value { node, indices }
+            let node = self.g.placeholder(level, Slot::Item(k as u32), &dims);
+            return Value { node, indices: self.value(xs).indices };
+        }
+        let indices = self.loop_indices.get(&id).cloned().unwrap_or_default();
+        let shape = self.shape_of(init);
+        let dims = self.all_axes(&indices, &shape.axes());
+        Value { node: self.g.placeholder(level, Slot::State(0), &dims), indices }
     }
 
     /// A recurrence.
     pub fn lower_loop(&mut self, id: LoopId, init: TermId, xs: &[TermId], body: TermId, run: Run) -> Value {
-        let indices = self.loop_indices(init, xs);
+        let indices = self.loop_indices.get(&id).cloned().unwrap_or_default();
         let level = self.levels.get(&id).copied().unwrap_or(0);
         let mut items = Vec::with_capacity(xs.len());
         let mut length = self.g.sizes.constant(1);
         for xs in xs {
-            let (sequence, own) = self.sequence(*xs, &indices);
+            let (sequence, own) = self.sequence(*xs);
             items.push(sequence);
             length = own;
         }

@@ -218,7 +218,10 @@ impl Printer<'_> {
                     None => match self.split_at_fuse(&p) {
                         Some(m) => m,
                         None if p.out.is_empty() => self.product_at(&p, &[], 0)?,
-                        None => self.with_scalars_apart(&p)?,
+                        None => match self.with_scalars_apart(&p) {
+                            Some(m) => m,
+                            None => self.product_by_rows(id, &p)?,
+                        },
                     },
                 }
             }
@@ -237,6 +240,7 @@ impl Printer<'_> {
             // for its length only: where a step is written, its parameters stand for the placeholders
             Node::Placeholder { slot, .. } => self.arena.name(&super::recurrence::stand_in(slot), form),
             Node::Loop(r, reading) => self.loop_expr(&r, reading, id)?,
+            Node::Call(function, _, args) if self.is_row_by_row(function, args[0]) => self.by_rows(id)?,
             Node::Call(function, derivative, args) if self.g.function_info(function).domain.is_some() => {
                 return self.whole_call(function, derivative.len(), args[0], rank);
             }
@@ -531,6 +535,12 @@ impl Printer<'_> {
         } else {
             Some(self.arena.call(name, &[m, along], Form::Column))
         }
+    }
+
+    /// Whether an abstract function is called for each row of its arguments.
+    pub(super) fn is_row_by_row(&self, function: FunctionId, arg: NodeId) -> bool {
+        let own = self.g.function_info(function).domain.as_ref().map_or(0, |domain| domain.len());
+        self.g.rank(arg) > own
     }
 
     /// A function of a whole vector: `f'(x)` is the row of its derivatives, or its Jacobian, `f''(x)` its Hessian.

@@ -3,6 +3,7 @@
 use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Rational, Reducer, Span, Subscript};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::along::APPLY;
 use super::expr::{Arena, Kind, M, Sub, WHOLE};
 use crate::graph::{Dim, DimMonomial, DimTable};
 
@@ -318,7 +319,15 @@ impl Emitter<'_> {
                 self.ast.add(ExprKind::Reduce { op, indices, condition, body })
             }
             Kind::Call(name, derivative, args) => {
-                let args: Vec<ExprId> = args.iter().map(|a| self.at(*a)).collect();
+                let mut args: Vec<ExprId> = args.iter().map(|a| self.at(*a)).collect();
+                if &*name == APPLY && !args.is_empty() {
+                    let function = args.remove(0);
+                    let name = match self.ast.kind(function) {
+                        ExprKind::Name(name) => name.clone(),
+                        _ => name,
+                    };
+                    return self.call(&name, args);
+                }
                 if derivative.is_empty() {
                     return self.call(&name, args);
                 }

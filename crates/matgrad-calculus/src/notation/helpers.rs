@@ -253,6 +253,8 @@ pub(super) fn define(
 
 fn parameter_names(role: Role) -> &'static [&'static str] {
     match role {
+        Role::Direction => &["v", "dv"],
+        Role::DirectionMatrix => &["V", "dV"],
         Role::State => &["s", "z"],
         Role::After => &["h", "y"],
         Role::Tangent => &["ds", "dz"],
@@ -276,10 +278,12 @@ fn role_of_step(arena: &Arena, step: M) -> Role {
 /// A step is named by what it does with its state; that of `map` has none.
 fn step_names(arena: &Arena, order: &[M], step: M) -> &'static [&'static str] {
     let of_map = |m: &&M| matches!(arena.kind(**m), Kind::Call(name, _, args) if &**name == "map" && args.first() == Some(&step));
-    if order.iter().find(of_map).is_some() {
+    let role = role_of_step(arena, step);
+    if !matches!(role, Role::Direction | Role::DirectionMatrix) && order.iter().find(of_map).is_some() {
         return &["each"];
     }
-    match role_of_step(arena, step) {
+    match role {
+        Role::Direction | Role::DirectionMatrix => &["along", "column"],
         Role::State | Role::After | Role::Item => &["step"],
         Role::Tangent => &["tangent"],
         Role::Adjoint | Role::Earlier => &["back"],
@@ -293,6 +297,7 @@ fn sequence_names(arena: &Arena, sequence: M) -> &'static [&'static str] {
     let role = args.first().map_or(Role::Item, |step| role_of_step(arena, *step));
     match (role, name.starts_with("ex")) {
         _ if &**name == "map" => &["Y"],
+        (Role::Direction | Role::DirectionMatrix, _) => &["Y"],
         (Role::State, true) => &["S"],
         (Role::State | Role::After, _) => &["H"],
         (Role::Tangent, _) => &["dS"],

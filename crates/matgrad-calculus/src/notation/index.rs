@@ -1,11 +1,12 @@
 //! Index notation, for what no matrix expression can show: `G[p,q,i,j] = delta[j,p]*R[i,q] + delta[j,q]*R[i,p]`.
 
 use matgrad_syntax::{Name, Rational};
+use smallvec::SmallVec;
 
 use super::Printer;
 use super::atoms::{form_of, map_name};
-use super::expr::{Comparison, Form, Kind, M, Sub};
-use crate::graph::{Dim, Factor, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder, ReduceOp};
+use super::expr::{Comparison, Form, Kind, M, Sub, WHOLE};
+use crate::graph::{Dim, Factor, FunctionId, Label, Labels, MapOp, Node, NodeId, Product, ProductBuilder, ReduceOp};
 
 /// Deeper nesting than this is given up: the result would not be readable.
 const DEPTH_LIMIT: usize = 200;
@@ -116,6 +117,9 @@ impl Printer<'_> {
             Node::Reduce(op, arg, axes) if self.g.rank(arg) > 2 || self.expr(id).is_none() => {
                 return self.reduced_entry(op, arg, &axes, at, depth);
             }
+            Node::Call(function, derivative, args) if self.is_row_by_row(function, args[0]) => {
+                return self.called_entry(function, derivative.len(), (&derivative, &args), at);
+            }
             Node::Call(function, derivative, args)
                 if self.g.rank(id) > 2 && self.g.function_info(function).domain.is_some() =>
             {
@@ -133,6 +137,46 @@ impl Printer<'_> {
         }
         let m = self.expr(id)?;
         Some(self.subscript(m, at))
+    }
+
+    /// An entry of the values of an abstract function for each row of its arguments: `f'(X[i,:]')[j]`.
+    fn called_entry(
+        &mut self,
+        function: FunctionId,
+        order: usize,
+        (derivative, args): (&[u8], &[NodeId]),
+        at: &[M],
+    ) -> Option<M> {
+        let info = self.g.function_info(function).clone();
+        let own = info.domain.as_ref().map_or(0, |domain| domain.len());
+        let rows = self.g.rank(args[0]) - own;
+        let (here, rest) = at.split_at_checked(rows)?;
+        let mut values = Vec::new();
+        for arg in args {
+            let m = self.expr(*arg)?;
+            values.push(match own {
+                0 => self.subscript(m, here),
+                1 if rows == 1 => {
+                    let row = self.arena.entry(m, vec![Sub::At(here[0]), Sub::All], Form::Row);
+                    self.arena.transpose(row)
+                }
+                _ => return None,
+            });
+        }
+        let primes = match info.arity {
+            _ if own > 0 => SmallVec::from_elem(WHOLE, order),
+            1 => SmallVec::from_elem(WHOLE, order),
+            _ => derivative.iter().copied().collect(),
+        };
+        let row = own > 0 && info.codomain.is_empty() && order == 1;
+        let form = if row { Form::Row } else { form_of(rest.len()) };
+        let m = self.arena.raw(Kind::Call(info.name, primes, values), form);
+        if rest.is_empty() {
+            return Some(m);
+        }
+        let m = if row { self.arena.transpose(m) } else { m };
+        let subs = rest.iter().map(|m| Sub::At(*m)).collect();
+        Some(self.arena.entry(m, subs, Form::Scalar))
     }
 
     /// The entry of a node, taken inside everything that goes entry by entry.

@@ -1,6 +1,7 @@
 //! From the graph back to the notation people write: matrix products, Kronecker products, or indices where neither is
 //! possible. The result is a syntax tree of the language, so what is printed parses.
 
+mod along;
 mod atoms;
 mod build;
 mod cases;
@@ -25,6 +26,7 @@ use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::graph::{Dim, Graph, NodeId, ProductBuilder};
+pub use along::{Gathered, direction, write_along};
 pub use split::split_loops;
 pub use tied::{Sides, write_tied};
 

@@ -7,10 +7,11 @@ use matgrad_syntax::Name;
 use rustc_hash::FxHashMap;
 
 use super::Printer;
+use super::along::APPLY;
 use super::atoms::form_of;
 use super::expr::{Arena, Form, Kind, M};
 use super::split::{as_loop, split_loops, split_one};
-use crate::graph::{Dims, Graph, Node, NodeId, Reading, Recurrence, Slot};
+use crate::graph::{Dims, Factor, Graph, Node, NodeId, Product, Reading, Recurrence, Slot};
 
 /// What all hidden names begin with.
 pub(super) const HIDDEN: char = '\u{1}';
@@ -18,6 +19,10 @@ pub(super) const HIDDEN: char = '\u{1}';
 /// What a state or a sequence is for the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Role {
+    /// A step of the variable, a vector.
+    Direction,
+    /// A step of the variable, a matrix.
+    DirectionMatrix,
     /// A state before a step.
     State,
     /// A state after a step.
@@ -37,7 +42,9 @@ pub(super) enum Role {
 }
 
 impl Role {
-    const ALL: [(Role, char); 8] = [
+    const ALL: [(Role, char); 10] = [
+        (Role::Direction, 'v'),
+        (Role::DirectionMatrix, 'V'),
         (Role::State, 's'),
         (Role::After, 'h'),
         (Role::Tangent, 'd'),
@@ -50,6 +57,11 @@ impl Role {
 
     fn letter(self) -> char {
         Self::ALL.iter().find(|(role, _)| *role == self).map_or('x', |(_, letter)| *letter)
+    }
+
+    /// A name until one is shown: of the number-th parameter of this role at a level.
+    pub fn hidden(self, level: u8, number: usize) -> Name {
+        Name::from(format!("{HIDDEN}{}{level}-{number}", self.letter()))
     }
 
     /// The role that a hidden name tells.
@@ -107,7 +119,7 @@ impl Printer<'_> {
     /// A recurrence of the language, or what is made of such.
     pub(super) fn loop_expr(&mut self, r: &Recurrence, reading: Reading, id: NodeId) -> Option<M> {
         if let Some(other) = split_one(self.g, r, reading).filter(|other| *other != id) {
-            return self.expr(other);
+            return self.sequence(other);
         }
         let (kind, body) = match (r.next.first(), reading) {
             (Some(next), Reading::Last(_)) => ("fold", *next),
@@ -122,7 +134,7 @@ impl Printer<'_> {
         let mut parameter = |g: &mut Graph, role: Role, slot: Slot, dims: &[crate::graph::Dim]| {
             let of_role = |name: &&Name| Role::of(name) == role;
             let k = parameters.iter().filter(of_role).count();
-            let name = Name::from(format!("{HIDDEN}{}{}-{k}", role.letter(), r.level));
+            let name = role.hidden(r.level, k);
             map.insert(g.placeholder(r.level, slot, dims), g.input(&name, dims, false, &[]));
             parameters.push(name);
         };
@@ -180,7 +192,7 @@ impl Printer<'_> {
     }
 
     /// What a recurrence goes through: a vector, a matrix or, of matrices, what has three axes.
-    fn sequence(&mut self, items: NodeId) -> Option<M> {
+    pub(super) fn sequence(&mut self, items: NodeId) -> Option<M> {
         if self.g.rank(items) <= 2 {
             return self.expr(items);
         }
@@ -190,12 +202,33 @@ impl Printer<'_> {
                 let name = self.g.as_input(items)?.name.clone();
                 Some(self.arena.name(&name, Form::Matrix))
             }
-            _ => {
-                let each = as_loop(self.g, items)?;
-                let Node::Loop(r, reading) = self.g.node(each).clone() else { return None };
-                self.loop_expr(&r, reading, each)
-            }
+            _ => self.by_rows(items),
         }
+    }
+
+    /// What has matrix notation for each value of its first axis: `map` of that.
+    pub(super) fn by_rows(&mut self, id: NodeId) -> Option<M> {
+        let levels = self.g.open_levels();
+        let m = as_loop(self.g, id).and_then(|(r, e)| self.loop_expr(&r, Reading::Each(e), id));
+        self.g.close_levels(levels);
+        m
+    }
+
+    /// A product with values of loops or functions that are matrices for each row of the result, or each column.
+    pub(super) fn product_by_rows(&mut self, id: NodeId, p: &Product) -> Option<M> {
+        let wide = |f: &Factor| f.labels.len() > 2 && matches!(self.g.node(f.node), Node::Call(..) | Node::Loop(..));
+        if !(1..=2).contains(&p.out.len()) || !p.factors.iter().any(wide) {
+            return None;
+        }
+        if let Some(m) = self.by_rows(id) {
+            return Some(m);
+        }
+        if p.out.len() != 2 {
+            return None;
+        }
+        let turned = self.g.transpose(id);
+        let m = self.by_rows(turned)?;
+        Some(self.arena.transpose(m))
     }
 }
 
@@ -204,7 +237,7 @@ impl Arena {
     pub(super) fn is_loop(&self, m: M) -> Option<bool> {
         match self.kind(m) {
             Kind::Call(name, _, args)
-                if args.first().is_some_and(|a| matches!(self.kind(*a), Kind::Function { .. })) =>
+                if &**name != APPLY && args.first().is_some_and(|a| matches!(self.kind(*a), Kind::Function { .. })) =>
             {
                 Some(!name.starts_with("fold"))
             }
