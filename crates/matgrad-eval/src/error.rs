@@ -38,6 +38,8 @@ pub enum CompileError {
         /// Why not.
         reason: String,
     },
+    /// A function that is no straight-line code, so that its derivative is needed as a tensor.
+    Derivative,
 }
 
 impl fmt::Display for CompileError {
@@ -54,6 +56,7 @@ impl fmt::Display for CompileError {
             ),
             Self::Shapes { what } => write!(f, "operands of {what} do not fit"),
             Self::Engine { reason } => f.write_str(reason),
+            Self::Derivative => f.write_str("the derivative is needed as a tensor"),
         }
     }
 }

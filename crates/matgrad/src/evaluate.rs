@@ -8,7 +8,7 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
-    Array, Block, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram, SparseRequest,
+    Array, Block, CompileError, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram, SparseRequest,
     System, Workspace, arrange, compile_sparse, infer_sizes,
 };
 use matgrad_syntax::{Name, Source};
@@ -364,7 +364,9 @@ struct Planner<'a> {
 /// A block of a sparse result: the derivative of a function shaped so by a variable.
 #[derive(Clone, Debug)]
 struct Part {
+    /// The derivative, or the function with the variable that it is to be differentiated by.
     node: NodeId,
+    by: Option<Variable>,
     function: Shape,
     variable: Shape,
     order: usize,
@@ -438,10 +440,7 @@ impl<'a> Planner<'a> {
                 *root = g.replace(*root, &map);
             }
         }
-        if self.analysis.graph.exhausted() {
-            let nodes = self.request.limits.nodes;
-            return Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")));
-        }
+        self.within_limits()?;
         let sizes = self.sizes(data, &mut solving)?;
         let systems = solving.compile(&self.analysis.graph, &sizes, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
@@ -449,15 +448,21 @@ impl<'a> Planner<'a> {
         for (part, node) in self.sparse.iter_mut().flat_map(|(_, parts)| parts).zip(nodes) {
             part.node = node;
         }
-        let mut requests = Vec::new();
-        for (_, parts) in &self.sparse {
-            let request = sparse_request(&self.analysis.graph, parts, &sizes);
-            requests.push(request.map_err(|error| self.refuse("layout", error))?);
-        }
         let free: Vec<Name> = self.variables.iter().map(|variable| variable.name.clone()).collect();
         let options = Options { engine: self.request.engine, ..Options::default() };
-        let program = compile_sparse(&mut self.analysis.graph, &self.roots, &requests, &sizes, (data, &free), &options)
-            .map_err(|error| self.refuse("plan", error.to_string()))?;
+        let program = loop {
+            let mut requests = Vec::new();
+            for (_, parts) in &self.sparse {
+                let request = sparse_request(&self.analysis.graph, parts, &sizes);
+                requests.push(request.map_err(|error| self.refuse("layout", error))?);
+            }
+            let g = &mut self.analysis.graph;
+            match compile_sparse(g, &self.roots, &requests, &sizes, (data, &free), &options) {
+                Ok(program) => break program,
+                Err(CompileError::Derivative) => self.differentiate()?,
+                Err(error) => return Err(self.refuse("plan", error.to_string())),
+            }
+        };
         let source = self.source.clone();
         let mut sparse = Vec::new();
         for (name, parts) in self.sparse {
@@ -482,6 +487,28 @@ impl<'a> Planner<'a> {
         })
     }
 
+    /// Derivatives as tensors, for the functions that are no straight-line code.
+    fn differentiate(&mut self) -> Result<(), Failure> {
+        let mut sparse = std::mem::take(&mut self.sparse);
+        for part in sparse.iter_mut().flat_map(|(_, parts)| parts) {
+            if let Some(variable) = part.by.take() {
+                let rank = part.function.rank();
+                part.node = self.partial(part.node, (rank, rank), &variable)?;
+            }
+        }
+        self.sparse = sparse;
+        self.within_limits()
+    }
+
+    /// Whether the graph is no larger than allowed.
+    fn within_limits(&self) -> Result<(), Failure> {
+        if !self.analysis.graph.exhausted() {
+            return Ok(());
+        }
+        let nodes = self.request.limits.nodes;
+        Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")))
+    }
+
     /// The derivatives of all orders as sparse matrices: by several variables side by side, Hessians in blocks.
     fn sparse_derivatives(&mut self, target: NodeId, function: &Shape) -> Result<(), Failure> {
         let orders: Vec<usize> = self.request.orders.iter().copied().filter(|order| *order > 0).collect();
@@ -494,8 +521,15 @@ impl<'a> Planner<'a> {
             }
             let name = if order > 1 && orders.len() > 1 { format!("derivative{order}") } else { "derivative".into() };
             let mut parts = Vec::new();
+            // a function is differentiated as code where it is straight-line code
+            let plain = self.analysis.implicits.is_empty()
+                && self.variables.iter().all(|variable| variable.node == variable.structured);
+            let as_code = order == 1 && !scalar && plain && self.request.convention == Convention::Free;
             for (k, variable) in self.variables.clone().into_iter().enumerate() {
-                let first = self.partial(target, (function.rank(), function.rank()), &variable)?;
+                let first = match as_code {
+                    true => target,
+                    false => self.partial(target, (function.rank(), function.rank()), &variable)?,
+                };
                 let layout = if several { Layout::Jacobian } else { self.request.layout };
                 let (rank, own) = (function.rank() + variable.shape.rank(), variable.shape.clone());
                 if order == 1 || !several {
@@ -504,6 +538,7 @@ impl<'a> Planner<'a> {
                     let place = if turned { [k, 0] } else { [0, k] };
                     parts.push(Part {
                         node,
+                        by: as_code.then_some(variable),
                         function: function.clone(),
                         variable: own,
                         order,
@@ -519,6 +554,7 @@ impl<'a> Planner<'a> {
                     let place = [k, l];
                     let part = Part {
                         node,
+                        by: None,
                         function: own.clone(),
                         variable: other.shape,
                         order: 1,
@@ -548,6 +584,7 @@ impl<'a> Planner<'a> {
             let node = self.partial(first, (0, variable.shape.rank()), &variable)?;
             let part = Part {
                 node,
+                by: None,
                 function: Shape::Scalar,
                 variable: variable.shape.clone(),
                 order: 2,
@@ -736,7 +773,8 @@ fn sparse_request(g: &Graph, parts: &[Part], sizes: &BTreeMap<Name, usize>) -> R
     let mut diagonals = Vec::new();
     for part in parts {
         let mut shape = Vec::new();
-        for dim in g.axes(part.node) {
+        let by = part.by.iter().flat_map(|variable| g.axes(variable.node));
+        for dim in g.axes(part.node).iter().chain(by) {
             let length = g.sizes.evaluate(*dim, sizes);
             shape.push(length.ok_or_else(|| format!("the size of dimension `{}` is not known", g.sizes.text(*dim)))?);
         }
@@ -759,8 +797,10 @@ fn sparse_request(g: &Graph, parts: &[Part], sizes: &BTreeMap<Name, usize>) -> R
         let last = placed.iter().map(|(_, _, place)| place[axis]).max().map_or(0, |k| k + 1);
         start(axis, last)
     });
-    let blocks = placed.iter().zip(diagonals).map(|((node, grid, place), diagonal)| Block {
+    let bys = parts.iter().map(|part| part.by.as_ref().map(|variable| variable.node));
+    let blocks = placed.iter().zip(diagonals).zip(bys).map(|(((node, grid, place), diagonal), by)| Block {
         node: *node,
+        by,
         grid: grid.clone(),
         at: [start(0, place[0]), start(1, place[1])],
         diagonal,

@@ -6,7 +6,8 @@ use super::{Builder, Inst, Reg};
 use crate::kernel::power::Power;
 
 impl Builder {
-    fn inst(&self, at: Reg) -> Option<Inst> {
+    /// The instruction of a register.
+    pub(crate) fn inst(&self, at: Reg) -> Option<Inst> {
         self.code.insts.get(at.0 as usize).copied()
     }
 

@@ -6,6 +6,7 @@
 mod algebra;
 #[cfg(any(unix, windows))]
 pub(crate) mod c;
+pub(crate) mod jacobian;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod native;
 pub(crate) mod straight;
@@ -135,6 +136,31 @@ impl From<Inst> for Key {
     }
 }
 
+/// A number for each of some turns of a loop, aligned for vector instructions.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+pub(crate) struct Row<const N: usize>(pub [f64; N]);
+
+impl<const N: usize> Default for Row<N> {
+    fn default() -> Self {
+        Self([0.0; N])
+    }
+}
+
+impl<const N: usize> std::ops::Deref for Row<N> {
+    type Target = [f64; N];
+
+    fn deref(&self) -> &[f64; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> std::ops::DerefMut for Row<N> {
+    fn deref_mut(&mut self) -> &mut [f64; N] {
+        &mut self.0
+    }
+}
+
 /// Code without branches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Code {
@@ -197,6 +223,35 @@ impl Builder {
             return inst;
         }
         Inst::Constant(inst.value(|a| self.number(a).unwrap_or(f64::NAN), |_| f64::NAN))
+    }
+
+    /// Quotients by a number whose inverse is needed too are products with it, as are several by the same number.
+    pub fn invert_once(&mut self, outputs: &mut [Reg]) {
+        let one = self.constant(1.0);
+        let mut last: FxHashMap<Reg, (usize, bool)> = FxHashMap::default();
+        for inst in &self.code.insts {
+            if let Inst::Div(a, b) = inst {
+                let (count, inverse) = last.entry(*b).or_default();
+                *count += 1;
+                *inverse |= *a == one;
+            }
+        }
+        let worth = |b: Reg| last.get(&b).is_some_and(|(count, inverse)| *count > 2 || *inverse && *count > 1);
+        let old = std::mem::take(&mut self.code.insts);
+        self.known.clear();
+        let mut names: Vec<Reg> = Vec::with_capacity(old.len());
+        for inst in old {
+            let named = inst.renamed(|r| names.get(r.0 as usize).copied().unwrap_or(r));
+            names.push(match (inst, named) {
+                (Inst::Div(_, b), Inst::Div(x, y)) if worth(b) => {
+                    let one = self.constant(1.0);
+                    let inverse = self.push(Inst::Div(one, y));
+                    self.times(x, inverse)
+                }
+                _ => self.push(named),
+            });
+        }
+        outputs.iter_mut().for_each(|out| *out = names.get(out.0 as usize).copied().unwrap_or(*out));
     }
 
     /// The code, of which only these registers are needed; they are renamed with it.

@@ -29,7 +29,7 @@ const WRITTEN_OUT: usize = 16;
 const MOST_COPIES: usize = 128;
 
 /// Which axes of a term are looped over.
-fn looped(extents: &[usize]) -> Vec<bool> {
+pub(super) fn looped(extents: &[usize]) -> Vec<bool> {
     let longest = (0..extents.len()).max_by_key(|k| (extents[*k], std::cmp::Reverse(*k)));
     let mut looped: Vec<bool> = extents.iter().map(|n| *n > WRITTEN_OUT).collect();
     if let Some(longest) = longest {
@@ -90,7 +90,8 @@ pub(super) fn drafts(placer: &mut Placer, moving: Vec<Moving>, bases: &[Vec<f64>
     Ok(out)
 }
 
-fn draft(mut scalars: Scalars, mut outputs: Vec<Output>) -> Draft {
+/// The loop that computes some outputs.
+pub(super) fn draft(mut scalars: Scalars, mut outputs: Vec<Output>) -> Draft {
     let mut values: Vec<_> = outputs.iter().map(|o| o.value).collect();
     let code = std::mem::take(&mut scalars.build).finish(&mut values);
     outputs.iter_mut().zip(values).for_each(|(o, value)| o.value = value);

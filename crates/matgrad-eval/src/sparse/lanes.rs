@@ -2,16 +2,18 @@
 
 use matgrad_calculus::graph::MapOp;
 
-use crate::code::{Inst, Reg};
+use crate::code::{Inst, Reg, Row};
 use crate::kernel::elementwise::{function_of_two, value_of};
 use crate::kernel::power::Power;
 use crate::kernel::vector;
 
 /// Turns of a loop that are computed together.
-pub(super) const LANES: usize = 64;
+///
+/// No power of two, so that the rows of different numbers are at different places of a page.
+pub(super) const LANES: usize = 44;
 
 /// A number for each of these turns.
-pub(super) type Lane = [f64; LANES];
+pub(super) type Lane = Row<LANES>;
 
 /// One operation on a block: the register written, the registers read. The one written is none of those read.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +136,7 @@ fn passes<const FUSED: bool>(passes: &[Pass], lanes: &mut [Lane], load: &mut dyn
             Pass::Power(to, power, a) => one(lanes, to, a, |a| power.of(a)),
             Pass::Unary(to, op, a) => {
                 if let Some((out, [a])) = split(lanes, to, [a])
-                    && !vector::apply(op, 1.0, a, out)
+                    && !vector::apply(op, 1.0, a.as_slice(), out.as_mut_slice())
                 {
                     for k in 0..LANES {
                         out[k] = value_of(op, a[k]);

@@ -4,11 +4,13 @@
 //! each, rows and columns as functions of them, and its coefficients as an ordinary tensor over them; [`pattern`] puts the
 //! terms together. A run computes the coefficients and sends each to its entry.
 
+mod body;
 mod csr;
 mod draft;
 mod grid;
 mod lanes;
 mod loops;
+mod moves;
 mod pattern;
 mod place;
 mod scalar;
@@ -21,13 +23,15 @@ use matgrad_syntax::{Name, Rational};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::code::Reg;
 use crate::compile::{Options, compile_with};
 use crate::error::{CompileError, RunError};
 use crate::program::{Program, Workspace};
 use crate::{Array, Inputs};
-use draft::{Draft, Moving, drafts};
-use loops::Nest;
-use pattern::{Ways, assemble, ways};
+use body::body;
+use draft::{Draft, Moving, draft, drafts};
+use loops::{Nest, Output};
+use pattern::{Places, Route, Ways, assemble, ways};
 use place::{Placed, Placer};
 use scalar::Operand;
 use term::Opener;
@@ -40,8 +44,10 @@ pub use grid::Grid;
 /// A part of a sparse matrix: a derivative, and where its first entry is.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// The derivative.
+    /// The derivative, or a function.
     pub node: NodeId,
+    /// The input that a function is to be differentiated by.
+    pub by: Option<NodeId>,
     /// How its axes are rows and columns.
     pub grid: Grid,
     /// Row and column of its first entry in the whole.
@@ -83,6 +89,10 @@ pub struct SparseProgram {
 
 /// Compiles dense roots and sparse matrices for dimension names of these sizes. The positions that index vectors pick are
 /// read from the data: they are part of the pattern. Nothing that depends on the variables in `free` is.
+///
+/// # Errors
+/// What is wrong with the sizes, and [`CompileError::Derivative`] where a block is a function that is no straight-line code:
+/// its derivative as a tensor has to be given instead.
 pub fn compile_sparse(
     graph: &mut Graph,
     roots: &[NodeId],
@@ -93,7 +103,28 @@ pub fn compile_sparse(
 ) -> Result<SparseProgram, CompileError> {
     let mut placer = Placer::new(Opener::new(graph, sizes), data, sizes, free);
     let (mut assemblies, mut moving, mut bases) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bodies = Vec::new();
     for (k, request) in requests.iter().enumerate() {
+        if request.blocks.iter().any(|block| block.by.is_some()) {
+            let (mut scalars, sites) = body(&mut placer, &request.blocks)?.ok_or(CompileError::Derivative)?;
+            let (mut matrix, routes) = assemble(request.shape, &sites)?;
+            let constants: Vec<Option<Vec<f64>>> =
+                sites.iter().map(|site| site.number.map(|number| vec![number; site.at.len()])).collect();
+            let Ways { routes, add, base, resets } = ways(&mut matrix, routes, &constants);
+            let mut outputs = Vec::new();
+            for ((site, route), add) in sites.into_iter().zip(routes).zip(add) {
+                let of = |at: u32| if add { 0.0 } else { base.get(at as usize).copied().unwrap_or(0.0) };
+                let route = route.map(|places| Route::new(places, of));
+                outputs.extend(route.map(|route| Output { matrix: k, route, add, value: site.value }));
+            }
+            let mut values: Vec<Reg> = outputs.iter().map(|o| o.value).collect();
+            scalars.build.invert_once(&mut values);
+            outputs.iter_mut().zip(values).for_each(|(o, value)| o.value = value);
+            bodies.push(draft(scalars, outputs));
+            bases.push(base);
+            assemblies.push(Assembly { matrix, resets });
+            continue;
+        }
         let mut own: Vec<Placed> = Vec::new();
         for block in &request.blocks {
             for mut term in placer.opener.terms(block.node)? {
@@ -117,7 +148,8 @@ pub fn compile_sparse(
         bases.push(base);
         assemblies.push(Assembly { matrix, resets });
     }
-    let drafts = drafts(&mut placer, moving, &bases)?;
+    let mut drafts = drafts(&mut placer, moving, &bases)?;
+    drafts.append(&mut bodies);
     let watched = placer.watched.clone();
     let graph = &*placer.opener.graph;
     let mut all = roots.to_vec();

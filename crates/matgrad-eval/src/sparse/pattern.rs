@@ -1,7 +1,6 @@
 //! The pattern of a sparse matrix from its terms, and the way of each coefficient to its entry.
 
 use super::csr::Csr;
-use super::place::Placed;
 use crate::error::CompileError;
 
 /// An entry that vanishes.
@@ -110,6 +109,15 @@ impl Route {
         }
     }
 
+    /// The first entry and the distance from each to the next, where all coefficients go along one line with nothing added.
+    pub fn line(&self, turns: usize) -> Option<(usize, usize)> {
+        let Self::Runs(runs) = self else { return None };
+        let [Run { at, len, step, base }] = runs.as_slice() else { return None };
+        let plain = *at != NOWHERE && *base == 0.0 && *len as usize == turns;
+        let step = usize::try_from(*step).ok().filter(|step| *step > 0 && plain)?;
+        Some((*at as usize, step))
+    }
+
     /// Marks the entries that it reaches.
     pub fn mark(&self, seen: &mut [bool]) {
         let mut put = |at: usize| {
@@ -153,9 +161,17 @@ impl Run {
     }
 }
 
+/// Positions of entries.
+pub(super) trait Places {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// Row and column of each; `None` where an entry vanishes.
+    fn each(&self, visit: impl FnMut(Option<[usize; 2]>));
+}
+
 /// The matrix with zeros for entries, and for each term where its coefficients go.
-pub(super) fn assemble(shape: [usize; 2], terms: &[Placed]) -> Result<(Csr, Vec<Vec<u32>>), CompileError> {
-    let total: usize = terms.iter().map(Placed::len).fold(0, usize::saturating_add);
+pub(super) fn assemble<P: Places>(shape: [usize; 2], terms: &[P]) -> Result<(Csr, Vec<Vec<u32>>), CompileError> {
+    let total: usize = terms.iter().map(P::len).fold(0, usize::saturating_add);
     let [rows, cols] = shape;
     let fits = total < NOWHERE as usize && cols < NOWHERE as usize && rows < NOWHERE as usize;
     if !fits {

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::grid::Grid;
+use super::pattern::Places;
 use super::term::{Opener, Term};
 use crate::array::{count, strides};
 use crate::compile::affine::{Affine, Space, Var};
@@ -56,37 +57,14 @@ pub(super) struct Placed {
     filters: Vec<Filter>,
 }
 
-impl Placed {
+impl Places for Placed {
     /// How many entries there are, those that vanish by a filter included.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.extents.iter().product()
     }
 
-    /// Whether entries are at positions that only a table or a filter tells.
-    pub fn is_irregular(&self) -> bool {
-        !self.gathers.is_empty() || !self.filters.is_empty()
-    }
-
-    /// Whether both have their entries at the same positions in the same order.
-    pub fn same_place(&self, other: &Self) -> bool {
-        let same = self.extents == other.extents && self.start == other.start && self.strides == other.strides;
-        let gathers = || {
-            self.gathers.len() == other.gathers.len()
-                && self.gathers.iter().zip(&other.gathers).all(|((a, s), (b, t))| {
-                    let place = |placed: &Self, g: &Gather| -> Vec<(Option<usize>, usize)> {
-                        g.over.iter().map(|(v, s)| (placed.kept.iter().position(|k| k == v), *s)).collect()
-                    };
-                    s == t
-                        && (a.start, a.first, a.extent) == (b.start, b.first, b.extent)
-                        && place(self, a) == place(other, b)
-                        && a.table == b.table
-                })
-        };
-        same && self.filters.is_empty() && other.filters.is_empty() && gathers()
-    }
-
     /// Row and column of each entry in the order of the coefficients; `None` where it vanishes.
-    pub fn each(&self, mut visit: impl FnMut(Option<[usize; 2]>)) {
+    fn each(&self, mut visit: impl FnMut(Option<[usize; 2]>)) {
         let total = self.len();
         let top = self.kept.iter().copied().chain(self.gathers.iter().map(|(g, _)| g.var)).max().map_or(0, |v| v + 1);
         let mut values = vec![0usize; top];
@@ -110,6 +88,31 @@ impl Placed {
                 at[k] = 0;
             }
         }
+    }
+}
+
+impl Placed {
+    /// Whether entries are at positions that only a table or a filter tells.
+    pub fn is_irregular(&self) -> bool {
+        !self.gathers.is_empty() || !self.filters.is_empty()
+    }
+
+    /// Whether both have their entries at the same positions in the same order.
+    pub fn same_place(&self, other: &Self) -> bool {
+        let same = self.extents == other.extents && self.start == other.start && self.strides == other.strides;
+        let gathers = || {
+            self.gathers.len() == other.gathers.len()
+                && self.gathers.iter().zip(&other.gathers).all(|((a, s), (b, t))| {
+                    let place = |placed: &Self, g: &Gather| -> Vec<(Option<usize>, usize)> {
+                        g.over.iter().map(|(v, s)| (placed.kept.iter().position(|k| k == v), *s)).collect()
+                    };
+                    s == t
+                        && (a.start, a.first, a.extent) == (b.start, b.first, b.extent)
+                        && place(self, a) == place(other, b)
+                        && a.table == b.table
+                })
+        };
+        same && self.filters.is_empty() && other.filters.is_empty() && gathers()
     }
 
     fn irregular(&self, [mut row, mut col]: [usize; 2], at: &[usize], values: &mut [usize]) -> Option<[usize; 2]> {

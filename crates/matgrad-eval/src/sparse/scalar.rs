@@ -3,7 +3,7 @@
 
 use matgrad_calculus::graph::{Factor, MapOp, Node, NodeId, Part, Product};
 use matgrad_syntax::Rational;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
 use super::place::Placer;
@@ -78,6 +78,8 @@ pub(super) struct Scalars {
     work: usize,
     /// Whether everything is made before the loop.
     pub only_loads: bool,
+    /// Nodes that are not made before the loop unless they are inputs: the code is differentiated by what they depend on.
+    pub dependent: FxHashSet<NodeId>,
 }
 
 impl Scalars {
@@ -93,6 +95,7 @@ impl Scalars {
             depth: 0,
             work: 0,
             only_loads: false,
+            dependent: FxHashSet::default(),
         }
     }
 
@@ -115,7 +118,8 @@ impl Scalars {
         }
         let entries = self.entries(p, node)?;
         let leaf = matches!(p.opener.graph.node(node), Node::Input(_));
-        let small = entries.saturating_mul(4) <= self.turns();
+        let open = !leaf && self.dependent.contains(&node);
+        let small = entries.saturating_mul(4) <= self.turns() && !open;
         let found = if leaf || small || self.only_loads || self.depth >= MOST_DEPTH {
             None
         } else {
@@ -126,6 +130,7 @@ impl Scalars {
         };
         let found = match found {
             Some(found) => found,
+            None if open => return Ok(None),
             None if leaf || self.only_loads || entries <= MOST_ENTRIES && !is_pick(p, node) => self.load(&key),
             None => return Ok(None),
         };

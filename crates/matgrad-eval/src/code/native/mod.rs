@@ -6,6 +6,7 @@
 
 mod allocate;
 mod asm;
+mod blocks;
 mod functions;
 mod rows;
 mod schedule;
@@ -14,6 +15,7 @@ use memmap2::{Mmap, MmapMut};
 use smallvec::SmallVec;
 
 use super::straight::Straight;
+pub(crate) use blocks::Blocks;
 pub(crate) use rows::Rows;
 use schedule::Schedule;
 
