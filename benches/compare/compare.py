@@ -14,12 +14,13 @@ import sys
 
 from harness import compare, np, optional
 
+import adbench
 import dense
 import matrices
 import small
 import sparse
 
-SETS = {"dense": dense, "matrices": matrices, "sparse": sparse, "small": small}
+SETS = {"dense": dense, "matrices": matrices, "sparse": sparse, "small": small, "adbench": adbench}
 NOTE = pathlib.Path(__file__).parent / "note.md"
 
 
@@ -51,7 +52,7 @@ def machine():
         name = found[0] if found else name
     except OSError:
         pass
-    peers = [f"{peer} {module.__version__}" for peer in ("jax", "casadi", "numba", "scipy") if (module := optional(peer))]
+    peers = [f"{peer} {module.__version__}" for peer in ("jax", "torch", "casadi", "numba", "scipy") if (module := optional(peer))]
     return f"{name}, one core; Python {platform.python_version()}, numpy {np.__version__}, " + ", ".join(peers)
 
 

@@ -8,8 +8,8 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
-    Array, Block, CompileError, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram, SparseRequest,
-    System, Workspace, arrange, compile_sparse, infer_sizes,
+    Array, Block, CompileError, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram,
+    SparseRequest, System, Workspace, arrange, compile_sparse, infer_sizes,
 };
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;

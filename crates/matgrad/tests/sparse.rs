@@ -125,7 +125,10 @@ fn check(matrix: &Csr, expected: &Array, what: &str) {
 #[test]
 fn every_case_agrees_with_the_dense_derivative() {
     for case in cases() {
-        for n in [1, 2, 5, 7] {
+        // loops with many turns are machine code
+        let sizes: &[usize] =
+            if case.order == 1 && case.name.starts_with("picked") { &[1, 2, 5, 7, 150] } else { &[1, 2, 5, 7] };
+        for &n in sizes {
             let inputs = data(n);
             let what = format!("{} (n = {n})", case.name);
             match (sparse(&case, &inputs), dense(&case, &inputs)) {

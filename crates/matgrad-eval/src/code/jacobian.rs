@@ -411,7 +411,10 @@ mod tests {
                 for (k, row) in rows.iter().enumerate() {
                     let found = row.iter().find(|(i, _)| *i == slot).map_or(0.0, |(_, r)| values(&with, &[*r], &at)[0]);
                     let wanted = (up[k] - down[k]) / (2.0 * h);
-                    assert!((found - wanted).abs() <= 1e-7 * wanted.abs().max(1.0), "{k} by {input}: {found}, not {wanted}");
+                    assert!(
+                        (found - wanted).abs() <= 1e-7 * wanted.abs().max(1.0),
+                        "{k} by {input}: {found}, not {wanted}"
+                    );
                 }
             }
         }

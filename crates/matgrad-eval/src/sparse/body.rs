@@ -4,14 +4,14 @@
 //! What a turn reads, where an index vector says, are loads; the derivative by each load goes to the row of the function's
 //! entry and the column of what is read. Nothing is differentiated as a tensor, so that a long body makes no long derivative.
 
-use matgrad_calculus::graph::NodeId;
+use matgrad_calculus::graph::{MapOp, Node, NodeId};
 use rustc_hash::FxHashSet;
 
+use super::Block;
 use super::draft::looped;
 use super::pattern::Places;
 use super::place::Placer;
 use super::scalar::{Indices, Ix, Scalars};
-use super::Block;
 use crate::Array;
 use crate::code::jacobian::jacobian;
 use crate::code::{Inst, Reg};
@@ -50,6 +50,35 @@ fn dependent(placer: &Placer, function: NodeId, variables: &[NodeId]) -> FxHashS
     found
 }
 
+/// Whether the code compares positions: that leaves entries out of the pattern, which its terms as tensors show.
+fn masked(placer: &Placer, scalars: &Scalars) -> bool {
+    let g = &*placer.opener.graph;
+    let mut counts: Vec<bool> = Vec::with_capacity(scalars.build.len());
+    for k in 0..scalars.build.len() {
+        let Some(inst) = scalars.build.inst(Reg(k as u32)) else { return true };
+        let known = |r: Reg| counts.get(r.0 as usize).copied().unwrap_or(false);
+        let own = match inst {
+            Inst::Constant(_) => true,
+            Inst::Load(operand) => match scalars.operands.get(operand as usize) {
+                Some(own) => !g.reachable(&[own.node]).iter().any(|id| matches!(g.node(*id), Node::Input(_))),
+                None => false,
+            },
+            _ => inst.operands().all(known),
+        };
+        let compares = matches!(
+            inst,
+            Inst::Binary(MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual, ..) | Inst::Load(_)
+        );
+        let plain = matches!(inst, Inst::Load(operand)
+            if scalars.operands.get(operand as usize).is_some_and(|own| matches!(g.node(own.node), Node::Iota(_))));
+        if own && compares && !plain {
+            return true;
+        }
+        counts.push(own);
+    }
+    false
+}
+
 /// The loop for the derivatives of a function by the variables of some blocks; `None` where it is no straight-line code.
 pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scalars, Vec<Site>)>, CompileError> {
     let Some(function) = blocks.first().map(|block| block.node) else { return Ok(None) };
@@ -65,7 +94,8 @@ pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scal
         return Ok(None);
     }
     let looped = looped(&shape);
-    let split = |wanted: bool| -> Vec<usize> { (0..shape.len()).filter(|k| looped[*k] == wanted).map(|k| shape[k]).collect() };
+    let split =
+        |wanted: bool| -> Vec<usize> { (0..shape.len()).filter(|k| looped[*k] == wanted).map(|k| shape[k]).collect() };
     let mut scalars = Scalars::new(split(true));
     scalars.dependent = dependent(placer, function, &variables);
     let mut copies: Vec<Vec<usize>> = Vec::new();
@@ -88,6 +118,9 @@ pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scal
         let Some(value) = scalars.entry(placer, function, &ixs)? else { return Ok(None) };
         positions.push(ixs);
         outputs.push(value);
+    }
+    if masked(placer, &scalars) {
+        return Ok(None);
     }
     // the loads that are entries of a variable
     let mut loads: Vec<(usize, usize, Reg)> = Vec::new();

@@ -20,7 +20,9 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Fills the rows for some turns.
     pub fn load(&self, memory: &[f64], from: usize, count: usize, lanes: &mut [Lane]) {
-        let (Some(places), Some(memory)) = (self.table.get(from..from + count), memory.get(self.start..)) else { return };
+        let (Some(places), Some(memory)) = (self.table.get(from..from + count), memory.get(self.start..)) else {
+            return;
+        };
         let width = self.rows.len();
         let mut done = 0;
         while done < width {
@@ -234,9 +236,7 @@ fn spread(rows: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: 
         let mut turn = 0;
         while turn < whole {
             // SAFETY: the caller has checked that `whole` is a multiple of 4 no greater than the length of a row
-            let found = unsafe {
-                [a, b, c, d].map(|row| _mm256_loadu_pd(row.as_ptr().add(turn)))
-            };
+            let found = unsafe { [a, b, c, d].map(|row| _mm256_loadu_pd(row.as_ptr().add(turn))) };
             for (k, four) in turned(found).into_iter().enumerate() {
                 // SAFETY: the caller has checked that the last four entries are inside the data
                 unsafe { _mm256_storeu_pd(data.as_mut_ptr().add((turn + k) * step + first), four) };
