@@ -40,8 +40,8 @@ pub(crate) fn binary<T: Scalar>(op: BinaryOp, a: &Value<T>, b: &Value<T>) -> Res
         BinaryOp::LessEq => compare(a, b, |x, y| x <= y),
         BinaryOp::Greater => compare(a, b, |x, y| x > y),
         BinaryOp::GreaterEq => compare(a, b, |x, y| x >= y),
-        BinaryOp::Equal => compare(a, b, same),
-        BinaryOp::NotEqual => compare(a, b, |x, y| !same(x, y)),
+        BinaryOp::Equal => compare(a, b, |x, y| x == y),
+        BinaryOp::NotEqual => compare(a, b, |x, y| x != y),
     }
 }
 

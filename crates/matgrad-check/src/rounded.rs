@@ -139,7 +139,7 @@ impl Scalar for Rounded {
         Self::about(self.value.powf(exponent.value), 1, 0.0)
     }
     fn atan2(self, x: Self) -> Self {
-        Self::about(self.value.atan2(x.value), 1, 0.0)
+        Self::about(Scalar::atan2(self.value, x.value), 1, 0.0)
     }
     fn scale(self, factor: f64) -> Self {
         self * Self::new(factor)

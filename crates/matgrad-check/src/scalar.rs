@@ -145,7 +145,7 @@ impl Scalar for f64 {
         self.powf(exponent)
     }
     fn atan2(self, x: Self) -> Self {
-        f64::atan2(self, x)
+        f64::atan2(self + 0.0, x + 0.0) // in (-pi, pi]: a 0 has no sign
     }
     fn scale(self, factor: f64) -> Self {
         self * factor

@@ -125,7 +125,7 @@ pub(super) fn assemble(net: &mut Net, printer: &mut Printer) -> Option<M> {
             if load.is_empty() {
                 None
             } else if fused {
-                Some(printer.arena.hadamard(load))
+                Some(printer.column(load, net.dims[*l as usize]))
             } else {
                 net.loads[*l as usize] = load;
                 None
@@ -164,7 +164,7 @@ fn lone_axis(net: &mut Net, printer: &mut Printer, axis: Label) -> Option<Option
     net.fuses.clear();
     let mut parts = load;
     parts.extend(body.map(|b| (b, Rational::ONE)));
-    Some((!parts.is_empty()).then(|| printer.arena.hadamard(parts)))
+    Some((!parts.is_empty()).then(|| printer.column(parts, net.dims[axis as usize])))
 }
 
 fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Label>) -> Option<M> {
@@ -193,7 +193,7 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
         let at = |l: Label| legs.iter().position(|x| *x == l).unwrap_or(0);
         let (fast, slow) = if at(a) < at(b) { (a, b) } else { (b, a) };
         let edge = net.edges.remove(k);
-        let m = printer.masked(edge.parts);
+        let m = printer.masked(edge.parts, [edge.rows, edge.cols].map(|l| net.dims[l as usize]));
         let m = if edge.rows == fast { m } else { printer.arena.transpose(m) };
         let others = |l: Label| net.edges.iter().any(|e| e.rows == l || e.cols == l);
         let both = |l: Label| side(l, &rows) && side(l, &cols);
@@ -204,8 +204,10 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
             && !taken.contains(&fast)
             && !taken.contains(&slow);
         if alone {
-            let loads = [fast, slow].map(|l| std::mem::take(&mut net.loads[l as usize]));
-            let [u, v] = loads.map(|l| (!l.is_empty()).then(|| printer.arena.hadamard(l)));
+            let [u, v] = [fast, slow].map(|l| {
+                let load = std::mem::take(&mut net.loads[l as usize]);
+                (!load.is_empty()).then(|| printer.column(load, net.dims[l as usize]))
+            });
             let mut chain = Vec::new();
             chain.extend(u.map(|u| printer.arena.diag(u)));
             chain.push(m);
@@ -262,7 +264,7 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
                 continue;
             }
             let load = std::mem::take(&mut net.loads[l as usize]);
-            let v = if load.is_empty() { printer.ones(net.dims[l as usize]) } else { printer.arena.hadamard(load) };
+            let v = if load.is_empty() { printer.ones(net.dims[l as usize]) } else { printer.column(load, net.dims[l as usize]) };
             let slot = if row_side {
                 Slot { rows: vec![l], cols: vec![], expr: v }
             } else {

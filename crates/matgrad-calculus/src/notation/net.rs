@@ -199,7 +199,8 @@ impl Net {
         let free_other = !self.protected(other) && self.degree(other) == 0 && self.loads[other as usize].is_empty();
         if load.is_empty() && free_other {
             self.dead[other as usize] = true;
-            let scalars = printer.sum_all(edge.parts);
+            let dims = [edge.rows, edge.cols].map(|l| self.dims[l as usize]);
+            let scalars = printer.sum_all(edge.parts, dims);
             self.scalars.extend(scalars);
             return Some(());
         }
@@ -213,7 +214,7 @@ impl Net {
         let flip = edge.rows == label;
         let pair =
             pair.map(|(a, b)| if flip { (printer.arena.transpose(a), printer.arena.transpose(b)) } else { (a, b) });
-        let matrix = printer.arena.hadamard(edge.parts);
+        let matrix = printer.matrix(edge.parts, [edge.rows, edge.cols].map(|l| self.dims[l as usize]));
         let towards = if flip { printer.arena.transpose(matrix) } else { matrix };
         let column = if load.is_empty() {
             printer.row_sums(towards, pair)
@@ -237,9 +238,10 @@ impl Net {
         }
         let (second, first) = (ends.pop(), ends.pop());
         let (Some(first), Some(second)) = (first, second) else { return };
+        let dims = self.dims.clone();
         let oriented = |printer: &mut Printer, e: Edge, towards_rows: bool| {
             let other = if e.rows == label { e.cols } else { e.rows };
-            let m = printer.arena.hadamard(e.parts);
+            let m = printer.matrix(e.parts, [e.rows, e.cols].map(|l| dims[l as usize]));
             let flip = (e.rows == label) == towards_rows;
             (other, if flip { printer.arena.transpose(m) } else { m })
         };
@@ -387,7 +389,7 @@ impl Net {
         let (u, v) = ((!u.is_empty()).then(|| printer.column(u, dr)), (!v.is_empty()).then(|| printer.column(v, dc)));
         match edge {
             Some(edge) => {
-                let m = printer.masked(edge.parts);
+                let m = printer.masked(edge.parts, [edge.rows, edge.cols].map(|l| self.dims[l as usize]));
                 let m = if edge.rows == rows { m } else { printer.arena.transpose(m) };
                 if let (Some(u), Some(v), Some(name)) = (u, v, printer.triangle_of_ones(m)) {
                     let row = printer.arena.transpose(v);
@@ -565,14 +567,14 @@ impl Printer<'_> {
     }
 
     /// Σ over both labels of a product of matrices, as scalar factors.
-    fn sum_all(&mut self, parts: Parts) -> Parts {
+    fn sum_all(&mut self, parts: Parts, dims: [Dim; 2]) -> Parts {
         let two = Rational::int(2);
         let pair = match parts.as_slice() {
             [(a, e), (b, f)] if e.is_one() && f.is_one() => Some((*a, *b)),
             [(a, e)] if *e == two => Some((*a, *a)),
             _ => None,
         };
-        let all = self.arena.hadamard(parts.clone());
+        let all = self.matrix(parts.clone(), dims);
         let mut best = vec![(self.arena.call("sum", &[all], Form::Scalar), Rational::ONE)];
         let mut length = self.arena.length(best[0].0);
         if let Some((a, b)) = pair {
@@ -619,6 +621,16 @@ impl Printer<'_> {
         self.arena.product(Rational::ONE, vec![(v, Rational::ONE)], vec![ones])
     }
 
+    /// Matrices entry by entry; ones where all of them cancel.
+    fn matrix(&mut self, parts: Parts, [rows, cols]: [Dim; 2]) -> M {
+        let m = self.arena.hadamard(parts);
+        if self.arena.form(m) != Form::Scalar {
+            return m;
+        }
+        let ones = self.arena.ones2(rows, cols);
+        self.arena.product(Rational::ONE, vec![(m, Rational::ONE)], vec![ones])
+    }
+
     /// `diag(…)` of entry-by-entry factors; with a matrix's own diagonal among them also as a product with `eye`.
     pub(super) fn diagonal_matrix(&mut self, parts: Parts, dim: Dim) -> M {
         if parts.is_empty() {
@@ -641,7 +653,7 @@ impl Printer<'_> {
     }
 
     /// Matrices entry by entry, a triangular mask among them as `tril` or `triu` of the rest.
-    pub(super) fn masked(&mut self, mut parts: Parts) -> M {
+    pub(super) fn masked(&mut self, mut parts: Parts, dims: [Dim; 2]) -> M {
         if parts.len() > 1 {
             for name in ["tril", "triu"] {
                 let found = parts.iter().position(|(m, _)| {
@@ -649,12 +661,12 @@ impl Printer<'_> {
                 });
                 if let Some(k) = found {
                     parts.remove(k);
-                    let rest = self.masked(parts);
+                    let rest = self.masked(parts, dims);
                     return self.arena.call(name, &[rest], Form::Matrix);
                 }
             }
         }
-        self.arena.hadamard(parts)
+        self.matrix(parts, dims)
     }
 
     /// `tril` or `triu` where the matrix is that of ones.

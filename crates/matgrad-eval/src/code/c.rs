@@ -91,7 +91,7 @@ pub(crate) fn text(straight: &Straight) -> String {
                 match op {
                     MapOp::Max => format!("larger(r{a}, r{b})"),
                     MapOp::Min => format!("smaller(r{a}, r{b})"),
-                    MapOp::Atan2 => format!("atan2(r{a}, r{b})"),
+                    MapOp::Atan2 => format!("atan2(r{a} + 0.0, r{b} + 0.0)"),
                     MapOp::Pow => format!("own[6](r{a}, r{b})"),
                     MapOp::Less => format!("r{a} < r{b}"),
                     MapOp::LessEq => format!("r{a} <= r{b}"),

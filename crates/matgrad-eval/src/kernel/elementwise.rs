@@ -90,6 +90,11 @@ fn power(x: f64, e: f64) -> f64 {
     if e == 2.0 { x * x } else { x.powf(e) }
 }
 
+/// The angle of the point (x, y) in (-pi, pi]; a 0 has no sign there.
+fn angle(y: f64, x: f64) -> f64 {
+    (y + 0.0).atan2(x + 0.0)
+}
+
 fn sign(x: f64) -> f64 {
     if x > 0.0 {
         1.0
@@ -105,7 +110,7 @@ pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
     match op {
         MapOp::Max => larger,
         MapOp::Min => smaller,
-        MapOp::Atan2 => f64::atan2,
+        MapOp::Atan2 => angle,
         MapOp::Pow => power,
         MapOp::Less => |a, b| truth(a < b),
         MapOp::LessEq => |a, b| truth(a <= b),
@@ -181,6 +186,13 @@ mod tests {
         check(MapOp::Softplus, 0.0, 2f64.ln());
         check(MapOp::Polygamma(1), 1.0, std::f64::consts::PI.powi(2) / 6.0);
         check(MapOp::Gamma, 4.0, 6.0);
+    }
+
+    #[test]
+    fn angles_do_not_depend_on_the_sign_of_0() {
+        for (y, x, expected) in [(-0.0, -1.0, std::f64::consts::PI), (-0.0, 1.0, 0.0), (0.0, -0.0, 0.0)] {
+            assert_eq!(function_of_two(MapOp::Atan2)(y, x), expected, "{y} {x}");
+        }
     }
 
     #[test]
