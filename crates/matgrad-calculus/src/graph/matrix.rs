@@ -112,6 +112,7 @@ impl Graph {
                 Some(self.identity(n))
             }
             MatrixOp::Sqrtm | MatrixOp::Cholesky if self.is_identity(arg) => Some(arg),
+            MatrixOp::Singvals => self.singular_values_of_rank_one(arg),
             MatrixOp::NormNuc => {
                 let values = self.matrix(MatrixOp::Singvals, &[arg]);
                 Some(self.sum_axes(values, &[0]))

@@ -2,7 +2,7 @@
 
 use matgrad_syntax::Rational;
 
-use super::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
+use super::{Factor, Graph, Labels, MapOp, MatrixOp, Node, NodeId, ProductBuilder, ReduceOp};
 
 /// Longer directions are not searched for what commutes.
 const MAX_PARTS: usize = 64;
@@ -121,6 +121,45 @@ impl Graph {
         }
         let crossed = |i: usize, j: usize| a.labels[i] == b.labels[j] && a.labels[1 - i] != b.labels[1 - j];
         a.labels.len() == 2 && b.labels.len() == 2 && (crossed(1, 0) || crossed(0, 1)) && p.out[0] != p.out[1]
+    }
+
+    /// The singular values of `u*v'`: `norm(u)*norm(v)`, then zeros.
+    pub(super) fn singular_values_of_rank_one(&mut self, matrix: NodeId) -> Option<NodeId> {
+        let (c, rest) = self.primitive(matrix);
+        let Node::Product(p) = self.node(rest).clone() else { return None };
+        let [a, b] = *p.out.as_slice() else { return None };
+        let mut side: Labels = Labels::from_slice(&[a]);
+        let mut grown = true;
+        while grown {
+            let touched = p.factors.iter().filter(|f| f.labels.iter().any(|l| side.contains(l)));
+            let new: Labels = touched.flat_map(|f| f.labels.iter().copied()).filter(|l| !side.contains(l)).collect();
+            grown = !new.is_empty();
+            side.extend(new);
+        }
+        if c.is_zero() || side.contains(&b) {
+            return None;
+        }
+        let (left, right): (Vec<Factor>, Vec<Factor>) =
+            p.factors.into_iter().partition(|f| f.labels.iter().any(|l| side.contains(l)));
+        let mut norms = ProductBuilder::new();
+        for (factors, out) in [(left, a), (right, b)] {
+            let mut vector = ProductBuilder { coefficient: None, factors, dims: p.dims.clone() };
+            vector.forget_unused(&[out]);
+            let vector = vector.build(self, &[out]);
+            let mut square = ProductBuilder::new();
+            let labels = square.labels_of(self, vector);
+            square.power(vector, &labels, Rational::int(2));
+            let square = square.build(self, &[]);
+            let norm = self.power(square, &Rational::new(1, 2));
+            norms.factor(norm, &[]);
+        }
+        norms.scale(&if c.is_negative() { -c } else { c });
+        let axes = self.axes(matrix).clone();
+        let (one, size) = (self.sizes.constant(1), self.sizes.min(axes[0], axes[1]));
+        let first = self.one_hot(one, size);
+        let labels = norms.labels_of(self, first);
+        norms.factor(first, &labels);
+        Some(norms.build(self, &labels))
     }
 
     /// What a reduction makes of all eigenvalues or singular values, which are in order.

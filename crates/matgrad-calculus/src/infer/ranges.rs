@@ -1,10 +1,24 @@
 //! How far an index runs: as its subscripts allow.
 
+use std::cmp::Ordering;
+
 use matgrad_syntax::{Diagnostic, ExprId};
 
 use super::elaborate::Elaborator;
 use super::term::{IndexId, Use};
-use crate::graph::Dim;
+use crate::graph::{Dim, DimPoly};
+
+/// How a polynomial of sizes compares with 0 whatever the sizes are: by its value or, without a constant of the other
+/// sign, by its coefficients; `None` where that depends on them.
+fn sign(poly: &DimPoly) -> Option<Ordering> {
+    let negative = poly.0.iter().filter(|(_, coefficient)| coefficient.is_negative()).count();
+    match (poly.0.len(), negative) {
+        (0, _) => Some(Ordering::Equal),
+        (_, 0) => Some(Ordering::Greater),
+        (all, negative) if all == negative => Some(Ordering::Less),
+        _ => None,
+    }
+}
 
 /// What the uses of an index on axes of one dimension allow.
 struct Bound {
@@ -78,7 +92,7 @@ impl Elaborator<'_> {
             match bounds.iter_mut().find(|b| b.dim == dim) {
                 Some(bound) => {
                     let less = self.dims.table.sub(last, bound.last);
-                    if self.dims.table.value(less).is_some_and(|v| v < 0) {
+                    if sign(self.dims.table.poly(less)) == Some(Ordering::Less) {
                         bound.last = last;
                     }
                     bound.shifted |= shifted;
@@ -97,9 +111,9 @@ impl Elaborator<'_> {
         for bound in rest {
             let (a, b) = (self.dims.resolve(last), self.dims.resolve(bound.last));
             let less = self.dims.table.sub(b, a);
-            match self.dims.table.value(less) {
-                Some(0) => {}
-                Some(v) if shifted => last = if v < 0 { b } else { a },
+            match sign(self.dims.table.poly(less)) {
+                Some(Ordering::Equal) => {}
+                Some(order) if shifted => last = if order == Ordering::Less { b } else { a },
                 _ => {
                     if self.dims.unify(a, b, bound.at).is_err() {
                         self.range_clash(id, a, head.at, b, bound.at);
@@ -142,6 +156,7 @@ impl Elaborator<'_> {
             let room = self.dims.table.sub(last, length);
             match self.dims.table.value(room) {
                 Some(v) if v >= 0 || conditional => {}
+                None if sign(self.dims.table.poly(room)) == Some(Ordering::Greater) => {}
                 Some(_) => {
                     let (x, y) = (self.dims.text(length), self.dims.text(last));
                     let index = &self.indices[id.0 as usize];

@@ -264,7 +264,11 @@ fn between(net: &mut Net, printer: &mut Printer, rows: Vec<Label>, cols: Vec<Lab
                 continue;
             }
             let load = std::mem::take(&mut net.loads[l as usize]);
-            let v = if load.is_empty() { printer.ones(net.dims[l as usize]) } else { printer.column(load, net.dims[l as usize]) };
+            let v = if load.is_empty() {
+                printer.ones(net.dims[l as usize])
+            } else {
+                printer.column(load, net.dims[l as usize])
+            };
             let slot = if row_side {
                 Slot { rows: vec![l], cols: vec![], expr: v }
             } else {

@@ -20,7 +20,7 @@ mod recurrence;
 mod split;
 mod tied;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -328,7 +328,8 @@ impl Printer<'_> {
         }
         let root = emitter.emit(root);
         let axes = axes.map(|axes| {
-            let fixed = fixed_by_use(&emitter.ast);
+            let lengths = axes.iter().map(|(name, dim)| (name.clone(), self.g.sizes.text(*dim))).collect();
+            let fixed = fixed_by_use(&emitter.ast, &lengths);
             let range = |(name, dim): &(Name, Dim)| {
                 let range = (!fixed.contains(name)).then(|| emitter.dim(*dim));
                 (name.clone(), range)
@@ -339,11 +340,22 @@ impl Printer<'_> {
     }
 }
 
-/// Index names whose range follows from use: as a bare subscript of an array, directly or through a delta.
-fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
+/// Index names whose range follows from use: as a bare subscript of an array, directly or through a delta. Axes of these
+/// lengths that a delta ties to an index with another range have to say their own.
+fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
     let mut fixed = BTreeSet::new();
     let mut links: Vec<(Name, Name)> = Vec::new();
+    let mut ranged: BTreeMap<Name, Option<Name>> = BTreeMap::new();
     for k in 0..ast.len() {
+        if let ExprKind::Reduce { indices, .. } = ast.kind(ExprId(k as u32)) {
+            for (index, range) in indices.iter().filter_map(|index| Some((index, index.range?))) {
+                let range = match ast.kind(range) {
+                    ExprKind::Name(name) => Some(name.clone()),
+                    _ => None,
+                };
+                ranged.insert(index.name.clone(), range);
+            }
+        }
         let ExprKind::Index(base, subs) = ast.kind(ExprId(k as u32)) else { continue };
         if let ExprKind::Name(n) = ast.kind(*base) {
             if &**n == "delta" {
@@ -368,6 +380,11 @@ fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
             }
         }
     }
+    let other = |axis: &Name, index: &Name| {
+        let (length, range) = (lengths.get(axis)?, ranged.get(index)?);
+        (range.as_deref() != Some(length.as_str())).then(|| axis.clone())
+    };
+    let open: BTreeSet<Name> = links.iter().filter_map(|(a, b)| other(a, b).or_else(|| other(b, a))).collect();
     let mut grown = true;
     while grown {
         grown = false;
@@ -378,5 +395,6 @@ fn fixed_by_use(ast: &Ast) -> BTreeSet<Name> {
             }
         }
     }
+    fixed.retain(|name| !open.contains(name));
     fixed
 }

@@ -53,9 +53,9 @@ pub fn along(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs,
         }
         let most = estimates.iter().flatten().fold(0.0f64, |most, x| most.max(x.abs()));
         let noise = 1e-12 * size / width.powi(order as i32);
-        let apart = estimates.iter().any(|other| {
-            other.iter().zip(&estimates[0]).any(|(x, y)| (x - y).abs() > 1e-2 * most + noise)
-        });
+        let apart = estimates
+            .iter()
+            .any(|other| other.iter().zip(&estimates[0]).any(|(x, y)| (x - y).abs() > 1e-2 * most + noise));
         if apart {
             return Local::Rough;
         }
