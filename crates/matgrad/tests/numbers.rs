@@ -12,7 +12,7 @@ use support::{Case, cases};
 fn compare(case: &Case) -> Result<(), String> {
     let request = case.request();
     let inputs = data(&request.text, &case.dims(), &case.domains(), &mut Random::new(case.id()));
-    agree(&request, &case.dims(), inputs, 1e-9).map_err(|problem| problem.to_string())
+    agree(&request, &case.dims(), inputs, 1e-9)
 }
 
 #[test]
