@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use matgrad::{Convention, Engine, Layout};
+use matgrad::{Convention, Engine, Layout, Precision};
 
 /// Derivatives of vector, matrix and tensor functions, written as a textbook would and checked.
 #[derive(Debug, Parser)]
@@ -138,6 +138,9 @@ pub struct EvalArgs {
     /// machine code (native), or compiled by the C compiler of this machine (cc); auto takes the fastest that is there
     #[arg(long, value_name = "ENGINE", value_parser = engine_parser(), default_value = "auto")]
     pub engine: String,
+    /// The numbers to compute with: f64 has some 16 digits, f32 some 7 in half the memory
+    #[arg(long, value_name = "TYPE", value_parser = precision_parser(), default_value = "f64")]
+    pub dtype: String,
     /// How many threads the products of large matrices may use
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: u32,
@@ -179,6 +182,15 @@ fn layout_parser() -> clap::builder::PossibleValuesParser {
 
 fn engine_parser() -> clap::builder::PossibleValuesParser {
     Engine::ALL.map(Engine::name).into()
+}
+
+fn precision_parser() -> clap::builder::PossibleValuesParser {
+    Precision::ALL.map(Precision::name).into()
+}
+
+/// The precision of a value that clap has let through.
+pub fn precision(name: &str) -> Precision {
+    Precision::parse(name).unwrap_or_default()
 }
 
 /// The engine of a value that clap has let through.

@@ -1,19 +1,20 @@
 //! Arrays for a person: in the language where they have at most two axes, aligned, and cut where they are long.
 
-use matgrad::{Array, Csr};
+use matgrad::{Array, Csr, Precision};
 
 /// At most this many rows, columns and slices are shown.
 const SHOWN: usize = 12;
 
 /// `name = …`
 pub fn text(name: &str, array: &Array) -> String {
+    let precision = array.precision();
     match array.shape() {
-        [] => format!("{name} = {}", number(array.data().first().copied().unwrap_or(f64::NAN))),
+        [] => format!("{name} = {}", number(array.data().first().copied().unwrap_or(f64::NAN), precision)),
         [n] => {
-            let entries: Vec<String> = array.data().iter().take(SHOWN).copied().map(number).collect();
+            let entries: Vec<String> = array.data().iter().take(SHOWN).map(|x| number(*x, precision)).collect();
             format!("{name} = [{}]{}", entries.join(", "), cut(&[*n]))
         }
-        [rows, cols] => matrix(name, array.data(), *rows, *cols),
+        [rows, cols] => matrix(name, array.data(), (*rows, *cols), precision),
         [before @ .., rows, cols] => {
             let size = rows * cols;
             let slices: usize = before.iter().product();
@@ -31,7 +32,7 @@ pub fn text(name: &str, array: &Array) -> String {
                     .collect();
                 at.reverse();
                 let entries = array.data().get(slice * size..(slice + 1) * size).unwrap_or(&[]);
-                parts.push(matrix(&format!("{name}[{},:,:]", at.join(",")), entries, *rows, *cols));
+                parts.push(matrix(&format!("{name}[{},:,:]", at.join(",")), entries, (*rows, *cols), precision));
             }
             if slices > SHOWN {
                 parts.push(format!("# {} more slices", slices - SHOWN));
@@ -41,11 +42,11 @@ pub fn text(name: &str, array: &Array) -> String {
     }
 }
 
-fn matrix(name: &str, entries: &[f64], rows: usize, cols: usize) -> String {
+fn matrix(name: &str, entries: &[f64], (rows, cols): (usize, usize), precision: Precision) -> String {
     let shown: Vec<Vec<String>> = entries
         .chunks(cols.max(1))
         .take(SHOWN.min(rows))
-        .map(|row| row.iter().take(SHOWN).copied().map(number).collect())
+        .map(|row| row.iter().take(SHOWN).map(|x| number(*x, precision)).collect())
         .collect();
     let widths: Vec<usize> = (0..cols.min(SHOWN))
         .map(|k| shown.iter().filter_map(|row| row.get(k)).map(String::len).max().unwrap_or(0))
@@ -66,7 +67,7 @@ pub fn sparse_text(name: &str, matrix: &Csr) -> String {
         let (columns, values) = matrix.row(i);
         let entries = columns.iter().zip(values).take(SHOWN);
         let mut shown: Vec<String> =
-            entries.map(|(j, x)| format!("{name}[{},{}] = {}", i + 1, j + 1, number(*x))).collect();
+            entries.map(|(j, x)| format!("{name}[{},{}] = {}", i + 1, j + 1, number(*x, matrix.precision()))).collect();
         if columns.len() > SHOWN {
             shown.push(format!("# {} more in this row", columns.len() - SHOWN));
         }
@@ -89,9 +90,14 @@ fn cut(shape: &[usize]) -> String {
     format!("   # the first entries of {}", whole.join(" x "))
 }
 
-/// The shortest decimal that is the same number.
-fn number(value: f64) -> String {
+/// The shortest decimal that is the same number in its precision.
+fn number(value: f64, precision: Precision) -> String {
     let magnitude = value.abs();
+    if precision == Precision::Single {
+        let value = value as f32;
+        let plain = magnitude == 0.0 || (1e-4..1e7).contains(&magnitude) || !value.is_finite();
+        return if plain { format!("{value}") } else { format!("{value:e}") };
+    }
     if magnitude != 0.0 && !(1e-4..1e15).contains(&magnitude) && value.is_finite() {
         format!("{value:e}")
     } else {

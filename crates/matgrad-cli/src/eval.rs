@@ -5,7 +5,7 @@ use std::time::Instant;
 use matgrad::{Array, Csr, Evaluation, Inputs, Limits, Product, data};
 use serde_json::Value;
 
-use crate::args::{EvalArgs, convention, engine, layout};
+use crate::args::{EvalArgs, convention, engine, layout, precision};
 use crate::{DONE, Trouble, arrays, print, source, style, timing, within};
 
 pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
@@ -22,6 +22,7 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.layout = layout(&args.layout);
     evaluation.convention = convention(&args.convention);
     evaluation.engine = engine(&args.engine);
+    evaluation.precision = precision(&args.dtype);
     evaluation.product = product(&args, &mut inputs)?;
     evaluation.sparse = args.sparse;
     evaluation.diagonal = args.diagonal;

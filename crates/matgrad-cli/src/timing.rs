@@ -21,14 +21,29 @@ fn processor() -> Option<f64> {
 
 /// Runs the plan `runs` times more and describes the cost of one: wall and processor seconds, operations, bytes moved.
 pub fn measure(plan: &Plan, inputs: &Inputs, runs: usize, planned: Duration) -> Result<Value, Failure> {
-    let (mut memory, mut prepared) = (plan.memory(), plan.prepare(inputs)?);
-    let mut run = || match &mut prepared {
-        Some(prepared) => {
+    if let Some(rounded) = plan.rounded(inputs)? {
+        let mut prepared = plan.prepare_single(&rounded)?;
+        return repeated(plan, runs, planned, || {
             prepared.run();
             Ok(())
-        }
-        None => plan.execute(inputs, &mut memory),
-    };
+        });
+    }
+    if let Some(mut prepared) = plan.prepare(inputs)? {
+        return repeated(plan, runs, planned, || {
+            prepared.run();
+            Ok(())
+        });
+    }
+    let mut memory = plan.memory();
+    repeated(plan, runs, planned, || plan.execute(inputs, &mut memory))
+}
+
+fn repeated(
+    plan: &Plan,
+    runs: usize,
+    planned: Duration,
+    mut run: impl FnMut() -> Result<(), Failure>,
+) -> Result<Value, Failure> {
     run()?;
     let start = Instant::now();
     run()?;

@@ -13,6 +13,7 @@ use faer::{MatMut, MatRef, Par};
 use crate::Matrix;
 use crate::narrow::{axpy, dot};
 use crate::product::{copy, mirror};
+use crate::real::{Field, Real};
 use crate::scratch::with_stack;
 
 /// Up to this size plain loops are faster than the library.
@@ -20,52 +21,40 @@ const SMALL: usize = 12;
 
 /// The packed factors of a matrix.
 #[derive(Clone, Copy, Debug)]
-pub struct Factors<'a> {
-    matrix: &'a [f64],
-    pivots: &'a [f64],
-    n: usize,
+pub struct Factors<'a, T = f64> {
+    pub(crate) matrix: &'a [T],
+    pub(crate) pivots: &'a [T],
+    pub(crate) n: usize,
 }
 
-impl<'a> Factors<'a> {
-    /// How many numbers the factors of an n×n matrix take.
+impl Factors<'_> {
+    /// How many numbers the factors of an n×n matrix take, in either precision.
     pub fn length(n: usize) -> usize {
         n.saturating_mul(n).saturating_add(n)
     }
+}
 
+impl<'a, T: Real> Factors<'a, T> {
     /// Factors a row-major matrix.
-    pub fn make(a: &[f64], n: usize, packed: &'a mut [f64]) -> Self {
+    pub fn make(a: &[T], n: usize, packed: &'a mut [T]) -> Self {
         let (matrix, pivots) = packed.split_at_mut(n * n);
-        matrix.copy_from_slice(&a[..n * n]);
-        if is_symmetric(a, n) {
-            if factor_symmetric(matrix, n) {
-                pivots.fill(-1.0);
-                return Self { matrix, pivots, n };
-            }
-            matrix.copy_from_slice(&a[..n * n]);
-        }
-        // the memory column by column is the transpose, whose factors do as well
-        if n <= SMALL || !factor_large(matrix, pivots, n) {
-            if n > SMALL {
-                matrix.copy_from_slice(&a[..n * n]);
-            }
-            factor_small(matrix, pivots, n);
-        }
+        T::factor(a, n, matrix, pivots);
         Self { matrix, pivots, n }
     }
 
     /// The factors that were packed before.
-    pub fn of(packed: &'a [f64], n: usize) -> Self {
+    pub fn of(packed: &'a [T], n: usize) -> Self {
         let (matrix, pivots) = packed.split_at(n * n);
         Self { matrix, pivots: &pivots[..n], n }
     }
 
     /// Whether they are those of Cholesky's method.
     fn symmetric(&self) -> bool {
-        self.pivots.first().is_some_and(|p| *p < 0.0)
+        self.pivots.first().is_some_and(|p| *p < T::zero())
     }
 
     /// The pivots of the elimination.
-    pub fn diagonal(&self) -> impl Iterator<Item = f64> + use<'a> {
+    pub fn diagonal(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let (matrix, n, square) = (self.matrix, self.n, self.symmetric());
         (0..n).map(move |k| matrix[k * n + k]).map(move |d| if square { d * d } else { d })
     }
@@ -80,7 +69,7 @@ impl<'a> Factors<'a> {
         for start in 0..self.n {
             let mut at = start;
             while !std::mem::replace(&mut seen[at], true) {
-                at = self.pivots[at] as usize;
+                at = whole(self.pivots[at]);
                 odd ^= at != start;
             }
         }
@@ -88,20 +77,20 @@ impl<'a> Factors<'a> {
     }
 
     /// The determinant.
-    pub fn det(&self) -> f64 {
-        let product: f64 = self.diagonal().product();
+    pub fn det(&self) -> T {
+        let product: T = self.diagonal().product();
         if self.odd() { -product } else { product }
     }
 
     /// Sign and logarithm of the absolute value of the determinant.
-    pub fn log_det(&self) -> (f64, f64) {
-        let (mut sign, mut sum) = (if self.odd() { -1.0 } else { 1.0 }, 0.0);
-        let square = if self.symmetric() { 2.0 } else { 1.0 };
+    pub fn log_det(&self) -> (T, T) {
+        let (mut sign, mut sum) = (if self.odd() { -T::one() } else { T::one() }, T::zero());
+        let square = if self.symmetric() { T::of(2.0) } else { T::one() };
         for k in 0..self.n {
             let d = self.matrix[k * self.n + k];
-            if d < 0.0 {
+            if d < T::zero() {
                 sign = -sign;
-            } else if d == 0.0 || d.is_nan() {
+            } else if d == T::zero() || d.is_nan() {
                 sign *= d;
             }
             sum += d.abs().ln();
@@ -110,7 +99,18 @@ impl<'a> Factors<'a> {
     }
 
     /// Solves `A X = B`, or `Aᵀ X = B`, in place of B, which has `cols` columns and is row-major.
-    pub fn solve(&self, b: &mut [f64], cols: usize, transposed: bool) {
+    pub fn solve(&self, b: &mut [T], cols: usize, transposed: bool) {
+        T::solve((self.matrix, self.pivots, self.n), b, cols, transposed);
+    }
+
+    /// The inverse, row-major.
+    pub fn inverse(&self, out: &mut [T]) {
+        T::inverse((self.matrix, self.pivots, self.n), out);
+    }
+}
+
+impl<T: Field> Factors<'_, T> {
+    pub(crate) fn solve_of(&self, b: &mut [T], cols: usize, transposed: bool) {
         let n = self.n;
         if n == 0 || cols == 0 {
             return;
@@ -131,10 +131,10 @@ impl<'a> Factors<'a> {
         let perm = PermRef::new_checked(&forward, &inverse, n);
         // these are the factors of the transpose
         if transposed {
-            let required = plu::solve::solve_in_place_scratch::<usize, f64>(n, cols, Par::Seq);
+            let required = plu::solve::solve_in_place_scratch::<usize, T>(n, cols, Par::Seq);
             with_stack(required, |stack| plu::solve::solve_in_place(factors, factors, perm, right, Par::Seq, stack));
         } else {
-            let required = plu::solve::solve_transpose_in_place_scratch::<usize, f64>(n, cols, Par::Seq);
+            let required = plu::solve::solve_transpose_in_place_scratch::<usize, T>(n, cols, Par::Seq);
             with_stack(required, |stack| {
                 plu::solve::solve_transpose_in_place(factors, factors, perm, right, Par::Seq, stack);
             });
@@ -142,34 +142,34 @@ impl<'a> Factors<'a> {
     }
 
     fn permutation(&self) -> (Vec<usize>, Vec<usize>) {
-        let forward: Vec<usize> = self.pivots.iter().map(|p| *p as usize).collect();
+        let forward: Vec<usize> = self.pivots.iter().map(|p| whole(*p)).collect();
         let mut inverse = vec![0; forward.len()];
         forward.iter().enumerate().for_each(|(i, p)| inverse[*p] = i);
         (forward, inverse)
     }
 
     /// The entry of the factors in a row and a column of the transpose of what was factored.
-    fn at(&self, i: usize, j: usize) -> f64 {
+    fn at(&self, i: usize, j: usize) -> T {
         self.matrix[j * self.n + i]
     }
 
-    fn solve_small(&self, b: &mut [f64], cols: usize, transposed: bool) {
+    fn solve_small(&self, b: &mut [T], cols: usize, transposed: bool) {
         let n = self.n;
         let mut order = [0usize; SMALL];
         let symmetric = self.symmetric();
         for (k, place) in order.iter_mut().enumerate().take(n) {
-            *place = if symmetric { k } else { self.pivots[k] as usize };
+            *place = if symmetric { k } else { whole(self.pivots[k]) };
         }
         for c in 0..cols {
-            let mut x = [0.0; SMALL];
+            let mut x = [T::zero(); SMALL];
             if symmetric {
                 (0..n).for_each(|k| x[k] = b[k * cols + c]);
                 for i in 0..n {
-                    let known: f64 = (0..i).map(|k| self.at(i, k) * x[k]).sum();
+                    let known: T = (0..i).map(|k| self.at(i, k) * x[k]).sum();
                     x[i] = (x[i] - known) / self.at(i, i);
                 }
                 for i in (0..n).rev() {
-                    let known: f64 = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
+                    let known: T = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
                     x[i] = (x[i] - known) / self.at(i, i);
                 }
                 (0..n).for_each(|k| b[k * cols + c] = x[k]);
@@ -177,11 +177,11 @@ impl<'a> Factors<'a> {
                 // L U = P Aᵀ
                 (0..n).for_each(|k| x[k] = b[order[k] * cols + c]);
                 for i in 0..n {
-                    let known: f64 = (0..i).map(|k| self.at(i, k) * x[k]).sum();
+                    let known: T = (0..i).map(|k| self.at(i, k) * x[k]).sum();
                     x[i] -= known;
                 }
                 for i in (0..n).rev() {
-                    let known: f64 = (i + 1..n).map(|k| self.at(i, k) * x[k]).sum();
+                    let known: T = (i + 1..n).map(|k| self.at(i, k) * x[k]).sum();
                     x[i] = (x[i] - known) / self.at(i, i);
                 }
                 (0..n).for_each(|k| b[k * cols + c] = x[k]);
@@ -189,11 +189,11 @@ impl<'a> Factors<'a> {
                 // Uᵀ Lᵀ P = A
                 (0..n).for_each(|k| x[k] = b[k * cols + c]);
                 for i in 0..n {
-                    let known: f64 = (0..i).map(|k| self.at(k, i) * x[k]).sum();
+                    let known: T = (0..i).map(|k| self.at(k, i) * x[k]).sum();
                     x[i] = (x[i] - known) / self.at(i, i);
                 }
                 for i in (0..n).rev() {
-                    let known: f64 = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
+                    let known: T = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
                     x[i] -= known;
                 }
                 (0..n).for_each(|k| b[order[k] * cols + c] = x[k]);
@@ -201,38 +201,61 @@ impl<'a> Factors<'a> {
         }
     }
 
-    /// The inverse, row-major.
-    pub fn inverse(&self, out: &mut [f64]) {
+    pub(crate) fn inverse_of(&self, out: &mut [T]) {
         let n = self.n;
         let out = &mut out[..n * n];
         if n <= SMALL {
-            out.fill(0.0);
-            (0..n).for_each(|k| out[k * n + k] = 1.0);
+            out.fill(T::zero());
+            (0..n).for_each(|k| out[k * n + k] = T::one());
             self.solve_small(out, n, false);
             return;
         }
         let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
         let target = MatMut::from_column_major_slice_mut(out, n, n);
         if self.symmetric() {
-            let required = llt::inverse::inverse_scratch::<f64>(n, Par::Seq);
+            let required = llt::inverse::inverse_scratch::<T>(n, Par::Seq);
             with_stack(required, |stack| llt::inverse::inverse(target, factors, Par::Seq, stack));
             mirror(n, out, Matrix { offset: 0, row: 1, col: n });
         } else {
             let (forward, inverse) = self.permutation();
             let perm = PermRef::new_checked(&forward, &inverse, n);
-            let required = plu::inverse::inverse_scratch::<usize, f64>(n, Par::Seq);
+            let required = plu::inverse::inverse_scratch::<usize, T>(n, Par::Seq);
             with_stack(required, |stack| plu::inverse::inverse(target, factors, factors, perm, Par::Seq, stack));
         }
     }
 }
 
+/// Factors of a row-major matrix.
+pub(crate) fn factor_of<T: Field>(a: &[T], n: usize, matrix: &mut [T], pivots: &mut [T]) {
+    matrix.copy_from_slice(&a[..n * n]);
+    if is_symmetric(a, n) {
+        if factor_symmetric(matrix, n) {
+            pivots.fill(-T::one());
+            return;
+        }
+        matrix.copy_from_slice(&a[..n * n]);
+    }
+    // the memory column by column is the transpose, whose factors do as well
+    if n <= SMALL || !factor_large(matrix, pivots, n) {
+        if n > SMALL {
+            matrix.copy_from_slice(&a[..n * n]);
+        }
+        factor_small(matrix, pivots, n);
+    }
+}
+
+/// A pivot's number, which is whole and not negative.
+fn whole<T: Real>(pivot: T) -> usize {
+    pivot.to_usize().unwrap_or(0)
+}
+
 /// Whether opposite entries of a row-major matrix differ by no more than what Cholesky's method, which uses one of them,
 /// changes them by anyhow (some n·ε·√(aᵢᵢ aⱼⱼ)), and its diagonal is positive.
-fn is_symmetric(a: &[f64], n: usize) -> bool {
+fn is_symmetric<T: Field>(a: &[T], n: usize) -> bool {
     const TILE: usize = 32;
-    let tolerance = 4.0 * f64::EPSILON * n.clamp(2, 16) as f64;
+    let tolerance = T::epsilon() * T::of(4.0 * n.clamp(2, 16) as f64);
     // most matrices that are not symmetric are not so in their first row
-    if n == 0 || (0..n).any(|k| a[k * n + k].is_nan() || a[k * n + k] <= 0.0) {
+    if n == 0 || (0..n).any(|k| a[k * n + k].is_nan() || a[k * n + k] <= T::zero()) {
         return false;
     }
     let close = |i: usize, j: usize| {
@@ -246,15 +269,15 @@ fn is_symmetric(a: &[f64], n: usize) -> bool {
 }
 
 /// Cholesky's factor in place of the lower half, column by column; whether there is one.
-fn factor_symmetric(matrix: &mut [f64], n: usize) -> bool {
+fn factor_symmetric<T: Field>(matrix: &mut [T], n: usize) -> bool {
     if n <= SMALL {
         for j in 0..n {
             for i in j..n {
-                let known: f64 = (0..j).map(|k| matrix[k * n + i] * matrix[k * n + j]).sum();
+                let known: T = (0..j).map(|k| matrix[k * n + i] * matrix[k * n + j]).sum();
                 let value = matrix[j * n + i] - known;
                 matrix[j * n + i] = if i > j {
                     value / matrix[j * n + j]
-                } else if value > 0.0 {
+                } else if value > T::zero() {
                     value.sqrt()
                 } else {
                     return false;
@@ -264,28 +287,28 @@ fn factor_symmetric(matrix: &mut [f64], n: usize) -> bool {
         return true;
     }
     let target = MatMut::from_column_major_slice_mut(matrix, n, n);
-    let required = llt::factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+    let required = llt::factor::cholesky_in_place_scratch::<T>(n, Par::Seq, Default::default());
     let found = with_stack(required, |stack| {
         llt::factor::cholesky_in_place(target, Default::default(), Par::Seq, stack, Default::default())
     });
-    found.is_ok() && (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] > 0.0)
+    found.is_ok() && (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] > T::zero())
 }
 
 /// LU by the library, column by column; whether all pivots are numbers other than 0.
-fn factor_large(matrix: &mut [f64], pivots: &mut [f64], n: usize) -> bool {
+fn factor_large<T: Field>(matrix: &mut [T], pivots: &mut [T], n: usize) -> bool {
     let target = MatMut::from_column_major_slice_mut(matrix, n, n);
     let (mut forward, mut inverse) = (vec![0usize; n], vec![0usize; n]);
-    let required = plu::factor::lu_in_place_scratch::<usize, f64>(n, n, Par::Seq, Default::default());
+    let required = plu::factor::lu_in_place_scratch::<usize, T>(n, n, Par::Seq, Default::default());
     with_stack(required, |stack| {
         plu::factor::lu_in_place(target, &mut forward, &mut inverse, Par::Seq, stack, Default::default());
     });
-    pivots.iter_mut().zip(&forward).for_each(|(p, f)| *p = *f as f64);
-    (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] != 0.0)
+    pivots.iter_mut().zip(&forward).for_each(|(p, f)| *p = T::of(*f as f64));
+    (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] != T::zero())
 }
 
 /// LU column by column; a pivot of 0 stays where it is, a NaN is taken as pivot.
-fn factor_small(matrix: &mut [f64], pivots: &mut [f64], n: usize) {
-    pivots.iter_mut().enumerate().for_each(|(k, p)| *p = k as f64);
+fn factor_small<T: Field>(matrix: &mut [T], pivots: &mut [T], n: usize) {
+    pivots.iter_mut().enumerate().for_each(|(k, p)| *p = T::of(k as f64));
     for col in 0..n {
         let (mut best, mut size) = (col, matrix[col * n + col].abs());
         for row in col + 1..n {
@@ -299,7 +322,7 @@ fn factor_small(matrix: &mut [f64], pivots: &mut [f64], n: usize) {
             pivots.swap(best, col);
         }
         let top = matrix[col * n + col];
-        if top == 0.0 {
+        if top == T::zero() {
             continue;
         }
         let (done, rest) = matrix.split_at_mut((col + 1) * n);
@@ -307,7 +330,7 @@ fn factor_small(matrix: &mut [f64], pivots: &mut [f64], n: usize) {
         below.iter_mut().for_each(|x| *x /= top);
         for target in rest.chunks_exact_mut(n) {
             let factor = target[col];
-            if factor != 0.0 {
+            if factor != T::zero() {
                 axpy(-factor, below, &mut target[col + 1..], true);
             }
         }
@@ -315,13 +338,17 @@ fn factor_small(matrix: &mut [f64], pivots: &mut [f64], n: usize) {
 }
 
 /// The lower triangular L with L·Lᵀ = A for the symmetric part of A, row-major; NaN where A is not positive definite.
-pub fn cholesky(a: &[f64], n: usize, l: &mut [f64]) {
+pub fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T]) {
+    T::cholesky(a, n, l);
+}
+
+pub(crate) fn cholesky_of<T: Field>(a: &[T], n: usize, l: &mut [T]) {
     let l = &mut l[..n * n];
     for i in 0..n {
         for j in 0..=i {
-            l[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+            l[i * n + j] = T::of(0.5) * (a[i * n + j] + a[j * n + i]);
         }
-        l[i * n + i + 1..(i + 1) * n].fill(0.0);
+        l[i * n + i + 1..(i + 1) * n].fill(T::zero());
     }
     let fine = if n <= 2 * SMALL {
         rows_by_rows(l, n)
@@ -329,20 +356,20 @@ pub fn cholesky(a: &[f64], n: usize, l: &mut [f64]) {
         // the library wants columns
         let columns = Matrix { offset: 0, row: 1, col: n };
         crate::scratch::with_numbers(n * n, |work| {
-            copy((n, n), 1.0, (l, Matrix::dense(n)), (work, columns), false);
+            copy((n, n), T::one(), (l, Matrix::dense(n)), (work, columns), false);
             let fine = factor_symmetric(work, n);
-            copy((n, n), 1.0, (work, columns), (l, Matrix::dense(n)), false);
+            copy((n, n), T::one(), (work, columns), (l, Matrix::dense(n)), false);
             // the library uses the other half
-            (0..n).for_each(|i| l[i * n + i + 1..(i + 1) * n].fill(0.0));
+            (0..n).for_each(|i| l[i * n + i + 1..(i + 1) * n].fill(T::zero()));
             fine
         })
     };
     if !fine {
-        l.fill(f64::NAN);
+        l.fill(T::nan());
     }
 }
 
-fn rows_by_rows(l: &mut [f64], n: usize) -> bool {
+fn rows_by_rows<T: Field>(l: &mut [T], n: usize) -> bool {
     for i in 0..n {
         let (done, rest) = l.split_at_mut(i * n);
         let row = &mut rest[..n];
@@ -350,7 +377,7 @@ fn rows_by_rows(l: &mut [f64], n: usize) -> bool {
             row[j] = (row[j] - dot(&done[j * n..j * n + j], &row[..j])) / done[j * n + j];
         }
         let value = row[i] - dot(&row[..i], &row[..i]);
-        if value.is_nan() || value <= 0.0 {
+        if value.is_nan() || value <= T::zero() {
             return false;
         }
         row[i] = value.sqrt();

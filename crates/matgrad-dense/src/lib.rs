@@ -6,6 +6,7 @@
 mod factor;
 mod narrow;
 mod product;
+mod real;
 mod scratch;
 mod spectral;
 mod view;
@@ -13,6 +14,7 @@ mod view;
 pub use factor::{Factors, cholesky};
 pub use narrow::{axpy, dot, sum};
 pub use product::{add_transposed, copy, gemm, set_threads, symmetric, threads};
+pub use real::{From, Real, To};
 pub use spectral::{eigen, svd};
 pub use view::Matrix;
 

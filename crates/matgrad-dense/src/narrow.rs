@@ -4,52 +4,66 @@
 
 use pulp::Arch;
 
+use crate::real::{Field, Real};
+
 /// Numbers that are summed side by side.
 const LANES: usize = 16;
 
 /// The sum, in lanes: faster, and its error grows more slowly.
-pub fn sum(x: &[f64]) -> f64 {
+pub fn sum<T: Real>(x: &[T]) -> T {
+    T::total(x)
+}
+
+pub(crate) fn sum_of<T: Field>(x: &[T]) -> T {
     if x.len() < LANES {
-        return x.iter().sum();
+        return x.iter().copied().sum();
     }
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            let mut lanes = [0.0; LANES];
+            let mut lanes = [T::zero(); LANES];
             let chunks = x.chunks_exact(LANES);
-            let rest: f64 = chunks.remainder().iter().sum();
+            let rest: T = chunks.remainder().iter().copied().sum();
             for chunk in chunks {
-                lanes.iter_mut().zip(chunk).for_each(|(l, v)| *l += v);
+                lanes.iter_mut().zip(chunk).for_each(|(l, v)| *l += *v);
             }
-            lanes.iter().sum::<f64>() + rest
+            lanes.iter().copied().sum::<T>() + rest
         },
     )
 }
 
 /// The inner product of what both have.
-pub fn dot(x: &[f64], y: &[f64]) -> f64 {
+pub fn dot<T: Real>(x: &[T], y: &[T]) -> T {
+    T::dot(x, y)
+}
+
+pub(crate) fn dot_of<T: Field>(x: &[T], y: &[T]) -> T {
     if x.len().min(y.len()) < LANES {
-        return x.iter().zip(y).map(|(x, y)| x * y).sum();
+        return x.iter().zip(y).map(|(x, y)| *x * *y).sum();
     }
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            let mut lanes = [0.0; LANES];
+            let mut lanes = [T::zero(); LANES];
             let (cx, cy) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
             let whole = x.len().min(y.len()) / LANES * LANES;
-            let rest: f64 = x[whole..].iter().zip(&y[whole..]).map(|(a, b)| a * b).sum();
+            let rest: T = x[whole..].iter().zip(&y[whole..]).map(|(a, b)| *a * *b).sum();
             for (a, b) in cx.zip(cy) {
                 for (l, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                    *l += a * b;
+                    *l += *a * *b;
                 }
             }
-            lanes.iter().sum::<f64>() + rest
+            lanes.iter().copied().sum::<T>() + rest
         },
     )
 }
 
 /// `y += alpha · x`, or `y = alpha · x`.
-pub fn axpy(alpha: f64, x: &[f64], y: &mut [f64], accumulate: bool) {
+pub fn axpy<T: Real>(alpha: T, x: &[T], y: &mut [T], accumulate: bool) {
+    T::axpy(alpha, x, y, accumulate);
+}
+
+pub(crate) fn axpy_of<T: Field>(alpha: T, x: &[T], y: &mut [T], accumulate: bool) {
     if x.len() < LANES {
         return axpy_here(alpha, x, y, accumulate);
     }
@@ -60,11 +74,11 @@ pub fn axpy(alpha: f64, x: &[f64], y: &mut [f64], accumulate: bool) {
 }
 
 #[inline(always)]
-fn axpy_here(alpha: f64, x: &[f64], y: &mut [f64], accumulate: bool) {
+fn axpy_here<T: Field>(alpha: T, x: &[T], y: &mut [T], accumulate: bool) {
     if accumulate {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y += alpha * x);
+        y.iter_mut().zip(x).for_each(|(y, x)| *y += alpha * *x);
     } else {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = alpha * x);
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = alpha * *x);
     }
 }
 

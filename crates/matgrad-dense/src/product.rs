@@ -7,6 +7,7 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::Matrix;
+use crate::real::{Field, From, Real, To};
 use crate::scratch::with_numbers;
 use crate::view::{view, view_mut};
 
@@ -32,17 +33,28 @@ pub fn threads() -> usize {
 }
 
 /// `c += alpha · a · b`, or `c = alpha · a · b`, with `a` m×k, `b` k×n; nothing happens where a matrix leaves its memory.
-pub fn gemm(
+pub fn gemm<T: Real>(
+    size: (usize, usize, usize),
+    alpha: T,
+    a: From<'_, T>,
+    b: From<'_, T>,
+    c: To<'_, T>,
+    accumulate: bool,
+) {
+    T::gemm(size, alpha, a, b, c, accumulate);
+}
+
+pub(crate) fn gemm_of<T: Field>(
     (m, k, n): (usize, usize, usize),
-    alpha: f64,
-    (a, ma): (&[f64], Matrix),
-    (b, mb): (&[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
     if m == 0 || n == 0 || k == 0 {
         if !accumulate {
-            fill((m, n), 0.0, c, mc);
+            fill((m, n), T::zero(), c, mc);
         }
         return;
     }
@@ -60,7 +72,7 @@ pub fn gemm(
     }
 }
 
-fn in_threads(how: Accum, alpha: f64, a: MatRef<'_, f64>, b: MatRef<'_, f64>, c: MatMut<'_, f64>, threads: usize) {
+fn in_threads<T: Field>(how: Accum, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>, threads: usize) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     if threads < 2 || (m as f64) * (k as f64) * (n as f64) < 2.0 * WORTH_A_THREAD || m.max(n) < 32 {
         return matmul(c, how, a, b, alpha, Par::Seq);
@@ -84,18 +96,18 @@ fn in_threads(how: Accum, alpha: f64, a: MatRef<'_, f64>, b: MatRef<'_, f64>, c:
     }
 }
 
-fn by_loops(
+fn by_loops<T: Field>(
     (m, k, n): (usize, usize, usize),
-    alpha: f64,
-    (a, ma): (&[f64], Matrix),
-    (b, mb): (&[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
     for i in 0..m {
         for j in 0..n {
             let (from, to) = (ma.offset + i * ma.row, mb.offset + j * mb.col);
-            let sum: f64 = (0..k).map(|l| a[from + l * ma.col] * b[to + l * mb.row]).sum();
+            let sum: T = (0..k).map(|l| a[from + l * ma.col] * b[to + l * mb.row]).sum();
             let place = &mut c[mc.offset + i * mc.row + j * mc.col];
             *place = if accumulate { *place + alpha * sum } else { alpha * sum };
         }
@@ -103,19 +115,30 @@ fn by_loops(
 }
 
 /// `c += alpha · a · b`, or `c = alpha · a · b`, where the n×n product is known to be symmetric: half of it is computed.
-pub fn symmetric(
+pub fn symmetric<T: Real>(
+    size: (usize, usize),
+    alpha: T,
+    a: From<'_, T>,
+    b: From<'_, T>,
+    c: To<'_, T>,
+    accumulate: bool,
+) {
+    T::symmetric(size, alpha, a, b, c, accumulate);
+}
+
+pub(crate) fn symmetric_of<T: Field>(
     (n, k): (usize, usize),
-    alpha: f64,
-    (a, ma): (&[f64], Matrix),
-    (b, mb): (&[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
     if n == 0 {
         return;
     }
     if n <= SMALL_SYMMETRIC || k == 0 {
-        return gemm((n, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate);
+        return gemm_of((n, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate);
     }
     if accumulate {
         return with_numbers(n * n, |half| {
@@ -132,18 +155,18 @@ pub fn symmetric(
 }
 
 /// The lower half of a product.
-fn half_product(
+fn half_product<T: Field>(
     (n, k): (usize, usize),
-    alpha: f64,
-    (a, ma): (&[f64], Matrix),
-    (b, mb): (&[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
 ) -> bool {
     let (Some(a), Some(b), Some(c)) = (view(a, ma, n, k), view(b, mb, k, n), view_mut(c, mc, n, n)) else {
         debug_assert!(false, "{ma:?} {mb:?} {mc:?}");
         return false;
     };
-    let half = |c: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>| {
+    let half = |c: MatMut<'_, T>, a: MatRef<'_, T>, b: MatRef<'_, T>| {
         let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
         triangular::matmul(c, lower, Accum::Replace, a, full, b, full, alpha, Par::Seq);
     };
@@ -170,7 +193,7 @@ fn half_product(
 const TILE: usize = 32;
 
 /// Copies the lower half to the upper one.
-pub(crate) fn mirror(n: usize, c: &mut [f64], mc: Matrix) {
+pub(crate) fn mirror<T: Field>(n: usize, c: &mut [T], mc: Matrix) {
     tiles((n, n), |rows, cols| {
         if rows.start < cols.start {
             return;
@@ -184,7 +207,7 @@ pub(crate) fn mirror(n: usize, c: &mut [f64], mc: Matrix) {
 }
 
 /// Adds a symmetric matrix that is there as its lower half, column by column.
-fn add_half(n: usize, half: &[f64], c: &mut [f64], mc: Matrix) {
+fn add_half<T: Field>(n: usize, half: &[T], c: &mut [T], mc: Matrix) {
     tiles((n, n), |rows, cols| {
         if rows.start < cols.start {
             return;
@@ -200,7 +223,7 @@ fn add_half(n: usize, half: &[f64], c: &mut [f64], mc: Matrix) {
     });
 }
 
-fn fill((m, n): (usize, usize), value: f64, c: &mut [f64], mc: Matrix) {
+fn fill<T: Field>((m, n): (usize, usize), value: T, c: &mut [T], mc: Matrix) {
     if mc.fits(m, n, c.len()) {
         (0..m).for_each(|i| (0..n).for_each(|j| c[mc.offset + i * mc.row + j * mc.col] = value));
     }
@@ -215,11 +238,15 @@ fn tiles((m, n): (usize, usize), mut body: impl FnMut(std::ops::Range<usize>, st
 }
 
 /// `c += alpha · a`, or `c = alpha · a`, for m×n matrices in any orientation, in blocks that stay in the cache.
-pub fn copy(
+pub fn copy<T: Real>(size: (usize, usize), alpha: T, a: From<'_, T>, c: To<'_, T>, accumulate: bool) {
+    T::copy(size, alpha, a, c, accumulate);
+}
+
+pub(crate) fn copy_of<T: Field>(
     (m, n): (usize, usize),
-    alpha: f64,
-    (a, ma): (&[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
     if m == 0 || n == 0 || !ma.fits(m, n, a.len()) || !mc.fits(m, n, c.len()) {
@@ -230,18 +257,22 @@ pub fn copy(
         for (r, values) in block.iter().enumerate().take(rows) {
             for (s, value) in values.iter().enumerate().take(cols) {
                 let place = &mut c[mc.offset + (i + r) * mc.row + (j + s) * mc.col];
-                *place = if accumulate { *place + alpha * value } else { alpha * value };
+                *place = if accumulate { *place + alpha * *value } else { alpha * *value };
             }
         }
     });
 }
 
 /// `c = alpha · a + beta · b` for m×n matrices in any orientation, in one pass.
-pub fn add_transposed(
+pub fn add_transposed<T: Real>(size: (usize, usize), a: (T, &[T], Matrix), b: (T, &[T], Matrix), c: To<'_, T>) {
+    T::add_transposed(size, a, b, c);
+}
+
+pub(crate) fn add_transposed_of<T: Field>(
     (m, n): (usize, usize),
-    (alpha, a, ma): (f64, &[f64], Matrix),
-    (beta, b, mb): (f64, &[f64], Matrix),
-    (c, mc): (&mut [f64], Matrix),
+    (alpha, a, ma): (T, &[T], Matrix),
+    (beta, b, mb): (T, &[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
 ) {
     let fine = ma.fits(m, n, a.len()) && mb.fits(m, n, b.len()) && mc.fits(m, n, c.len());
     if m == 0 || n == 0 || !fine {
@@ -254,12 +285,12 @@ pub fn add_transposed(
             let start = mc.offset + (i + r) * mc.row + j * mc.col;
             if mc.col == 1 && cols == BLOCK {
                 if let Some(out) = c.get_mut(start..start + BLOCK) {
-                    out.iter_mut().zip(x.iter().zip(y)).for_each(|(o, (x, y))| *o = alpha * x + beta * y);
+                    out.iter_mut().zip(x.iter().zip(y)).for_each(|(o, (x, y))| *o = alpha * *x + beta * *y);
                 }
                 continue;
             }
             for (s, (x, y)) in x.iter().zip(y).enumerate().take(cols) {
-                c[start + s * mc.col] = alpha * x + beta * y;
+                c[start + s * mc.col] = alpha * *x + beta * *y;
             }
         }
     });
@@ -285,8 +316,8 @@ fn blocks((m, n): (usize, usize), mut body: impl FnMut((usize, usize, usize, usi
 
 /// A block, read along the lines of the cache.
 #[inline(always)]
-fn block_of(a: &[f64], ma: Matrix, (i, j, rows, cols): (usize, usize, usize, usize)) -> [[f64; BLOCK]; BLOCK] {
-    let mut block = [[0.0; BLOCK]; BLOCK];
+fn block_of<T: Field>(a: &[T], ma: Matrix, (i, j, rows, cols): (usize, usize, usize, usize)) -> [[T; BLOCK]; BLOCK] {
+    let mut block = [[T::zero(); BLOCK]; BLOCK];
     let start = ma.offset + i * ma.row + j * ma.col;
     if ma.col == 1 && cols == BLOCK {
         for (r, line) in block.iter_mut().enumerate().take(rows) {
@@ -295,7 +326,7 @@ fn block_of(a: &[f64], ma: Matrix, (i, j, rows, cols): (usize, usize, usize, usi
             }
         }
     } else if ma.row == 1 && rows == BLOCK && cols == BLOCK {
-        let mut turned = [[0.0; BLOCK]; BLOCK];
+        let mut turned = [[T::zero(); BLOCK]; BLOCK];
         for (s, line) in turned.iter_mut().enumerate() {
             if let Some(values) = a.get(start + s * ma.col..).and_then(|a| a.first_chunk()) {
                 *line = *values;

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 
+use crate::real::Field;
+
 thread_local! {
     static STACK: RefCell<Option<(MemBuffer, StackReq)>> = const { RefCell::new(None) };
-    static NUMBERS: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls with a stack of the size required.
@@ -26,12 +27,12 @@ pub fn with_stack<T>(required: StackReq, call: impl FnOnce(&mut MemStack) -> T) 
 }
 
 /// Calls with so many numbers of whatever value.
-pub fn with_numbers<T>(count: usize, call: impl FnOnce(&mut [f64]) -> T) -> T {
-    let mut numbers = NUMBERS.with(RefCell::take);
+pub fn with_numbers<N: Field, T>(count: usize, call: impl FnOnce(&mut [N]) -> T) -> T {
+    let mut numbers = N::numbers().with(RefCell::take);
     if numbers.len() < count {
-        numbers.resize(count, 0.0);
+        numbers.resize(count, N::zero());
     }
     let result = call(&mut numbers[..count]);
-    NUMBERS.with(|place| place.replace(numbers));
+    N::numbers().with(|place| place.replace(numbers));
     result
 }

@@ -44,7 +44,7 @@ impl Matrix {
 }
 
 /// The matrix as the library reads it; `None` where it leaves its memory.
-pub(crate) fn view(a: &[f64], m: Matrix, rows: usize, cols: usize) -> Option<MatRef<'_, f64>> {
+pub(crate) fn view<T>(a: &[T], m: Matrix, rows: usize, cols: usize) -> Option<MatRef<'_, T>> {
     if rows == 0 || cols == 0 || !m.fits(rows, cols, a.len()) {
         return None;
     }
@@ -56,7 +56,7 @@ pub(crate) fn view(a: &[f64], m: Matrix, rows: usize, cols: usize) -> Option<Mat
 }
 
 /// The matrix as the library writes it; `None` where it leaves its memory or two entries share a place.
-pub(crate) fn view_mut(a: &mut [f64], m: Matrix, rows: usize, cols: usize) -> Option<MatMut<'_, f64>> {
+pub(crate) fn view_mut<T>(a: &mut [T], m: Matrix, rows: usize, cols: usize) -> Option<MatMut<'_, T>> {
     if rows == 0 || cols == 0 || !m.fits(rows, cols, a.len()) || !m.is_apart(rows, cols) {
         return None;
     }

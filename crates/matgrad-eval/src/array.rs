@@ -4,27 +4,31 @@ use std::collections::BTreeMap;
 
 use matgrad_syntax::{Name, normalize_name};
 
+use crate::precision::Precision;
+
 /// A dense array in row-major (C) order; a scalar has no axes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Array {
     shape: Vec<usize>,
     data: Vec<f64>,
+    /// The precision of the entries; those in single precision are written with as many digits as they have.
+    precision: Precision,
 }
 
 impl Array {
     /// An array from its entries in row-major order; `None` where their number does not fit the shape.
     pub fn new(shape: Vec<usize>, data: Vec<f64>) -> Option<Self> {
-        (count(&shape)? == data.len()).then_some(Self { shape, data })
+        (count(&shape)? == data.len()).then_some(Self { shape, data, precision: Precision::Double })
     }
 
     /// A number.
     pub fn scalar(value: f64) -> Self {
-        Self { shape: Vec::new(), data: vec![value] }
+        Self { shape: Vec::new(), data: vec![value], precision: Precision::Double }
     }
 
     /// A vector.
     pub fn vector(data: Vec<f64>) -> Self {
-        Self { shape: vec![data.len()], data }
+        Self { shape: vec![data.len()], data, precision: Precision::Double }
     }
 
     /// An array whose entry at each index tuple is computed; nothing is computed for shapes too large to count.
@@ -42,7 +46,7 @@ impl Array {
                 index[axis] = 0;
             }
         }
-        Self { shape: shape.to_vec(), data }
+        Self { shape: shape.to_vec(), data, precision: Precision::Double }
     }
 
     /// Lengths of the axes.
@@ -53,6 +57,21 @@ impl Array {
     /// The entries in row-major order.
     pub fn data(&self) -> &[f64] {
         &self.data
+    }
+
+    /// The precision of the entries.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The same array with entries of this precision.
+    #[must_use]
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        if precision == Precision::Single {
+            self.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+        }
+        self
     }
 
     /// The entries, to be changed in place.
@@ -76,7 +95,7 @@ impl Array {
 
     /// Zeros of a shape.
     pub fn zeros(shape: &[usize]) -> Self {
-        Self { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
+        Self { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()], precision: Precision::Double }
     }
 
     /// An entry; `None` outside the array.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 #[cfg(any(unix, windows))]
 use crate::code::c::Compiled;
 #[cfg(target_arch = "x86_64")]
@@ -9,6 +11,7 @@ use crate::code::native::Native;
 use crate::code::straight::Straight;
 use crate::code::unroll;
 use crate::error::CompileError;
+use crate::kernel::number::Number;
 use crate::program::Program;
 
 /// What carries a program out.
@@ -65,6 +68,15 @@ pub(crate) struct Whole {
     compiled: Option<Arc<Compiled>>,
 }
 
+/// Memory of the runs of small programs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WholeMemory {
+    /// Numbers of straight-line code.
+    pub scratch: Vec<f64>,
+    /// Inputs and results in double precision, where they are in single.
+    pub wide: Vec<f64>,
+}
+
 impl Whole {
     /// The code, where the engine makes one and the program is small enough.
     pub fn new(program: &Program, engine: Engine) -> Result<Option<Self>, CompileError> {
@@ -111,7 +123,7 @@ impl Whole {
     }
 
     /// Computes the results; nothing happens where lengths do not fit.
-    pub fn run(&self, inputs: &[&[f64]], scratch: &mut Vec<f64>, results: &mut [&mut [f64]]) {
+    fn run(&self, inputs: &[&[f64]], scratch: &mut Vec<f64>, results: &mut [&mut [f64]]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(native) = &self.native {
             let fits = native.run(inputs, scratch, results);
@@ -126,6 +138,35 @@ impl Whole {
         }
         if self.straight.fits(inputs, results) {
             self.straight.run(inputs, scratch, results);
+        }
+    }
+
+    /// Computes the results from and to numbers of any precision.
+    pub fn run_on<T: Number>(&self, inputs: &[&[T]], memory: &mut WholeMemory, results: &mut [&mut [T]]) {
+        if let (Some(inputs), Some(results)) = (T::doubles(inputs), T::doubles_mut(results)) {
+            return self.run(inputs, &mut memory.scratch, results);
+        }
+        let WholeMemory { scratch, wide } = memory;
+        wide.clear();
+        inputs.iter().for_each(|input| wide.extend(input.iter().map(|x| x.wide())));
+        let given = wide.len();
+        wide.resize(given + results.iter().map(|result| result.len()).sum::<usize>(), 0.0);
+        let (mut from, mut to) = wide.split_at_mut(given);
+        let mut sources: SmallVec<[&[f64]; 8]> = SmallVec::new();
+        for input in inputs {
+            let (head, tail) = from.split_at_mut(input.len());
+            sources.push(head);
+            from = tail;
+        }
+        let mut places: SmallVec<[&mut [f64]; 8]> = SmallVec::new();
+        for result in results.iter() {
+            let (head, tail) = to.split_at_mut(result.len());
+            places.push(head);
+            to = tail;
+        }
+        self.run(&sources, scratch, &mut places);
+        for (result, place) in results.iter_mut().zip(&places) {
+            result.iter_mut().zip(place.iter()).for_each(|(to, x)| *to = T::of(*x));
         }
     }
 

@@ -2,19 +2,20 @@
 
 use smallvec::SmallVec;
 
-use crate::array::{Array, Inputs};
+use crate::array::Inputs;
 use crate::error::RunError;
+use crate::kernel::number::Number;
 use crate::program::{Program, Workspace};
 
 /// A program bound to its inputs: a run looks nothing up, checks nothing and allocates nothing.
 ///
 /// Where the inputs change between runs, [`Program::run_slices`] takes them with every call.
 #[derive(Debug)]
-pub struct Prepared<'a> {
+pub struct Prepared<'a, T = f64> {
     program: &'a Program,
-    inputs: SmallVec<[&'a [f64]; 8]>,
-    workspace: Workspace,
-    results: Vec<Array>,
+    inputs: SmallVec<[&'a [T]; 8]>,
+    workspace: Workspace<T>,
+    results: Vec<Vec<T>>,
 }
 
 impl Program {
@@ -23,22 +24,41 @@ impl Program {
     /// # Errors
     /// Inputs that are missing or have another shape.
     pub fn prepare<'a>(&'a self, inputs: &'a Inputs) -> Result<Prepared<'a>, RunError> {
+        let bound = self.bind(inputs)?;
+        self.prepare_slices(&bound)
+    }
+
+    /// Binds the program to the numbers of its inputs, in the order of [`Program::inputs`] and in either precision.
+    ///
+    /// # Errors
+    /// An input of another length than its shape has.
+    pub fn prepare_slices<'a, T: Number>(&'a self, inputs: &[&'a [T]]) -> Result<Prepared<'a, T>, RunError> {
+        self.check_lengths(inputs)?;
         let mut workspace = Workspace::default();
         workspace.prepare(self);
-        Ok(Prepared { program: self, inputs: self.bind(inputs)?, workspace, results: self.results() })
+        let results = self.lengths().map(|length| vec![T::zero(); length]).collect();
+        Ok(Prepared { program: self, inputs: SmallVec::from_slice(inputs), workspace, results })
+    }
+
+    /// The numbers of the inputs in single precision, in the order of [`Program::inputs`].
+    ///
+    /// # Errors
+    /// Inputs that are missing or have another shape.
+    pub fn rounded(&self, inputs: &Inputs) -> Result<Vec<Vec<f32>>, RunError> {
+        Ok(self.bind(inputs)?.iter().map(|data| data.iter().map(|x| *x as f32).collect()).collect())
     }
 }
 
-impl Prepared<'_> {
+impl<T: Number> Prepared<'_, T> {
     /// Computes the results.
     pub fn run(&mut self) {
-        let mut places: SmallVec<[&mut [f64]; 8]> = self.results.iter_mut().map(Array::data_mut).collect();
+        let mut places: SmallVec<[&mut [T]; 8]> = self.results.iter_mut().map(Vec::as_mut_slice).collect();
         self.program.run_prepared(&self.inputs, &mut self.workspace, &mut places);
     }
 
-    /// The results of the last run.
+    /// The entries of the results of the last run, row by row.
     #[must_use]
-    pub fn results(&self) -> &[Array] {
+    pub fn results(&self) -> &[Vec<T>] {
         &self.results
     }
 }

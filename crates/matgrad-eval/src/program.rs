@@ -1,19 +1,20 @@
 //! A compiled program: steps over slots of memory, made once and run many times.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use matgrad_calculus::graph::{MapOp, ReduceOp};
 use matgrad_syntax::Name;
 use smallvec::SmallVec;
 
 use crate::array::{Array, Inputs, shape_text};
-use crate::engine::Whole;
+use crate::engine::{Whole, WholeMemory};
 use crate::error::RunError;
 use crate::fused::{FusedLoop, Scratch};
 use crate::kernel::contract::{Contract, Kind};
 use crate::kernel::elementwise::{Operand, binary, select, unary};
 use crate::kernel::linear::combine;
+use crate::kernel::number::Number;
 use crate::kernel::pick::{gather, scatter};
 use crate::kernel::power::Power;
 use crate::kernel::reduce::reduce;
@@ -227,6 +228,8 @@ pub struct ProgramInput {
 pub struct Program {
     pub(crate) inputs: Vec<ProgramInput>,
     pub(crate) constants: Vec<Vec<f64>>,
+    /// The constants in single precision, once a run needs them.
+    pub(crate) rounded: OnceLock<Vec<Vec<f32>>>,
     pub(crate) slots: Vec<SlotInfo>,
     pub(crate) steps: Vec<Step>,
     pub(crate) roots: Vec<View>,
@@ -243,23 +246,37 @@ pub struct Program {
 }
 
 /// Memory of a run, kept for the next one.
-#[derive(Clone, Debug, Default)]
-pub struct Workspace {
-    buffers: Vec<Vec<f64>>,
+#[derive(Clone, Debug)]
+pub struct Workspace<T = f64> {
+    buffers: Vec<Vec<T>>,
     /// The program whose held values are in the buffers.
     holds: Option<Arc<()>>,
-    loops: Vec<LoopMemory>,
-    /// Numbers of straight-line code.
-    pub(crate) scratch: Vec<f64>,
+    loops: Vec<LoopMemory<T>>,
+    /// Of straight-line code.
+    pub(crate) whole: WholeMemory,
     /// The roots of straight-line code, one after the other.
-    roots: Vec<f64>,
+    roots: Vec<T>,
     /// Blocks of fused loops.
-    fused: Scratch,
+    fused: Scratch<T>,
     /// What the loops of sparse results keep.
     pub(crate) lanes: crate::sparse::Memory,
 }
 
-impl Workspace {
+impl<T> Default for Workspace<T> {
+    fn default() -> Self {
+        Self {
+            buffers: Vec::new(),
+            holds: None,
+            loops: Vec::new(),
+            whole: WholeMemory::default(),
+            roots: Vec::new(),
+            fused: Scratch::default(),
+            lanes: crate::sparse::Memory::default(),
+        }
+    }
+}
+
+impl<T: Number> Workspace<T> {
     /// Forgets what was computed from held inputs, so that the next run computes it from what they are then.
     pub fn forget(&mut self) {
         self.holds = None;
@@ -271,11 +288,12 @@ impl Workspace {
             self.holds = None;
         }
         if let Some(whole) = &program.whole {
-            return self.scratch.resize(whole.scratch().max(self.scratch.len()), 0.0);
+            let scratch = &mut self.whole.scratch;
+            return scratch.resize(whole.scratch().max(scratch.len()), 0.0);
         }
         self.buffers.resize_with(program.buffers.len(), Vec::new);
         for (buffer, len) in self.buffers.iter_mut().zip(&program.buffers) {
-            buffer.resize(*len, 0.0);
+            buffer.resize(*len, T::zero());
         }
         self.loops.resize_with(program.loops, LoopMemory::default);
     }
@@ -302,6 +320,11 @@ impl Program {
     /// Memory for the values of the roots.
     pub fn results(&self) -> Vec<Array> {
         self.roots.iter().map(|view| Array::zeros(&view.shape)).collect()
+    }
+
+    /// How many numbers each result has.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> + '_ {
+        self.roots.iter().map(|view| view.shape.iter().product())
     }
 
     /// The values of the roots, into arrays made by [`Program::results`]; once the workspace has been used, nothing is
@@ -337,27 +360,21 @@ impl Program {
 
     /// The values of the roots, row by row, from and into memory of the caller: the shortest way to run a program often.
     ///
-    /// The inputs come in the order of [`Program::inputs`], the results in the order the program was asked for.
+    /// The inputs come in the order of [`Program::inputs`], the results in the order the program was asked for. All are in
+    /// double or all in single precision, and so is what is computed: see [`Number`].
     ///
     /// # Errors
     /// An input or a result of another length than its shape has.
-    pub fn run_slices(
+    pub fn run_slices<T: Number>(
         &self,
-        inputs: &[&[f64]],
-        workspace: &mut Workspace,
-        results: &mut [&mut [f64]],
+        inputs: &[&[T]],
+        workspace: &mut Workspace<T>,
+        results: &mut [&mut [T]],
     ) -> Result<(), RunError> {
-        let length = |shape: &[usize]| shape.iter().product::<usize>();
-        let given = |k: usize| inputs.get(k).map_or(0, |x| x.len());
-        for (k, input) in self.inputs.iter().enumerate() {
-            if k >= inputs.len() || length(&input.shape) != given(k) {
-                let (name, expected) = (input.name.clone(), input.shape.clone());
-                return Err(RunError::Shape { name, expected, found: vec![given(k)] });
-            }
-        }
+        self.check_lengths(inputs)?;
         for (index, view) in self.roots.iter().enumerate() {
             let found = results.get(index).map_or(0, |x| x.len());
-            if index >= results.len() || length(&view.shape) != found {
+            if index >= results.len() || view.shape.iter().product::<usize>() != found {
                 return Err(RunError::Result { index, expected: view.shape.to_vec(), found });
             }
         }
@@ -366,10 +383,27 @@ impl Program {
         Ok(())
     }
 
+    /// Whether the inputs have as many numbers as their shapes.
+    pub(crate) fn check_lengths<T>(&self, inputs: &[&[T]]) -> Result<(), RunError> {
+        for (k, input) in self.inputs.iter().enumerate() {
+            let found = inputs.get(k).map_or(0, |x| x.len());
+            if k >= inputs.len() || input.shape.iter().product::<usize>() != found {
+                let (name, expected) = (input.name.clone(), input.shape.clone());
+                return Err(RunError::Shape { name, expected, found: vec![found] });
+            }
+        }
+        Ok(())
+    }
+
     /// Runs in memory that is prepared, on data whose lengths are right.
-    pub(crate) fn run_prepared(&self, data: &[&[f64]], workspace: &mut Workspace, results: &mut [&mut [f64]]) {
+    pub(crate) fn run_prepared<T: Number>(
+        &self,
+        data: &[&[T]],
+        workspace: &mut Workspace<T>,
+        results: &mut [&mut [T]],
+    ) {
         if let Some(whole) = &self.whole {
-            return whole.run(data, &mut workspace.scratch, results);
+            return whole.run_on(data, &mut workspace.whole, results);
         }
         self.execute_all(data, workspace);
         for (view, result) in self.roots.iter().zip(results) {
@@ -378,17 +412,17 @@ impl Program {
     }
 
     /// Runs in memory that is prepared; the roots stay in it.
-    pub(crate) fn execute_all(&self, data: &[&[f64]], workspace: &mut Workspace) {
+    pub(crate) fn execute_all<T: Number>(&self, data: &[&[T]], workspace: &mut Workspace<T>) {
         if let Some(whole) = &self.whole {
-            let Workspace { scratch, roots, .. } = workspace;
-            roots.resize(whole.starts().last().copied().unwrap_or(0), 0.0);
-            let (mut rest, mut places) = (roots.as_mut_slice(), SmallVec::<[&mut [f64]; 8]>::new());
+            let Workspace { whole: memory, roots, .. } = workspace;
+            roots.resize(whole.starts().last().copied().unwrap_or(0), T::zero());
+            let (mut rest, mut places) = (roots.as_mut_slice(), SmallVec::<[&mut [T]; 8]>::new());
             for pair in whole.starts().windows(2) {
                 let (place, tail) = rest.split_at_mut((pair[1] - pair[0]).min(rest.len()));
                 places.push(place);
                 rest = tail;
             }
-            return whole.run(data, scratch, &mut places);
+            return whole.run_on(data, memory, &mut places);
         }
         let known = workspace.holds.as_ref().is_some_and(|key| Arc::ptr_eq(key, &self.key));
         for step in self.steps.iter().skip(if known { self.held } else { 0 }) {
@@ -400,12 +434,17 @@ impl Program {
     }
 
     /// The memory of a slot after a run.
-    pub(crate) fn memory_in<'a>(&'a self, slot: Slot, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
+    pub(crate) fn memory_in<'a, T: Number>(
+        &'a self,
+        slot: Slot,
+        data: &[&'a [T]],
+        workspace: &'a Workspace<T>,
+    ) -> &'a [T] {
         self.memory(slot, data, &workspace.buffers)
     }
 
     /// The value of a root after a run, in row-major order.
-    pub(crate) fn read(&self, root: usize, data: &[&[f64]], workspace: &Workspace, out: &mut [f64]) {
+    pub(crate) fn read<T: Number>(&self, root: usize, data: &[&[T]], workspace: &Workspace<T>, out: &mut [T]) {
         if let Some(values) = self.whole_root(root, workspace) {
             out.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
         } else if let Some(view) = self.roots.get(root) {
@@ -414,7 +453,7 @@ impl Program {
     }
 
     /// A root that straight-line code has left.
-    fn whole_root<'a>(&self, root: usize, workspace: &'a Workspace) -> Option<&'a [f64]> {
+    fn whole_root<'a, T: Number>(&self, root: usize, workspace: &'a Workspace<T>) -> Option<&'a [T]> {
         let starts = self.whole.as_ref()?.starts();
         workspace.roots.get(*starts.get(root)?..*starts.get(root + 1)?)
     }
@@ -430,7 +469,12 @@ impl Program {
     }
 
     /// The memory of a root after a run.
-    pub(crate) fn root_memory<'a>(&'a self, root: usize, data: &[&'a [f64]], workspace: &'a Workspace) -> &'a [f64] {
+    pub(crate) fn root_memory<'a, T: Number>(
+        &'a self,
+        root: usize,
+        data: &[&'a [T]],
+        workspace: &'a Workspace<T>,
+    ) -> &'a [T] {
         match (self.whole_root(root, workspace), self.roots.get(root)) {
             (Some(values), _) => values,
             (None, Some(view)) => self.memory(view.slot, data, &workspace.buffers),
@@ -438,17 +482,17 @@ impl Program {
         }
     }
 
-    fn memory<'a>(&'a self, slot: Slot, data: &[&'a [f64]], buffers: &'a [Vec<f64>]) -> &'a [f64] {
+    fn memory<'a, T: Number>(&'a self, slot: Slot, data: &[&'a [T]], buffers: &'a [Vec<T>]) -> &'a [T] {
         let Some(info) = self.slots.get(slot.0 as usize) else { return &[] };
         let found = match info.place {
             Place::Input(k) => data.get(k).copied(),
-            Place::Constant(k) => self.constants.get(k).map(Vec::as_slice),
+            Place::Constant(k) => T::constants(&self.constants, &self.rounded).get(k).map(Vec::as_slice),
             Place::Buffer(k) => buffers.get(k).and_then(|b| b.get(..info.len)),
         };
         found.unwrap_or(&[])
     }
 
-    fn execute(&self, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
+    fn execute<T: Number>(&self, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
         if let Op::Fused(work) = &step.op {
             return self.execute_fused(work, step, data, workspace);
         }
@@ -457,13 +501,13 @@ impl Program {
         let Some(buffer) = buffers.get_mut(*k) else { return };
         let mut taken = std::mem::take(buffer);
         if let Some(out) = taken.get_mut(..*len) {
-            let arg = |k: usize| step.args.get(k).map_or(&[] as &[f64], |slot| self.memory(*slot, data, buffers));
+            let arg = |k: usize| step.args.get(k).map_or(&[] as &[T], |slot| self.memory(*slot, data, buffers));
             let operand = |k: usize, start: usize| Operand { data: arg(k), start };
             match &step.op {
-                Op::Fill(value) => out.fill(*value),
+                Op::Fill(value) => out.fill(T::of(*value)),
                 Op::Contract(c) => c.run(arg(0), (step.args.len() > 1).then(|| arg(1)), out),
                 Op::Combine { terms, constant } => {
-                    let terms: SmallVec<[(f64, &[f64]); 8]> = terms
+                    let terms: SmallVec<[(f64, &[T]); 8]> = terms
                         .iter()
                         .enumerate()
                         .map(|(k, (c, start))| (*c, arg(k).get(*start..*start + *len).unwrap_or(&[])))
@@ -490,7 +534,7 @@ impl Program {
                     scatter((arg(0), arg(1), *start), (*step, *first, *length), loops, out);
                 }
                 Op::Recurrence(work) => {
-                    let args: SmallVec<[&[f64]; 16]> = (0..step.args.len()).map(arg).collect();
+                    let args: SmallVec<[&[T]; 16]> = (0..step.args.len()).map(arg).collect();
                     if let Some(memory) = loops.get_mut(work.workspace) {
                         work.run(&args, out, memory);
                     }
@@ -502,15 +546,15 @@ impl Program {
     }
 
     /// A fused loop, which may write several slots.
-    fn execute_fused(&self, work: &FusedLoop, step: &Step, data: &[&[f64]], workspace: &mut Workspace) {
+    fn execute_fused<T: Number>(&self, work: &FusedLoop, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
         let Workspace { buffers, fused, .. } = workspace;
-        let mut taken: SmallVec<[(usize, usize, Vec<f64>); 4]> = SmallVec::new();
+        let mut taken: SmallVec<[(usize, usize, Vec<T>); 4]> = SmallVec::new();
         for out in step.outs() {
             let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(out.0 as usize) else { return };
             taken.push((*k, *len, buffers.get_mut(*k).map(std::mem::take).unwrap_or_default()));
         }
-        let args: SmallVec<[&[f64]; 16]> = step.args.iter().map(|slot| self.memory(*slot, data, buffers)).collect();
-        let mut outs: SmallVec<[&mut [f64]; 4]> =
+        let args: SmallVec<[&[T]; 16]> = step.args.iter().map(|slot| self.memory(*slot, data, buffers)).collect();
+        let mut outs: SmallVec<[&mut [T]; 4]> =
             taken.iter_mut().map(|(_, len, buffer)| buffer.get_mut(..*len).unwrap_or_default()).collect();
         work.run(&args, &mut outs, fused);
         drop((args, outs));
@@ -519,7 +563,7 @@ impl Program {
         }
     }
 
-    fn collect(&self, view: &View, data: &[&[f64]], buffers: &[Vec<f64>], out: &mut [f64]) {
+    fn collect<T: Number>(&self, view: &View, data: &[&[T]], buffers: &[Vec<T>], out: &mut [T]) {
         let memory = self.memory(view.slot, data, buffers);
         if view.is_dense() {
             if let Some(values) = memory.get(view.offset..view.offset + out.len()) {

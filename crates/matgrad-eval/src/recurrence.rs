@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::kernel::Loop;
+use crate::kernel::number::Number;
 use crate::program::{Program, View, Workspace};
 
 /// Where the step finds an argument.
@@ -47,44 +48,56 @@ pub(crate) struct LoopProgram {
 }
 
 /// The memory of a loop.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LoopMemory {
-    body: Workspace,
-    states: Vec<Vec<f64>>,
+#[derive(Clone, Debug)]
+pub(crate) struct LoopMemory<T> {
+    body: Workspace<T>,
+    states: Vec<Vec<T>>,
     /// The states after the step.
-    next: Vec<Vec<f64>>,
+    next: Vec<Vec<T>>,
     /// What a step adds to the sums over all steps.
-    sums: Vec<f64>,
-    replay: Option<Box<Replay>>,
+    sums: Vec<T>,
+    replay: Option<Box<Replay<T>>>,
 }
 
 /// The states of a loop that is run again: every so many kept, and those of one stretch between.
-#[derive(Clone, Debug, Default)]
-struct Replay {
-    memory: LoopMemory,
+#[derive(Clone, Debug)]
+struct Replay<T> {
+    memory: LoopMemory<T>,
     /// How many steps a stretch has.
     stretch: usize,
     /// The states at the start of each stretch.
-    starts: Vec<Vec<Vec<f64>>>,
+    starts: Vec<Vec<Vec<T>>>,
     /// The states before each step of one stretch, and which one it is.
-    states: Vec<Vec<Vec<f64>>>,
+    states: Vec<Vec<Vec<T>>>,
     current: usize,
 }
 
+impl<T> Default for LoopMemory<T> {
+    fn default() -> Self {
+        Self { body: Workspace::default(), states: Vec::new(), next: Vec::new(), sums: Vec::new(), replay: None }
+    }
+}
+
+impl<T> Default for Replay<T> {
+    fn default() -> Self {
+        Self { memory: LoopMemory::default(), stretch: 0, starts: Vec::new(), states: Vec::new(), current: 0 }
+    }
+}
+
 /// A part of an argument.
-fn part<'a>(args: &[&'a [f64]], arg: usize, start: usize, len: usize) -> &'a [f64] {
+fn part<'a, T>(args: &[&'a [T]], arg: usize, start: usize, len: usize) -> &'a [T] {
     args.get(arg).and_then(|a| a.get(start..start + len)).unwrap_or(&[])
 }
 
 impl LoopProgram {
     /// Runs all steps; `args` are whole slots.
-    pub fn run(&self, args: &[&[f64]], out: &mut [f64], memory: &mut LoopMemory) {
+    pub fn run<T: Number>(&self, args: &[&[T]], out: &mut [T], memory: &mut LoopMemory<T>) {
         self.start(args, memory);
         for gather in &self.gathers {
             if let Gather::Total { at, len, .. } = gather
                 && let Some(sum) = out.get_mut(*at..*at + *len)
             {
-                sum.fill(0.0);
+                sum.fill(T::zero());
             }
         }
         let mut replay = memory.replay.take();
@@ -92,7 +105,7 @@ impl LoopProgram {
             of.keep(args, replay.get_or_insert_default());
         }
         for turn in 0..self.steps {
-            let replayed: &[Vec<f64>] = match (&self.replay, &mut replay) {
+            let replayed: &[Vec<T>] = match (&self.replay, &mut replay) {
                 (Some(of), Some(replay)) => of.states_before(args, self.steps - 1 - turn, replay),
                 _ => &[],
             };
@@ -109,31 +122,38 @@ impl LoopProgram {
     }
 
     /// Puts the states at their start.
-    fn start(&self, args: &[&[f64]], memory: &mut LoopMemory) {
+    fn start<T: Number>(&self, args: &[&[T]], memory: &mut LoopMemory<T>) {
         let LoopMemory { body, states, next, sums, .. } = memory;
         states.resize_with(self.init.len(), Vec::new);
         next.resize_with(self.init.len(), Vec::new);
         for ((state, after), (arg, start, len)) in states.iter_mut().zip(next.iter_mut()).zip(&self.init) {
             state.clear();
             state.extend_from_slice(part(args, *arg, *start, *len));
-            after.resize(*len, 0.0);
+            after.resize(*len, T::zero());
         }
         let summed = |gather: &Gather| if let Gather::Total { len, .. } = gather { *len } else { 0 };
-        sums.resize(self.gathers.iter().map(summed).sum(), 0.0);
+        sums.resize(self.gathers.iter().map(summed).sum(), T::zero());
         body.prepare(&self.body);
     }
 
     /// The step of a turn: the states before it go to those after it, and what is gathered to `out`.
-    fn step(&self, args: &[&[f64]], turn: usize, replayed: &[Vec<f64>], memory: &mut LoopMemory, out: &mut [f64]) {
+    fn step<T: Number>(
+        &self,
+        args: &[&[T]],
+        turn: usize,
+        replayed: &[Vec<T>],
+        memory: &mut LoopMemory<T>,
+        out: &mut [T],
+    ) {
         let LoopMemory { body, states, next, sums, .. } = memory;
         let step = if self.backward { self.steps - 1 - turn } else { turn };
         let find = |source: &Source| match source {
-            Source::State(k) => states.get(*k).map_or(&[] as &[f64], Vec::as_slice),
-            Source::Replayed(k) => replayed.get(*k).map_or(&[] as &[f64], Vec::as_slice),
+            Source::State(k) => states.get(*k).map_or(&[] as &[T], Vec::as_slice),
+            Source::Replayed(k) => replayed.get(*k).map_or(&[] as &[T], Vec::as_slice),
             Source::Item { arg, start, len } => part(args, *arg, start + step * len, *len),
             Source::Outer { arg, start, len } => part(args, *arg, *start, *len),
         };
-        let data: SmallVec<[&[f64]; 16]> = self.sources.iter().map(find).collect();
+        let data: SmallVec<[&[T]; 16]> = self.sources.iter().map(find).collect();
         if self.body.whole.is_some() {
             self.step_at_once(step, &data, body, (next, sums), out);
         } else {
@@ -157,15 +177,15 @@ impl LoopProgram {
     }
 
     /// A step whose results are all written where they belong: the next states, then what is gathered.
-    fn step_at_once(
+    fn step_at_once<T: Number>(
         &self,
         step: usize,
-        data: &[&[f64]],
-        body: &mut Workspace,
-        (next, sums): (&mut [Vec<f64>], &mut [f64]),
-        out: &mut [f64],
+        data: &[&[T]],
+        body: &mut Workspace<T>,
+        (next, sums): (&mut [Vec<T>], &mut [T]),
+        out: &mut [T],
     ) {
-        let mut results: SmallVec<[&mut [f64]; 16]> = next.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut results: SmallVec<[&mut [T]; 16]> = next.iter_mut().map(Vec::as_mut_slice).collect();
         let (mut rest, mut passed, mut parts) = (&mut *out, 0, &mut *sums);
         for gather in &self.gathers {
             match gather {
@@ -195,14 +215,14 @@ impl LoopProgram {
                 && let Some(to) = out.get_mut(*at..*at + *len)
             {
                 let (from, tail) = parts.split_at((*len).min(parts.len()));
-                to.iter_mut().zip(from).for_each(|(sum, x)| *sum += x);
+                to.iter_mut().zip(from).for_each(|(sum, x)| *sum += *x);
                 parts = tail;
             }
         }
     }
 
     /// Runs the loop and keeps its states at the start of each stretch.
-    fn keep(&self, args: &[&[f64]], replay: &mut Replay) {
+    fn keep<T: Number>(&self, args: &[&[T]], replay: &mut Replay<T>) {
         replay.stretch = (self.steps as f64).sqrt().ceil().max(1.0) as usize;
         replay.current = usize::MAX;
         self.start(args, &mut replay.memory);
@@ -215,7 +235,7 @@ impl LoopProgram {
     }
 
     /// The states before a turn, the stretch around it computed again where it is another one.
-    fn states_before<'r>(&self, args: &[&[f64]], turn: usize, replay: &'r mut Replay) -> &'r [Vec<f64>] {
+    fn states_before<'r, T: Number>(&self, args: &[&[T]], turn: usize, replay: &'r mut Replay<T>) -> &'r [Vec<T>] {
         let wanted = turn / replay.stretch.max(1);
         if replay.current != wanted {
             replay.current = wanted;
@@ -245,7 +265,7 @@ impl LoopProgram {
 }
 
 /// Puts states into a place of a list that grows as needed.
-fn copy_to(list: &mut Vec<Vec<Vec<f64>>>, at: usize, states: &[Vec<f64>]) {
+fn copy_to<T: Number>(list: &mut Vec<Vec<Vec<T>>>, at: usize, states: &[Vec<T>]) {
     if list.len() <= at {
         list.resize_with(at + 1, Vec::new);
     }
@@ -256,12 +276,12 @@ fn copy_to(list: &mut Vec<Vec<Vec<f64>>>, at: usize, states: &[Vec<f64>]) {
 }
 
 /// Copies or adds a root of the step.
-fn read(program: &Program, view: &View, data: &[&[f64]], memory: &Workspace, to: &mut [f64], add: bool) {
+fn read<T: Number>(program: &Program, view: &View, data: &[&[T]], memory: &Workspace<T>, to: &mut [T], add: bool) {
     let from = program.memory_in(view.slot, data, memory);
     if view.is_dense() {
         let values = from.get(view.offset..view.offset + to.len()).unwrap_or(&[]);
         if add {
-            to.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
+            to.iter_mut().zip(values).for_each(|(sum, x)| *sum += *x);
         } else {
             to.iter_mut().zip(values).for_each(|(place, x)| *place = *x);
         }
@@ -272,7 +292,7 @@ fn read(program: &Program, view: &View, data: &[&[f64]], memory: &Workspace, to:
     let mut places = to.iter_mut();
     crate::kernel::walk(&loops, [view.offset], |[at]| {
         if let (Some(place), Some(x)) = (places.next(), from.get(at)) {
-            *place = if add { *place + x } else { *x };
+            *place = if add { *place + *x } else { *x };
         }
     });
 }

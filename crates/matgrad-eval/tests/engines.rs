@@ -122,6 +122,48 @@ fn engines_agree() {
     }
 }
 
+/// The same programs on `f32`, by steps, in fused loops and as a whole: the numbers of double precision up to rounding.
+#[test]
+fn single_precision_agrees_with_double() {
+    for (script, order) in PROGRAMS {
+        for (at, n) in [0, 1, 3, 16, 31].into_iter().enumerate() {
+            if at > 0 && !script.contains('n') || *order > 1 && n > 16 {
+                break;
+            }
+            // long loops with large weights magnify every rounding
+            if script.contains("fold") && n > 3 {
+                break;
+            }
+            let sizes = [("n".into(), n), ("m".into(), [3, 2, 17, 5, 31][at])].into();
+            let Some(steps) = program(script, *order, &sizes, Engine::Steps) else { continue };
+            let exact = data(&steps, &mut Random(n as u64 + 1));
+            let rounded = steps.rounded(&exact).expect("data");
+            let mut inputs = Inputs::new();
+            for (input, data) in steps.inputs().iter().zip(&rounded) {
+                let data = data.iter().map(|x| f64::from(*x)).collect();
+                inputs.insert(&input.name, Array::new(input.shape.clone(), data).expect("a shape"));
+            }
+            let expected = steps.run(&inputs).expect("values");
+            let slices: Vec<&[f32]> = rounded.iter().map(Vec::as_slice).collect();
+            for engine in [Engine::Steps, Engine::Loops, Engine::Auto] {
+                let Some(other) = program(script, *order, &sizes, engine) else { continue };
+                let mut prepared = other.prepare_slices(&slices).expect("a program");
+                for _ in 0..2 {
+                    prepared.run();
+                    for (x, y) in expected.iter().zip(prepared.results()) {
+                        let size = x.data().iter().filter(|x| x.is_finite()).fold(1.0f64, |m, x| m.max(x.abs()));
+                        for (x, y) in x.data().iter().zip(y) {
+                            let y = f64::from(*y);
+                            let close = (x - y).abs() <= 2e-5 * size || x == &y || x.is_nan() && y.is_nan();
+                            assert!(close, "{script}\nn = {n}, {}: {y} where {x} is right", engine.name());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Too long to be unrolled: loops, with and without functions in them.
 #[test]
 fn engines_agree_on_long_vectors() {

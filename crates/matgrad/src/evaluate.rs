@@ -8,13 +8,14 @@ use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
-    Array, Block, CompileError, Csr, Engine, Grid, Inputs, LayoutError, Options, Prepared, Program, SparseProgram,
-    SparseRequest, System, Workspace, arrange, compile_sparse, infer_sizes,
+    Block, CompileError, Engine, Grid, Inputs, LayoutError, Options, Precision, SparseRequest, compile_sparse,
+    infer_sizes,
 };
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
 use crate::implicit::Solving;
+use crate::plan::{Output, Plan};
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
 use crate::{Convention, Failure, Limits, Text};
 
@@ -77,6 +78,8 @@ pub struct Evaluation {
     pub limits: Limits,
     /// What carries the program out.
     pub engine: Engine,
+    /// What numbers it runs on.
+    pub precision: Precision,
 }
 
 impl Evaluation {
@@ -95,6 +98,7 @@ impl Evaluation {
             diagonal: false,
             limits: Limits::default(),
             engine: Engine::Auto,
+            precision: Precision::Double,
         }
     }
 
@@ -112,6 +116,22 @@ impl Evaluation {
     #[must_use]
     pub fn diagonal(mut self) -> Self {
         self.diagonal = true;
+        self
+    }
+
+    /// Asks for a run in this precision.
+    ///
+    /// ```
+    /// use matgrad::{Array, Evaluation, Inputs, Precision, Text};
+    /// let mut data = Inputs::new();
+    /// data.insert("x", Array::vector(vec![1.0, 3.0]));
+    /// let evaluation = Evaluation::new(Text::expression("1/sum(x)")).in_precision(Precision::Single);
+    /// assert_eq!(evaluation.plan(&data)?.run(&data)?[0].1.data(), [0.25]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -166,155 +186,6 @@ impl Evaluation {
             }
         }
         Planner::new(self, &source, &script)?.plan(data)
-    }
-}
-
-/// One array of the results.
-#[derive(Clone, Debug)]
-struct Output {
-    name: String,
-    function: Shape,
-    /// The variable and the order, for a derivative that a layout arranges.
-    arranged: Option<(Shape, usize)>,
-}
-
-/// What a run writes to, kept for the next one.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    workspace: Workspace,
-    /// The bare results of the last run.
-    pub results: Vec<Array>,
-    /// The sparse results of the last run.
-    pub matrices: Vec<Csr>,
-}
-
-/// A compiled evaluation.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    source: Source,
-    program: SparseProgram,
-    /// What finds the unknowns that are defined implicitly, in this order.
-    systems: Vec<System>,
-    outputs: Vec<Output>,
-    /// The names of the sparse results.
-    sparse: Vec<(String, Option<Vec<usize>>)>,
-    layout: Layout,
-    /// What else is computed, from graphs of its own.
-    more: Vec<Plan>,
-}
-
-impl Plan {
-    /// The results by name: `value`, `derivative`, `derivative2`, or `derivative_X` where there are several variables.
-    ///
-    /// # Errors
-    /// Data that is missing or has another shape than that of the plan.
-    pub fn run(&self, data: &Inputs) -> Result<Vec<(String, Array)>, Failure> {
-        Ok(self.run_sparse(data)?.0)
-    }
-
-    /// The dense results by name, and the sparse ones.
-    ///
-    /// # Errors
-    /// As [`Plan::run`].
-    #[allow(clippy::type_complexity, reason = "two lists of named results")]
-    pub fn run_sparse(&self, data: &Inputs) -> Result<(Vec<(String, Array)>, Vec<(String, Csr)>), Failure> {
-        let mut memory = self.memory();
-        self.execute(data, &mut memory)?;
-        let named = self.outputs.iter().zip(memory.results);
-        let named = named.map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
-        let mut named = named.collect::<Result<Vec<(String, Array)>, Failure>>()?;
-        for plan in &self.more {
-            named.extend(plan.run(data)?);
-        }
-        let mut matrices = Vec::new();
-        for ((name, diagonal), matrix) in self.sparse.iter().zip(memory.matrices) {
-            match diagonal {
-                Some(shape) => {
-                    named.push((name.clone(), matrix.to_dense().reshaped(shape.clone()).unwrap_or_default()))
-                }
-                None => matrices.push((name.clone(), matrix)),
-            }
-        }
-        Ok((named, matrices))
-    }
-
-    /// Memory for runs of this plan.
-    pub fn memory(&self) -> Memory {
-        let (results, matrices) = (self.program.results(), self.program.matrices());
-        Memory { workspace: Workspace::default(), results, matrices }
-    }
-
-    /// Runs the program in memory that may be used again; the bare results, before a layout arranges them, are left in it.
-    ///
-    /// # Errors
-    /// As [`Plan::run`].
-    pub fn execute(&self, data: &Inputs, memory: &mut Memory) -> Result<(), Failure> {
-        let solved;
-        let data = if self.systems.is_empty() {
-            data
-        } else {
-            let mut with = data.clone();
-            for system in &self.systems {
-                let found = system.solve(&mut with, &mut Workspace::default());
-                found.map_err(|error| Failure::whole(self.source.clone(), "implicit", error.to_string()))?;
-            }
-            solved = with;
-            &solved
-        };
-        let Memory { workspace, results, matrices } = memory;
-        let result = self.program.run_into(data, workspace, results, matrices);
-        result.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
-    }
-
-    /// The program bound to data, for runs that cost nothing but the program; `None` where there is more to a run than one
-    /// program: unknowns that are solved for, sparse results, or several functions. The results are bare: no layout
-    /// arranges them.
-    ///
-    /// # Errors
-    /// As [`Plan::run`].
-    pub fn prepare<'a>(&'a self, data: &'a Inputs) -> Result<Option<Prepared<'a>>, Failure> {
-        if !self.systems.is_empty() || !self.more.is_empty() || !self.program.is_dense() {
-            return Ok(None);
-        }
-        let prepared = self.program().prepare(data);
-        let prepared = prepared.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))?;
-        Ok(Some(prepared))
-    }
-
-    /// The steps of the program with their costs.
-    pub fn listing(&self) -> String {
-        let listings = std::iter::once(self.program.listing()).chain(self.more.iter().map(Plan::listing));
-        listings.collect::<Vec<String>>().join("\n")
-    }
-
-    /// The program itself.
-    pub fn program(&self) -> &Program {
-        self.program.program()
-    }
-
-    /// Operations of a run, a function of one number counted as one.
-    pub fn flops(&self) -> f64 {
-        self.program.flops()
-    }
-
-    /// Bytes a run moves, by estimate.
-    pub fn traffic(&self) -> f64 {
-        self.program.traffic()
-    }
-
-    fn finish(&self, output: &Output, array: Array) -> Result<Array, Failure> {
-        match &output.arranged {
-            Some((variable, order)) => arrange(&array, &output.function, variable, *order, self.layout)
-                .map_err(|error| Failure::whole(self.source.clone(), "layout", error.to_string())),
-            // a row is a matrix with one row, and a scalar has no axes
-            None => Ok(match output.function {
-                Shape::Row(_) => {
-                    let n = array.data().len();
-                    Array::new(vec![1, n], array.into_data()).unwrap_or_default()
-                }
-                _ => array,
-            }),
-        }
     }
 }
 
@@ -483,6 +354,7 @@ impl<'a> Planner<'a> {
             outputs: self.outputs,
             sparse,
             layout: self.request.layout,
+            precision: self.request.precision,
             more: Vec::new(),
         })
     }

@@ -2,7 +2,8 @@
 
 use matgrad_eval::{Array, Inputs};
 
-use crate::evaluate::{Evaluation, Memory, Plan, Product};
+use crate::evaluate::{Evaluation, Product};
+use crate::plan::{Memory, Plan};
 use crate::{Failure, Source};
 
 /// Which matrix an [`Operator`] stands for.

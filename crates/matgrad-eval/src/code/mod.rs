@@ -16,6 +16,7 @@ use matgrad_calculus::graph::MapOp;
 use rustc_hash::FxHashMap;
 
 use crate::kernel::elementwise::{function_of_two, value_of};
+use crate::kernel::number::Number;
 use crate::kernel::power::Power;
 pub(crate) use unroll::unroll;
 
@@ -80,9 +81,9 @@ impl Inst {
 
     /// Its value, given those of the registers and of the operands.
     #[inline]
-    pub fn value(&self, at: impl Fn(Reg) -> f64, load: impl Fn(u32) -> f64) -> f64 {
+    pub fn value<T: Number>(&self, at: impl Fn(Reg) -> T, load: impl Fn(u32) -> T) -> T {
         match *self {
-            Self::Constant(x) => x,
+            Self::Constant(x) => T::of(x),
             Self::Load(k) => load(k),
             Self::Neg(a) => -at(a),
             Self::Add(a, b) => at(a) + at(b),
@@ -94,7 +95,7 @@ impl Inst {
             Self::Unary(op, a) => value_of(op, at(a)),
             Self::Binary(op, a, b) => function_of_two(op)(at(a), at(b)),
             Self::Select(a, b, c) => {
-                if at(a) != 0.0 {
+                if at(a) != T::zero() {
                     at(b)
                 } else {
                     at(c)

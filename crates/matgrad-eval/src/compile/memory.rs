@@ -19,6 +19,7 @@ impl Compiler<'_> {
         let mut program = Program {
             inputs: self.inputs,
             constants: self.constants,
+            rounded: std::sync::OnceLock::new(),
             slots: self.slots,
             steps: self.steps,
             roots,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{DataError, Limits, entries};
-use crate::Array;
+use crate::{Array, Precision};
 
 struct Reader<'a> {
     text: &'a str,
@@ -274,6 +274,7 @@ fn write_array(array: &Array, out: &mut String) {
         let _ = match *value {
             v if v.is_nan() => write!(out, "\"nan\""),
             v if v.is_infinite() => write!(out, "{}", if v > 0.0 { "\"inf\"" } else { "\"-inf\"" }),
+            v if array.precision() == Precision::Single => write!(out, "{:?}", v as f32),
             v => write!(out, "{v:?}"),
         };
         (0..closes).for_each(|_| out.push(']'));

@@ -1,7 +1,7 @@
 //! The `.npy` format of NumPy.
 
 use super::{DataError, Limits, entries};
-use crate::Array;
+use crate::{Array, Precision};
 
 /// What the header says.
 struct Header {
@@ -105,8 +105,13 @@ fn parse_header(text: &str) -> Result<Header, String> {
     Ok(Header { kind, size, big_endian: order == b'>', fortran, shape })
 }
 
-/// The array as a `.npy` file: C order, float64.
+/// The array as a `.npy` file: C order, float64 or, in single precision, float32.
 pub fn write_npy(array: &Array) -> Vec<u8> {
+    if array.precision() == Precision::Single {
+        let mut out = header("<f4", array.shape(), 4 * array.data().len());
+        array.data().iter().for_each(|value| out.extend_from_slice(&(*value as f32).to_le_bytes()));
+        return out;
+    }
     let mut out = header("<f8", array.shape(), 8 * array.data().len());
     for value in array.data() {
         out.extend_from_slice(&value.to_le_bytes());

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::npy::{write_integers, write_npy, write_text};
 use super::npz::archive;
 use super::{DataError, Format, write_json};
-use crate::{Array, Csr};
+use crate::{Array, Csr, Precision};
 
 /// What the parts of a matrix are called: of the only one plain, of several after their names.
 fn part(matrices: &[(&str, &Csr)], name: &str, part: &str) -> String {
@@ -39,7 +39,7 @@ fn npz(arrays: &[(&str, &Array)], matrices: &[(&str, &Csr)]) -> Vec<u8> {
     let mut files: Vec<(String, Vec<u8>)> =
         arrays.iter().map(|(name, array)| ((*name).into(), write_npy(array))).collect();
     for (name, matrix) in matrices {
-        let data = Array::vector(matrix.data().to_vec());
+        let data = Array::vector(matrix.data().to_vec()).in_precision(matrix.precision());
         let own = [
             ("indptr", write_integers(matrix.indptr())),
             ("indices", write_integers(&columns(matrix))),
@@ -61,7 +61,7 @@ fn json(arrays: &[(&str, &Array)], matrices: &[(&str, &Csr)]) -> String {
         };
         item("indptr", &format!("{:?}", matrix.indptr()));
         item("indices", &format!("{:?}", matrix.indices()));
-        let data = Array::vector(matrix.data().to_vec());
+        let data = Array::vector(matrix.data().to_vec()).in_precision(matrix.precision());
         let data = write_json(&[("x", &data)]);
         item("data", data.trim_end().trim_start_matches("{\"x\": ").trim_end_matches('}'));
         item("shape", &format!("{:?}", matrix.shape()));
@@ -79,7 +79,10 @@ pub fn write_matrix_market(matrix: &Csr) -> String {
     for i in 0..rows {
         let (columns, values) = matrix.row(i);
         for (j, value) in columns.iter().zip(values) {
-            let _ = writeln!(out, "{} {} {value:e}", i + 1, j + 1);
+            let _ = match matrix.precision() {
+                Precision::Double => writeln!(out, "{} {} {value:e}", i + 1, j + 1),
+                Precision::Single => writeln!(out, "{} {} {:e}", i + 1, j + 1, *value as f32),
+            };
         }
     }
     out

@@ -5,6 +5,7 @@ use matgrad_calculus::graph::MapOp;
 use super::Fold;
 use super::tape::Pass;
 use crate::kernel::elementwise::{function, function_of_two};
+use crate::kernel::number::Number;
 use crate::kernel::power::Power;
 use crate::kernel::reduce::{larger, smaller};
 use crate::kernel::vector;
@@ -12,17 +13,17 @@ use crate::special;
 
 /// An operand of a pass.
 #[derive(Clone, Copy)]
-pub(super) enum Operand<'a> {
+pub(super) enum Operand<'a, T> {
     /// A number for each place.
-    Block(&'a [f64]),
+    Block(&'a [T]),
     /// The same number everywhere.
-    Uniform(f64),
+    Uniform(T),
 }
 
-impl Operand<'_> {
-    fn first(&self) -> f64 {
+impl<T: Number> Operand<'_, T> {
+    fn first(&self) -> T {
         match self {
-            Operand::Block(x) => x.first().copied().unwrap_or(f64::NAN),
+            Operand::Block(x) => x.first().copied().unwrap_or(T::nan()),
             Operand::Uniform(x) => *x,
         }
     }
@@ -31,7 +32,7 @@ impl Operand<'_> {
 use Operand::{Block, Uniform};
 
 #[inline(always)]
-fn unary(f: impl Fn(f64) -> f64, a: Operand, out: &mut [f64]) {
+fn unary<T: Number>(f: impl Fn(T) -> T, a: Operand<T>, out: &mut [T]) {
     match a {
         Block(a) => out.iter_mut().zip(a).for_each(|(o, a)| *o = f(*a)),
         Uniform(a) => out.fill(f(a)),
@@ -39,7 +40,7 @@ fn unary(f: impl Fn(f64) -> f64, a: Operand, out: &mut [f64]) {
 }
 
 #[inline(always)]
-fn binary(f: impl Fn(f64, f64) -> f64, a: Operand, b: Operand, out: &mut [f64]) {
+fn binary<T: Number>(f: impl Fn(T, T) -> T, a: Operand<T>, b: Operand<T>, out: &mut [T]) {
     match (a, b) {
         (Block(a), Block(b)) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o = f(*a, *b)),
         (Block(a), Uniform(b)) => out.iter_mut().zip(a).for_each(|(o, a)| *o = f(*a, b)),
@@ -49,7 +50,7 @@ fn binary(f: impl Fn(f64, f64) -> f64, a: Operand, b: Operand, out: &mut [f64]) 
 }
 
 #[inline(always)]
-fn ternary(f: impl Fn(f64, f64, f64) -> f64, [a, b, c]: [Operand; 3], out: &mut [f64]) {
+fn ternary<T: Number>(f: impl Fn(T, T, T) -> T, [a, b, c]: [Operand<T>; 3], out: &mut [T]) {
     match (a, b, c) {
         (Block(a), Block(b), Block(c)) => {
             out.iter_mut().zip(a.iter().zip(b.iter().zip(c))).for_each(|(o, (a, (b, c)))| *o = f(*a, *b, *c));
@@ -71,17 +72,17 @@ fn ternary(f: impl Fn(f64, f64, f64) -> f64, [a, b, c]: [Operand; 3], out: &mut 
 }
 
 #[inline(always)]
-fn truth(holds: bool) -> f64 {
-    if holds { 1.0 } else { 0.0 }
+fn truth<T: Number>(holds: bool) -> T {
+    if holds { T::one() } else { T::zero() }
 }
 
 #[inline(always)]
-fn fma<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
+fn fma<const FUSED: bool, T: Number>(a: T, b: T, c: T) -> T {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 #[inline(always)]
-fn arithmetic<const FUSED: bool>(pass: Pass, from: [Operand; 3], out: &mut [f64]) {
+fn arithmetic<const FUSED: bool, T: Number>(pass: Pass, from: [Operand<T>; 3], out: &mut [T]) {
     let [a, b, c] = from;
     match pass {
         Pass::Neg => unary(|a| -a, a, out),
@@ -89,23 +90,26 @@ fn arithmetic<const FUSED: bool>(pass: Pass, from: [Operand; 3], out: &mut [f64]
         Pass::Sub => binary(|a, b| a - b, a, b, out),
         Pass::Mul => binary(|a, b| a * b, a, b, out),
         Pass::Div => binary(|a, b| a / b, a, b, out),
-        Pass::MulAdd => ternary(fma::<FUSED>, [a, b, c], out),
-        Pass::MulSub => ternary(|a, b, c| fma::<FUSED>(a, b, -c), [a, b, c], out),
-        Pass::SubMul => ternary(|a, b, c| fma::<FUSED>(-a, b, c), [a, b, c], out),
-        Pass::Select => ternary(|a, b, c| if a != 0.0 { b } else { c }, [a, b, c], out),
-        Pass::Sqrt => unary(f64::sqrt, a, out),
-        Pass::Unary(MapOp::Abs) => unary(f64::abs, a, out),
-        Pass::Unary(MapOp::Relu) => unary(|a| if a < 0.0 { 0.0 } else { a + 0.0 }, a, out),
+        Pass::MulAdd => ternary(fma::<FUSED, T>, [a, b, c], out),
+        Pass::MulSub => ternary(|a, b, c| fma::<FUSED, T>(a, b, -c), [a, b, c], out),
+        Pass::SubMul => ternary(|a, b, c| fma::<FUSED, T>(-a, b, c), [a, b, c], out),
+        Pass::Select => ternary(|a, b, c| if a != T::zero() { b } else { c }, [a, b, c], out),
+        Pass::Sqrt => unary(T::sqrt, a, out),
+        Pass::Unary(MapOp::Abs) => unary(T::abs, a, out),
+        Pass::Unary(MapOp::Relu) => unary(|a| if a < T::zero() { T::zero() } else { a + T::zero() }, a, out),
         Pass::Binary(MapOp::Max) => binary(|a, b| if a > b || a.is_nan() { a } else { b }, a, b, out),
         Pass::Binary(MapOp::Min) => binary(|a, b| if a < b || a.is_nan() { a } else { b }, a, b, out),
         Pass::Binary(MapOp::Less) => binary(|a, b| truth(a < b), a, b, out),
         Pass::Binary(MapOp::LessEq) => binary(|a, b| truth(a <= b), a, b, out),
         Pass::Binary(MapOp::Equal) => binary(|a, b| truth(a == b), a, b, out),
         Pass::Binary(MapOp::NotEqual) => binary(|a, b| truth(a != b), a, b, out),
-        Pass::Power(Power::Real(e)) if matches!(a, Uniform(_)) => out.fill(a.first().powf(e)),
+        Pass::Power(Power::Real(e)) if matches!(a, Uniform(_)) => out.fill(a.first().powf(T::of(e))),
         Pass::Power(power) => unary(|a| power.of(a), a, out),
-        Pass::Unary(MapOp::Polygamma(order)) => unary(|a| special::polygamma(order, a), a, out),
-        Pass::Unary(op) => unary(function(op), a, out),
+        Pass::Unary(MapOp::Polygamma(order)) => unary(|a| T::of(special::polygamma(order, a.wide())), a, out),
+        Pass::Unary(op) => {
+            let f = function(op);
+            unary(|a| T::of(f(a.wide())), a, out);
+        }
         Pass::Binary(op) => binary(function_of_two(op), a, b, out),
         Pass::Gather(_) => {}
     }
@@ -113,7 +117,7 @@ fn arithmetic<const FUSED: bool>(pass: Pass, from: [Operand; 3], out: &mut [f64]
 
 /// Eight lanes of a fold, each from what it had.
 #[inline(always)]
-fn lanes(f: impl Fn(f64, f64) -> f64 + Copy, neutral: f64, x: &[f64]) -> f64 {
+fn lanes<T: Number>(f: impl Fn(T, T) -> T + Copy, neutral: T, x: &[T]) -> T {
     let mut sums = [neutral; 16];
     let chunks = x.chunks_exact(16);
     let rest = chunks.remainder().iter().fold(neutral, |s, x| f(s, *x));
@@ -133,30 +137,31 @@ fn lanes(f: impl Fn(f64, f64) -> f64 + Copy, neutral: f64, x: &[f64]) -> f64 {
 }
 
 #[inline(always)]
-fn reduction(fold: Fold, x: &[f64]) -> f64 {
+fn reduction<T: Number>(fold: Fold, x: &[T]) -> T {
     match fold {
-        Fold::Sum => lanes(|a, b| a + b, 0.0, x),
-        Fold::Product => lanes(|a, b| a * b, 1.0, x),
+        Fold::Sum => lanes(|a, b| a + b, T::zero(), x),
+        Fold::Product => lanes(|a, b| a * b, T::one(), x),
         // NaN is found by the sum of what is left of it
         Fold::Max => {
-            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, 0.0, x);
-            lanes(|a, b| if b > a { b } else { a }, f64::NEG_INFINITY, x) + if poison.is_nan() { poison } else { 0.0 }
+            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, T::zero(), x);
+            lanes(|a, b| if b > a { b } else { a }, T::neg_infinity(), x)
+                + if poison.is_nan() { poison } else { T::zero() }
         }
         Fold::Min => {
-            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, 0.0, x);
-            lanes(|a, b| if b < a { b } else { a }, f64::INFINITY, x) + if poison.is_nan() { poison } else { 0.0 }
+            let poison = lanes(|s, x| if x.is_nan() { x } else { s }, T::zero(), x);
+            lanes(|a, b| if b < a { b } else { a }, T::infinity(), x) + if poison.is_nan() { poison } else { T::zero() }
         }
     }
 }
 
 #[inline(always)]
-fn accumulation(fold: Fold, x: Operand, out: &mut [f64]) {
-    let own = |f: fn(f64, f64) -> f64, out: &mut [f64]| match x {
+fn accumulation<T: Number>(fold: Fold, x: Operand<T>, out: &mut [T]) {
+    let own = |f: fn(T, T) -> T, out: &mut [T]| match x {
         Block(x) => out.iter_mut().zip(x).for_each(|(o, x)| *o = f(*o, *x)),
         Uniform(x) => out.iter_mut().for_each(|o| *o = f(*o, x)),
     };
     match (fold, x) {
-        (Fold::Sum, Block(x)) => out.iter_mut().zip(x).for_each(|(o, x)| *o += x),
+        (Fold::Sum, Block(x)) => out.iter_mut().zip(x).for_each(|(o, x)| *o += *x),
         (Fold::Sum, Uniform(x)) => out.iter_mut().for_each(|o| *o += x),
         (Fold::Product, _) => own(|a, b| a * b, out),
         (Fold::Max, _) => own(larger, out),
@@ -168,33 +173,33 @@ macro_rules! wide {
     ($(#[$doc:meta])* $name:ident, $kernel:ident $(::<$wide:literal, $plain:literal>)?,
      ($($arg:ident: $type:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*
-        pub(super) fn $name($($arg: $type),*) $(-> $result)? {
+        pub(super) fn $name<T: Number>($($arg: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
                 #[target_feature(enable = "avx2,fma")]
-                fn wide($($arg: $type),*) $(-> $result)? {
-                    $kernel$(::<$wide>)?($($arg),*)
+                fn wide<T: Number>($($arg: $type),*) $(-> $result)? {
+                    $kernel$(::<$wide, T>)?($($arg),*)
                 }
                 // SAFETY: both features were detected on this processor
                 #[allow(unsafe_code)]
                 return unsafe { wide($($arg),*) };
             }
             #[allow(unreachable_code)]
-            $kernel$(::<$plain>)?($($arg),*)
+            $kernel$(::<$plain, T>)?($($arg),*)
         }
     };
 }
 
-wide!(plain_pass, arithmetic::<true, false>, (pass: Pass, from: [Operand; 3], out: &mut [f64]));
+wide!(plain_pass, arithmetic::<true, false>, (pass: Pass, from: [Operand<T>; 3], out: &mut [T]));
 wide!(
     /// All numbers of a block in one.
-    reduce, reduction, (fold: Fold, x: &[f64]) -> f64);
+    reduce, reduction, (fold: Fold, x: &[T]) -> T);
 wide!(
     /// Puts a block to what is there, place by place.
-    accumulate, accumulation, (fold: Fold, x: Operand, out: &mut [f64]));
+    accumulate, accumulation, (fold: Fold, x: Operand<T>, out: &mut [T]));
 
 /// One pass over a block.
-pub(super) fn pass(pass: Pass, from: [Operand; 3], out: &mut [f64]) {
+pub(super) fn pass<T: Number>(pass: Pass, from: [Operand<T>; 3], out: &mut [T]) {
     if let (Pass::Unary(op), Block(x)) = (pass, from[0])
         && vector::apply(op, 1.0, x, out)
     {
@@ -229,7 +234,7 @@ mod tests {
         let (x, y, z) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]);
         let kinds = |x: &'static [f64; 3]| [Block(x), Uniform(x[0])];
         let leak = |x: [f64; 3]| -> &'static [f64; 3] { Box::leak(Box::new(x)) };
-        let at = |o: Operand, k: usize| match o {
+        let at = |o: Operand<f64>, k: usize| match o {
             Block(x) => x[k],
             Uniform(x) => x,
         };

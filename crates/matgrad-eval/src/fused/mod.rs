@@ -85,13 +85,18 @@ pub(crate) struct FusedLoop {
 }
 
 /// Memory of the runs of fused loops.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scratch {
-    blocks: Vec<Vec<f64>>,
-    uniforms: Vec<f64>,
+#[derive(Clone, Debug)]
+pub(crate) struct Scratch<T> {
+    blocks: Vec<Vec<T>>,
+    uniforms: Vec<T>,
     /// Of machine code.
-    #[cfg(target_arch = "x86_64")]
     cells: Vec<f64>,
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), uniforms: Vec::new(), cells: Vec::new() }
+    }
 }
 
 impl FusedLoop {

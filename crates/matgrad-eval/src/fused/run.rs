@@ -6,20 +6,21 @@ use super::lanes::{self, Operand};
 use super::tape::{Pass, Source, Target};
 use super::{FusedLoop, Output, Scratch};
 use crate::code::Inst;
+use crate::kernel::number::Number;
 use crate::kernel::{Loop, walk};
 
-impl Scratch {
+impl<T: Number> Scratch<T> {
     fn prepare(&mut self, registers: usize, block: usize, uniforms: usize) {
         if self.blocks.len() < registers {
             self.blocks.resize_with(registers, Vec::new);
         }
         for register in self.blocks.iter_mut().take(registers) {
             if register.len() < block {
-                register.resize(block, 0.0);
+                register.resize(block, T::zero());
             }
         }
         if self.uniforms.len() < uniforms {
-            self.uniforms.resize(uniforms, 0.0);
+            self.uniforms.resize(uniforms, T::zero());
         }
     }
 }
@@ -29,13 +30,14 @@ type Offsets = SmallVec<[usize; 16]>;
 
 impl FusedLoop {
     /// Runs the loop on whole slots.
-    pub fn run(&self, args: &[&[f64]], outs: &mut [&mut [f64]], scratch: &mut Scratch) {
+    pub fn run<T: Number>(&self, args: &[&[T]], outs: &mut [&mut [T]], scratch: &mut Scratch<T>) {
         self.start_folds(outs);
         if self.extents.contains(&0) {
             return;
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(native) = &self.native
+            && let (Some(args), Some(outs)) = (T::doubles(args), T::doubles_mut(outs))
             && native.run(self, args, outs, &mut scratch.cells)
         {
             return;
@@ -45,7 +47,7 @@ impl FusedLoop {
             Some((n, outer)) => (*n, outer),
             None => (1, &[] as &[usize]),
         };
-        let memory: SmallVec<[&[f64]; 16]> =
+        let memory: SmallVec<[&[T]; 16]> =
             self.streams.iter().map(|s| args.get(s.arg).copied().unwrap_or(&[])).collect();
         let starts = self.streams.iter().map(|s| s.start).chain(self.outputs.iter().map(|o| o.start));
         let mut at: Offsets = starts.collect();
@@ -88,7 +90,7 @@ impl FusedLoop {
     }
 
     /// Places that values are put together in start with what changes nothing.
-    fn start_folds(&self, outs: &mut [&mut [f64]]) {
+    fn start_folds<T: Number>(&self, outs: &mut [&mut [T]]) {
         for output in &self.outputs {
             let (Some(fold), false, Some(out)) = (output.fold, output.add, outs.get_mut(output.out)) else { continue };
             let loops: SmallVec<[Loop<1>; 4]> = self
@@ -100,36 +102,36 @@ impl FusedLoop {
                 .collect();
             walk(&loops, [output.start], |[at]| {
                 if let Some(place) = out.get_mut(at) {
-                    *place = fold.neutral();
+                    *place = T::of(fold.neutral());
                 }
             });
         }
     }
 
     /// Computes what is the same along a row.
-    fn uniforms(&self, memory: &[&[f64]], at: &[usize], scratch: &mut Scratch) {
+    fn uniforms<T: Number>(&self, memory: &[&[T]], at: &[usize], scratch: &mut Scratch<T>) {
         let uniforms = &mut scratch.uniforms;
         for (k, inst) in self.tape.uniform.iter().enumerate() {
             let load = |s: u32| {
                 let (memory, at) = (memory.get(s as usize), at.get(s as usize));
-                memory.zip(at).and_then(|(m, at)| m.get(*at)).copied().unwrap_or(f64::NAN)
+                memory.zip(at).and_then(|(m, at)| m.get(*at)).copied().unwrap_or(T::nan())
             };
             let value = match inst {
-                Inst::Constant(x) => *x,
-                _ => inst.value(|a| uniforms.get(a.0 as usize).copied().unwrap_or(f64::NAN), load),
+                Inst::Constant(x) => T::of(*x),
+                _ => inst.value(|a| uniforms.get(a.0 as usize).copied().unwrap_or(T::nan()), load),
             };
             uniforms[k] = value;
         }
     }
 
     /// Some places of a row.
-    fn block(
+    fn block<T: Number>(
         &self,
         (from, length): (usize, usize),
-        memory: &[&[f64]],
+        memory: &[&[T]],
         at: &[usize],
-        outs: &mut [&mut [f64]],
-        scratch: &mut Scratch,
+        outs: &mut [&mut [T]],
+        scratch: &mut Scratch<T>,
     ) {
         let Scratch { blocks, uniforms, .. } = scratch;
         let places = at.get(self.streams.len()..).unwrap_or(&[]);
@@ -162,14 +164,14 @@ impl FusedLoop {
         }
     }
 
-    fn operand<'a>(
+    fn operand<'a, T: Number>(
         &self,
         source: Source,
         (from, length): (usize, usize),
-        memory: &[&'a [f64]],
+        memory: &[&'a [T]],
         at: &[usize],
-        (blocks, uniforms): (&'a [Vec<f64>], &[f64]),
-    ) -> Operand<'a> {
+        (blocks, uniforms): (&'a [Vec<T>], &[T]),
+    ) -> Operand<'a, T> {
         let block = match source {
             Source::Block(k) => blocks.get(usize::from(k)).and_then(|b| b.get(..length)),
             Source::Stream(k) => {
@@ -177,20 +179,20 @@ impl FusedLoop {
                 memory.get(usize::from(k)).and_then(|m| m.get(start..start + length))
             }
             Source::Uniform(k) => {
-                return Operand::Uniform(uniforms.get(usize::from(k)).copied().unwrap_or(f64::NAN));
+                return Operand::Uniform(uniforms.get(usize::from(k)).copied().unwrap_or(T::nan()));
             }
         };
         Operand::Block(block.unwrap_or(&[]))
     }
 
-    fn pass(
+    fn pass<T: Number>(
         &self,
         step: &super::tape::Step,
         (from, length): (usize, usize),
-        memory: &[&[f64]],
+        memory: &[&[T]],
         at: &[usize],
-        (blocks, uniforms): (&[Vec<f64>], &[f64]),
-        out: &mut [f64],
+        (blocks, uniforms): (&[Vec<T>], &[T]),
+        out: &mut [T],
     ) {
         if let Pass::Gather(k) = step.pass {
             let k = usize::from(k);
@@ -206,7 +208,7 @@ impl FusedLoop {
 }
 
 /// Stores a block of values, or puts it to what is there.
-fn put(output: &Output, value: Operand, (from, length): (usize, usize), place: usize, out: &mut [f64]) {
+fn put<T: Number>(output: &Output, value: Operand<T>, (from, length): (usize, usize), place: usize, out: &mut [T]) {
     let stride = output.strides.last().copied().unwrap_or(0);
     let fold = match (output.fold, output.add) {
         (Some(fold), _) => Some(fold),
@@ -219,8 +221,8 @@ fn put(output: &Output, value: Operand, (from, length): (usize, usize), place: u
             let one = match value {
                 Operand::Block(x) => lanes::reduce(fold, x),
                 Operand::Uniform(x) => match fold {
-                    super::Fold::Sum => x * length as f64,
-                    super::Fold::Product => x.powf(length as f64),
+                    super::Fold::Sum => x * T::of(length as f64),
+                    super::Fold::Product => x.powf(T::of(length as f64)),
                     super::Fold::Max | super::Fold::Min => x,
                 },
             };
@@ -244,7 +246,7 @@ fn put(output: &Output, value: Operand, (from, length): (usize, usize), place: u
             let places = out.iter_mut().step_by(stride).take(length).enumerate();
             for (k, place) in places {
                 let x = match value {
-                    Operand::Block(x) => x.get(k).copied().unwrap_or(f64::NAN),
+                    Operand::Block(x) => x.get(k).copied().unwrap_or(T::nan()),
                     Operand::Uniform(x) => x,
                 };
                 match fold {

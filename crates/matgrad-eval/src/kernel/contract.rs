@@ -3,6 +3,7 @@
 use super::gemm::{Matrix, gemm, symmetric};
 use super::{Loop, turns, walk};
 
+use matgrad_dense::Real;
 pub use matgrad_dense::{axpy, dot, sum};
 
 /// Index of an operand's stride in the loops of a contraction.
@@ -87,7 +88,7 @@ impl Contract {
     }
 
     /// Does it.
-    pub fn run(&self, a: &[f64], b: Option<&[f64]>, out: &mut [f64]) {
+    pub fn run<T: Real>(&self, a: &[T], b: Option<&[T]>, out: &mut [T]) {
         if self.loops.iter().any(|l| l.extent == 0) {
             return;
         }
@@ -97,9 +98,9 @@ impl Contract {
                 let right = (b, Matrix { offset: at_b, row: k.strides[B], col: n.strides[B] });
                 let to = (&mut *out, Matrix { offset: at, row: m.strides[OUT], col: n.strides[OUT] });
                 if self.symmetric {
-                    symmetric((m.extent, k.extent), self.alpha, left, right, to, self.accumulate);
+                    symmetric((m.extent, k.extent), T::of(self.alpha), left, right, to, self.accumulate);
                 } else {
-                    gemm((m.extent, k.extent, n.extent), self.alpha, left, right, to, self.accumulate);
+                    gemm((m.extent, k.extent, n.extent), T::of(self.alpha), left, right, to, self.accumulate);
                 }
             }),
             (_, None) => self.run_one(a, out),
@@ -107,7 +108,8 @@ impl Contract {
         }
     }
 
-    fn run_one(&self, a: &[f64], out: &mut [f64]) {
+    fn run_one<T: Real>(&self, a: &[T], out: &mut [T]) {
+        let alpha = T::of(self.alpha);
         if let [outer @ .., rows, cols] = self.loops.as_slice()
             && is_transposition(rows, cols)
         {
@@ -115,7 +117,7 @@ impl Contract {
             return walk(outer, self.start, |[at_a, _, at]| {
                 let from = Matrix { offset: at_a, row: rows.strides[A], col: cols.strides[A] };
                 let to = Matrix { offset: at, row: rows.strides[OUT], col: cols.strides[OUT] };
-                matgrad_dense::copy(size, self.alpha, (a, from), (out, to), self.accumulate);
+                matgrad_dense::copy(size, alpha, (a, from), (out, to), self.accumulate);
             });
         }
         let (outer, next, inner) = split(&self.loops);
@@ -123,21 +125,21 @@ impl Contract {
         walk(outer, self.start, |at| {
             for [at_a, _, at] in turns_of(next, at) {
                 if so == 0 {
-                    let sum: f64 =
-                        if sa == 1 { sum(&a[at_a..at_a + n]) } else { (0..n).map(|i| a[at_a + i * sa]).sum() };
-                    put(&mut out[at], self.alpha * sum, self.accumulate);
+                    let sum: T = if sa == 1 { sum(&a[at_a..at_a + n]) } else { (0..n).map(|i| a[at_a + i * sa]).sum() };
+                    put(&mut out[at], alpha * sum, self.accumulate);
                 } else if so == 1 && sa == 1 {
-                    axpy(self.alpha, &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate);
+                    axpy(alpha, &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate);
                 } else {
                     for i in 0..n {
-                        put(&mut out[at + i * so], self.alpha * a[at_a + i * sa], self.accumulate);
+                        put(&mut out[at + i * so], alpha * a[at_a + i * sa], self.accumulate);
                     }
                 }
             }
         });
     }
 
-    fn run_two(&self, a: &[f64], b: &[f64], out: &mut [f64]) {
+    fn run_two<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
+        let alpha = T::of(self.alpha);
         let (outer, next, inner) = split(&self.loops);
         let (n, [sa, sb, so]) = (inner.extent, inner.strides);
         walk(outer, self.start, |at| {
@@ -145,24 +147,24 @@ impl Contract {
                 match (sa, sb, so) {
                     (1, 1, 0) => {
                         let value = dot(&a[at_a..at_a + n], &b[at_b..at_b + n]);
-                        put(&mut out[at], self.alpha * value, self.accumulate);
+                        put(&mut out[at], alpha * value, self.accumulate);
                     }
                     (_, _, 0) => {
-                        let value: f64 = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
-                        put(&mut out[at], self.alpha * value, self.accumulate);
+                        let value: T = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
+                        put(&mut out[at], alpha * value, self.accumulate);
                     }
-                    (1, 0, 1) => axpy(self.alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
-                    (0, 1, 1) => axpy(self.alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
+                    (1, 0, 1) => axpy(alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
+                    (0, 1, 1) => axpy(alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
                     (1, 1, 1) => {
                         let pairs = a[at_a..at_a + n].iter().zip(&b[at_b..at_b + n]);
                         for (o, (x, y)) in out[at..at + n].iter_mut().zip(pairs) {
-                            put(o, self.alpha * (x * y), self.accumulate);
+                            put(o, alpha * (*x * *y), self.accumulate);
                         }
                     }
                     _ => {
                         for i in 0..n {
                             let value = a[at_a + i * sa] * b[at_b + i * sb];
-                            put(&mut out[at + i * so], self.alpha * value, self.accumulate);
+                            put(&mut out[at + i * so], alpha * value, self.accumulate);
                         }
                     }
                 }
@@ -186,7 +188,7 @@ fn is_transposition(rows: &Loop<3>, cols: &Loop<3>) -> bool {
     crossed && rows.extent.min(cols.extent) >= 8
 }
 
-fn put(place: &mut f64, value: f64, accumulate: bool) {
+fn put<T: Real>(place: &mut T, value: T, accumulate: bool) {
     *place = if accumulate { *place + value } else { value };
 }
 

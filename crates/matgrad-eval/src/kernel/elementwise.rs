@@ -2,6 +2,7 @@
 
 use matgrad_calculus::graph::MapOp;
 
+use super::number::Number;
 use super::reduce::{larger, smaller};
 use super::{Loop, vector, walk};
 use crate::special;
@@ -11,20 +12,21 @@ const VECTOR: usize = 4;
 
 /// An operand: its memory and where it starts.
 #[derive(Clone, Copy)]
-pub struct Operand<'a> {
+pub struct Operand<'a, T> {
     /// The memory.
-    pub data: &'a [f64],
+    pub data: &'a [T],
     /// Where it starts.
     pub start: usize,
 }
 
 /// `out = op(scale · x)` over loops with strides of (x, out).
-pub fn unary(op: MapOp, scale: f64, x: Operand, loops: &[Loop<2>], out: &mut [f64]) {
+pub fn unary<T: Number>(op: MapOp, scale: f64, x: Operand<T>, loops: &[Loop<2>], out: &mut [T]) {
     if loops.iter().any(|l| l.extent == 0) {
         return; // where it starts may lie outside
     }
+    let by = T::of(scale);
     if let MapOp::Polygamma(order) = op {
-        return each(x, loops, out, |v| special::polygamma(order, scale * v));
+        return each(x, loops, out, |v| T::of(special::polygamma(order, (by * v).wide())));
     }
     let (inner, outer) = split(loops);
     if inner.strides == [1, 1] && inner.extent >= VECTOR {
@@ -38,10 +40,10 @@ pub fn unary(op: MapOp, scale: f64, x: Operand, loops: &[Loop<2>], out: &mut [f6
         }
     }
     let f = function(op);
-    if scale == 1.0 { each(x, loops, out, f) } else { each(x, loops, out, |v| f(scale * v)) }
+    each(x, loops, out, |v| T::of(f((by * v).wide())));
 }
 
-fn each(x: Operand, loops: &[Loop<2>], out: &mut [f64], f: impl Fn(f64) -> f64) {
+fn each<T: Number>(x: Operand<T>, loops: &[Loop<2>], out: &mut [T], f: impl Fn(T) -> T) {
     let (inner, outer) = split(loops);
     let (n, [sx, so]) = (inner.extent, inner.strides);
     walk(outer, [x.start, 0], |[at_x, at]| {
@@ -57,7 +59,7 @@ fn each(x: Operand, loops: &[Loop<2>], out: &mut [f64], f: impl Fn(f64) -> f64) 
 }
 
 /// `out = op(x, y)` over loops with strides of (x, y, out).
-pub fn binary(op: MapOp, x: Operand, y: Operand, loops: &[Loop<3>], out: &mut [f64]) {
+pub fn binary<T: Number>(op: MapOp, x: Operand<T>, y: Operand<T>, loops: &[Loop<3>], out: &mut [T]) {
     let f = function_of_two(op);
     let (inner, outer) = split(loops);
     let (n, [sx, sy, so]) = (inner.extent, inner.strides);
@@ -69,9 +71,9 @@ pub fn binary(op: MapOp, x: Operand, y: Operand, loops: &[Loop<3>], out: &mut [f
 }
 
 /// `out = if c ≠ 0 { x } else { y }` over loops with strides of (c, x, y, out); the branch not taken is not looked at.
-pub fn select(c: Operand, x: Operand, y: Operand, loops: &[Loop<4>], out: &mut [f64]) {
+pub fn select<T: Number>(c: Operand<T>, x: Operand<T>, y: Operand<T>, loops: &[Loop<4>], out: &mut [T]) {
     walk(loops, [c.start, x.start, y.start, 0], |[at_c, at_x, at_y, at]| {
-        out[at] = if c.data[at_c] != 0.0 { x.data[at_x] } else { y.data[at_y] };
+        out[at] = if c.data[at_c] != T::zero() { x.data[at_x] } else { y.data[at_y] };
     });
 }
 
@@ -82,31 +84,31 @@ fn split<const N: usize>(loops: &[Loop<N>]) -> (Loop<N>, &[Loop<N>]) {
     }
 }
 
-fn truth(holds: bool) -> f64 {
-    f64::from(u8::from(holds))
+fn truth<T: Number>(holds: bool) -> T {
+    if holds { T::one() } else { T::zero() }
 }
 
-fn power(x: f64, e: f64) -> f64 {
-    if e == 2.0 { x * x } else { x.powf(e) }
+fn power<T: Number>(x: T, e: T) -> T {
+    if e == T::of(2.0) { x * x } else { x.powf(e) }
 }
 
 /// The angle of the point (x, y) in (-pi, pi]; a 0 has no sign there.
-fn angle(y: f64, x: f64) -> f64 {
-    (y + 0.0).atan2(x + 0.0)
+fn angle<T: Number>(y: T, x: T) -> T {
+    (y + T::zero()).atan2(x + T::zero())
 }
 
-fn sign(x: f64) -> f64 {
-    if x > 0.0 {
-        1.0
-    } else if x < 0.0 {
-        -1.0
+fn sign<T: Number>(x: T) -> T {
+    if x > T::zero() {
+        T::one()
+    } else if x < T::zero() {
+        -T::one()
     } else {
-        x * 0.0 // 0, or NaN
+        x * T::zero() // 0, or NaN
     }
 }
 
 /// The function behind an operation of two operands; comparisons are 1 where they hold, else 0.
-pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
+pub fn function_of_two<T: Number>(op: MapOp) -> fn(T, T) -> T {
     match op {
         MapOp::Max => larger,
         MapOp::Min => smaller,
@@ -116,15 +118,15 @@ pub fn function_of_two(op: MapOp) -> fn(f64, f64) -> f64 {
         MapOp::LessEq => |a, b| truth(a <= b),
         MapOp::Equal => |a, b| truth(a == b),
         MapOp::NotEqual => |a, b| truth(a != b),
-        _ => |_, _| f64::NAN,
+        _ => |_, _| T::nan(),
     }
 }
 
 /// A function of one number.
-pub fn value_of(op: MapOp, x: f64) -> f64 {
+pub fn value_of<T: Number>(op: MapOp, x: T) -> T {
     match op {
-        MapOp::Polygamma(order) => special::polygamma(order, x),
-        _ => function(op)(x),
+        MapOp::Polygamma(order) => T::of(special::polygamma(order, x.wide())),
+        _ => T::of(function(op)(x.wide())),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Linear combinations of dense operands.
 
+use matgrad_dense::Real;
+
 /// `out = Σ coefficient · operand` over operands as long as `out`; in blocks that stay in the cache.
-pub fn combine(terms: &[(f64, &[f64])], constant: f64, out: &mut [f64]) {
+pub fn combine<T: Real>(terms: &[(f64, &[T])], constant: f64, out: &mut [T]) {
     const BLOCK: usize = 2048;
     let length = out.len();
     let mut start = 0;
@@ -9,20 +11,20 @@ pub fn combine(terms: &[(f64, &[f64])], constant: f64, out: &mut [f64]) {
         let end = (start + BLOCK).min(length);
         let block = &mut out[start..end];
         match terms {
-            [] => block.fill(constant),
+            [] => block.fill(T::of(constant)),
             [(c, x), rest @ ..] => {
                 let x = &x[start..end];
                 match (*c, constant == 0.0) {
                     (1.0, true) => block.copy_from_slice(x),
-                    (c, true) => block.iter_mut().zip(x).for_each(|(o, x)| *o = c * x),
-                    (c, false) => block.iter_mut().zip(x).for_each(|(o, x)| *o = constant + c * x),
+                    (c, true) => block.iter_mut().zip(x).for_each(|(o, x)| *o = T::of(c) * *x),
+                    (c, false) => block.iter_mut().zip(x).for_each(|(o, x)| *o = T::of(constant) + T::of(c) * *x),
                 }
                 for (c, x) in rest {
                     let x = &x[start..end];
                     match *c {
-                        1.0 => block.iter_mut().zip(x).for_each(|(o, x)| *o += x),
-                        -1.0 => block.iter_mut().zip(x).for_each(|(o, x)| *o -= x),
-                        c => block.iter_mut().zip(x).for_each(|(o, x)| *o += c * x),
+                        1.0 => block.iter_mut().zip(x).for_each(|(o, x)| *o += *x),
+                        -1.0 => block.iter_mut().zip(x).for_each(|(o, x)| *o -= *x),
+                        c => block.iter_mut().zip(x).for_each(|(o, x)| *o += T::of(c) * *x),
                     }
                 }
             }

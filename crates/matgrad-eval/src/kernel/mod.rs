@@ -6,6 +6,7 @@ pub mod contract;
 pub mod elementwise;
 pub mod gemm;
 pub mod linear;
+pub mod number;
 pub mod pick;
 pub mod power;
 pub mod reduce;

@@ -1,5 +1,6 @@
 //! Powers with a constant rational exponent.
 
+use matgrad_dense::Real;
 use matgrad_syntax::Rational;
 
 /// How a power with this exponent is computed.
@@ -27,37 +28,37 @@ impl Power {
     }
 
     /// The power.
-    pub fn of(self, x: f64) -> f64 {
+    pub fn of<T: Real>(self, x: T) -> T {
         match self {
             Self::Whole(2) => x * x,
-            Self::Whole(-1) => 1.0 / x,
+            Self::Whole(-1) => T::one() / x,
             Self::Whole(k) => whole(x, k),
             Self::Half(1) => x.sqrt(),
-            Self::Half(-1) => 1.0 / x.sqrt(),
+            Self::Half(-1) => T::one() / x.sqrt(),
             Self::Half(k) => {
                 let value = whole(x, (k.abs() - 1) / 2) * x.sqrt();
-                if k < 0 { 1.0 / value } else { value }
+                if k < 0 { T::one() / value } else { value }
             }
-            Self::Real(e) => x.powf(e),
+            Self::Real(e) => x.powf(T::of(e)),
         }
     }
 
     /// The power of every entry.
-    pub fn apply(self, x: &[f64], out: &mut [f64]) {
+    pub fn apply<T: Real>(self, x: &[T], out: &mut [T]) {
         match self {
-            Self::Whole(2) => out.iter_mut().zip(x).for_each(|(o, x)| *o = x * x),
-            Self::Whole(-1) => out.iter_mut().zip(x).for_each(|(o, x)| *o = 1.0 / x),
+            Self::Whole(2) => out.iter_mut().zip(x).for_each(|(o, x)| *o = *x * *x),
+            Self::Whole(-1) => out.iter_mut().zip(x).for_each(|(o, x)| *o = T::one() / *x),
             Self::Half(1) => out.iter_mut().zip(x).for_each(|(o, x)| *o = x.sqrt()),
             _ => out.iter_mut().zip(x).for_each(|(o, x)| *o = self.of(*x)),
         }
     }
 }
 
-fn whole(x: f64, k: i32) -> f64 {
+fn whole<T: Real>(x: T, k: i32) -> T {
     if k.unsigned_abs() > 32 {
         return x.powi(k);
     }
-    let (mut value, mut base, mut left) = (1.0, x, k.unsigned_abs());
+    let (mut value, mut base, mut left) = (T::one(), x, k.unsigned_abs());
     while left > 0 {
         if left & 1 == 1 {
             value *= base;
@@ -65,7 +66,7 @@ fn whole(x: f64, k: i32) -> f64 {
         base *= base;
         left >>= 1;
     }
-    if k < 0 { 1.0 / value } else { value }
+    if k < 0 { T::one() / value } else { value }
 }
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ mod tests {
         check(-5, 2, 4.0, 1.0 / 32.0);
         check(1, 3, 2.0, 2f64.powf(1.0 / 3.0));
         check(100, 1, 1.01, 1.01f64.powi(100));
-        assert!(Power::new(&Rational::new(1, 2)).of(-1.0).is_nan());
+        assert!(Power::new(&Rational::new(1, 2)).of(-1.0f64).is_nan());
         assert_eq!(Power::new(&Rational::int(-1)).of(0.0), f64::INFINITY);
     }
 }

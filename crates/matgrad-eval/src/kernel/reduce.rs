@@ -1,22 +1,27 @@
 //! Reductions that are no sum.
 
 use matgrad_calculus::graph::ReduceOp;
+use matgrad_dense::Real;
 
 use super::{Loop, turns, walk};
 
 /// Reduces `x` over `inner` loops for each turn of the `outer` loops; strides are those of the operand.
-pub fn reduce(op: ReduceOp, x: &[f64], start: usize, outer: &[Loop<1>], inner: &[Loop<1>], out: &mut [f64]) {
+pub fn reduce<T: Real>(op: ReduceOp, x: &[T], start: usize, outer: &[Loop<1>], inner: &[Loop<1>], out: &mut [T]) {
     let empty = turns(inner) == 0;
     let mut place = out.iter_mut();
     walk(outer, [start], |[at]| {
         let value = match op {
             _ if empty => neutral(op),
-            ReduceOp::Max => fold(x, at, inner, f64::NEG_INFINITY, larger),
-            ReduceOp::Min => fold(x, at, inner, f64::INFINITY, smaller),
-            ReduceOp::Prod => fold(x, at, inner, 1.0, |a, b| a * b),
+            ReduceOp::Max => fold(x, at, inner, T::neg_infinity(), larger),
+            ReduceOp::Min => fold(x, at, inner, T::infinity(), smaller),
+            ReduceOp::Prod => fold(x, at, inner, T::one(), |a, b| a * b),
             ReduceOp::LogSumExp => {
-                let top = fold(x, at, inner, f64::NEG_INFINITY, larger);
-                if top.is_finite() { top + fold(x, at, inner, 0.0, |sum, v| sum + (v - top).exp()).ln() } else { top }
+                let top = fold(x, at, inner, T::neg_infinity(), larger);
+                if top.is_finite() {
+                    top + fold(x, at, inner, T::zero(), |sum, v| sum + (v - top).exp()).ln()
+                } else {
+                    top
+                }
             }
         };
         if let Some(place) = place.next() {
@@ -25,24 +30,24 @@ pub fn reduce(op: ReduceOp, x: &[f64], start: usize, outer: &[Loop<1>], inner: &
     });
 }
 
-fn neutral(op: ReduceOp) -> f64 {
+fn neutral<T: Real>(op: ReduceOp) -> T {
     match op {
-        ReduceOp::Max | ReduceOp::LogSumExp => f64::NEG_INFINITY,
-        ReduceOp::Min => f64::INFINITY,
-        ReduceOp::Prod => 1.0,
+        ReduceOp::Max | ReduceOp::LogSumExp => T::neg_infinity(),
+        ReduceOp::Min => T::infinity(),
+        ReduceOp::Prod => T::one(),
     }
 }
 
-fn fold(x: &[f64], at: usize, loops: &[Loop<1>], start: f64, step: impl Fn(f64, f64) -> f64) -> f64 {
+fn fold<T: Real>(x: &[T], at: usize, loops: &[Loop<1>], start: T, step: impl Fn(T, T) -> T) -> T {
     let mut value = start;
     walk(loops, [at], |[k]| value = step(value, x[k]));
     value
 }
 
 /// The larger number; NaN if either is.
-pub fn larger(a: f64, b: f64) -> f64 {
+pub fn larger<T: Real>(a: T, b: T) -> T {
     if a.is_nan() || b.is_nan() {
-        f64::NAN
+        T::nan()
     } else if a >= b {
         a
     } else {
@@ -51,9 +56,9 @@ pub fn larger(a: f64, b: f64) -> f64 {
 }
 
 /// The smaller number; NaN if either is.
-pub fn smaller(a: f64, b: f64) -> f64 {
+pub fn smaller<T: Real>(a: T, b: T) -> T {
     if a.is_nan() || b.is_nan() {
-        f64::NAN
+        T::nan()
     } else if a <= b {
         a
     } else {

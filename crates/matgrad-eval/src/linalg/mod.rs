@@ -8,6 +8,8 @@ use matgrad_dense::{Factors, Matrix};
 
 pub use functions::Function;
 
+use crate::kernel::number::Number;
+
 /// A function of a matrix, with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Linalg {
@@ -91,14 +93,17 @@ impl Linalg {
         }
     }
 
-    pub fn run(self, batch: usize, a: &[f64], b: &[f64], out: &mut [f64]) {
+    pub fn run<T: Number>(self, batch: usize, a: &[T], b: &[T], out: &mut [T]) {
+        let double = match self {
+            Self::Frechet { .. } | Self::Eigen { .. } | Self::Svd { .. } => true,
+            Self::Pinv { .. } | Self::Adjugate { .. } | Self::Function { .. } => true,
+            _ => false,
+        };
+        if double {
+            return T::in_double([a, b], out, |[a, b], out| self.run_double(batch, a, b, out));
+        }
         let (one, two, to) = self.lengths();
         for k in 0..batch {
-            if let Self::Frechet { f, n, .. } = self {
-                let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
-                functions::frechet(f, a, b, n, (k, batch), out);
-                continue;
-            }
             let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
             let b = b.get(k * two..(k + 1) * two).unwrap_or(&[]);
             let Some(out) = out.get_mut(k * to..(k + 1) * to) else { return };
@@ -110,19 +115,35 @@ impl Linalg {
                 Self::Det { n } => out.fill(Factors::of(a, n).det()),
                 Self::LogDet { n } => {
                     let (sign, log) = Factors::of(a, n).log_det();
-                    out.fill(if sign > 0.0 { log } else { f64::NAN });
+                    out.fill(if sign > T::zero() { log } else { T::nan() });
                 }
                 Self::Solve { n, cols, transposed } => {
                     out.copy_from_slice(b);
                     Factors::of(a, n).solve(out, cols, transposed);
                 }
                 Self::Cholesky { n } => matgrad_dense::cholesky(a, n, out),
+                _ => {}
+            }
+        }
+    }
+
+    /// What is computed in double precision, whatever the numbers are.
+    fn run_double(self, batch: usize, a: &[f64], b: &[f64], out: &mut [f64]) {
+        let (one, _, to) = self.lengths();
+        for k in 0..batch {
+            let a = a.get(k * one..(k + 1) * one).unwrap_or(&[]);
+            if let Self::Frechet { f, n, .. } = self {
+                functions::frechet(f, a, b, n, (k, batch), out);
+                continue;
+            }
+            let Some(out) = out.get_mut(k * to..(k + 1) * to) else { return };
+            match self {
                 Self::Eigen { n } => eigen::symmetric(a, n, out),
                 Self::Svd { m, n } => svd::svd(a, m, n, out),
                 Self::Pinv { m, n } => svd::pinv(a, m, n, out),
                 Self::Adjugate { n } => svd::adjugate(a, n, out),
                 Self::Function { f, n } => functions::apply(f, a, n, out),
-                Self::Frechet { .. } => {}
+                _ => {}
             }
         }
     }

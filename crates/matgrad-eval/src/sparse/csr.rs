@@ -1,6 +1,6 @@
 //! Sparse matrices by rows.
 
-use crate::Array;
+use crate::{Array, Precision};
 
 /// A sparse matrix by rows: those of row `i` are entries `indptr[i]..indptr[i+1]`, with ascending columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Csr {
     indptr: Vec<usize>,
     indices: Vec<u32>,
     data: Vec<f64>,
+    /// The precision of the entries.
+    precision: Precision,
 }
 
 impl Csr {
@@ -31,7 +33,7 @@ impl Csr {
                 return None;
             }
         }
-        Some(Self { shape, indptr, indices, data })
+        Some(Self { shape, indptr, indices, data, precision: Precision::Double })
     }
 
     /// Rows and columns.
@@ -52,6 +54,21 @@ impl Csr {
     /// The entries.
     pub fn data(&self) -> &[f64] {
         &self.data
+    }
+
+    /// The precision of the entries.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The same matrix with entries of this precision.
+    #[must_use]
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        if precision == Precision::Single {
+            self.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+        }
+        self
     }
 
     /// The entries, to be changed in place.

@@ -6,7 +6,8 @@ use matgrad_eval::Inputs;
 use matgrad_syntax::{Name, QueryKind, Script, Source, StatementKind};
 
 use super::{Query, target};
-use crate::evaluate::{Asked, Evaluation, Plan};
+use crate::evaluate::{Asked, Evaluation};
+use crate::plan::Plan;
 use crate::work::Work;
 use crate::{Convention, Failure, Request};
 

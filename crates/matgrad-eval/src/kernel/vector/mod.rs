@@ -10,6 +10,7 @@ mod logarithm;
 mod trigonometric;
 
 use matgrad_calculus::graph::MapOp;
+use matgrad_dense::Real;
 
 /// `a·b + c`, fused where the machine does it in one instruction.
 #[inline(always)]
@@ -34,18 +35,20 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 
 macro_rules! over_slices {
     ($($name:ident = $module:ident::$kernel:ident;)*) => { $(
-        fn $name(scale: f64, x: &[f64], out: &mut [f64]) {
+        fn $name<T: Real>(scale: f64, x: &[T], out: &mut [T]) {
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
                 #[target_feature(enable = "avx2,fma")]
-                fn wide(scale: f64, x: &[f64], out: &mut [f64]) {
-                    out.iter_mut().zip(x).for_each(|(o, x)| *o = $module::$kernel::<true>(scale * x));
+                fn wide<T: Real>(scale: f64, x: &[T], out: &mut [T]) {
+                    out.iter_mut().zip(x).for_each(|(o, x)| *o = T::of($module::$kernel::<true>(scale * x.wide())));
                 }
                 // SAFETY: both features were detected on this processor
                 #[allow(unsafe_code)]
                 return unsafe { wide(scale, x, out) };
             }
-            out.iter_mut().zip(x).for_each(|(o, x)| *o = $module::$kernel::<{ cfg!(target_arch = "aarch64") }>(scale * x));
+            out.iter_mut().zip(x).for_each(|(o, x)| {
+                *o = T::of($module::$kernel::<{ cfg!(target_arch = "aarch64") }>(scale * x.wide()));
+            });
         }
     )* };
 }
@@ -65,19 +68,20 @@ over_slices! {
 const BLOCK: usize = 64;
 
 /// Arguments outside the range of the kernel one by one.
-fn reduced(kernel: fn(f64, &[f64], &mut [f64]), exact: fn(f64) -> f64, scale: f64, x: &[f64], out: &mut [f64]) {
+fn reduced<T: Real>(kernel: fn(f64, &[T], &mut [T]), exact: fn(f64) -> f64, scale: f64, x: &[T], out: &mut [T]) {
     for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-        let largest = x.iter().fold(0.0f64, |most, x| if (scale * x).abs() <= most { most } else { (scale * x).abs() });
+        let sizes = x.iter().map(|x| (scale * x.wide()).abs());
+        let largest = sizes.fold(0.0f64, |most, x| if x <= most { most } else { x });
         if largest <= trigonometric::LIMIT {
             kernel(scale, x, out);
         } else {
-            out.iter_mut().zip(x).for_each(|(o, x)| *o = exact(scale * x));
+            out.iter_mut().zip(x).for_each(|(o, x)| *o = T::of(exact(scale * x.wide())));
         }
     }
 }
 
 /// `out = op(scale·x)` where there is a kernel for it; says whether there was.
-pub fn apply(op: MapOp, scale: f64, x: &[f64], out: &mut [f64]) -> bool {
+pub fn apply<T: Real>(op: MapOp, scale: f64, x: &[T], out: &mut [T]) -> bool {
     match op {
         MapOp::Exp => exp(scale, x, out),
         MapOp::Log => log(scale, x, out),
