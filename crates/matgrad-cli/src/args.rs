@@ -141,7 +141,13 @@ pub struct EvalArgs {
     /// The numbers to compute with: f64 has some 16 digits, f32 some 7 in half the memory
     #[arg(long, value_name = "TYPE", value_parser = precision_parser(), default_value = "f64")]
     pub dtype: String,
-    /// How many threads the products of large matrices may use
+    /// Inputs that stay as they are from run to run: what depends on nothing else is computed once
+    #[arg(long, value_name = "X[,Y]", value_delimiter = ',')]
+    pub constant: Vec<String>,
+    /// Inputs with an axis more, first, that counts problems: all are computed, and the results have that axis too
+    #[arg(long, value_name = "X[,Y]", value_delimiter = ',', conflicts_with_all = ["sparse", "diagonal"])]
+    pub batch: Vec<String>,
+    /// How many threads the products of large matrices, or the problems of a batch, may use
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: u32,
     /// Run the program N times more and print what a run costs to standard error, as one line of JSON

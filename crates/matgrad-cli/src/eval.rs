@@ -24,6 +24,8 @@ pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     evaluation.engine = engine(&args.engine);
     evaluation.precision = precision(&args.dtype);
     evaluation.product = product(&args, &mut inputs)?;
+    evaluation.constant.clone_from(&args.constant);
+    evaluation.batch.clone_from(&args.batch);
     evaluation.sparse = args.sparse;
     evaluation.diagonal = args.diagonal;
 

@@ -283,3 +283,33 @@ fn single_precision() {
     let (status, message) = failure(&["eval", "x'*x", "--data", data.path(), "--dtype", "f16"]);
     assert!(status == Some(2) && message.contains("f16"), "{message}");
 }
+
+#[test]
+fn batches_and_constants() {
+    let data = File::new("batch.json", r#"{"x": [[1, 2], [3, 4], [0, 1]], "A": [[2, 1], [1, 3]]}"#);
+    let eval = ["eval", "x'*A*x", "--declare", "x in R^n", "--wrt", "x", "--layout", "gradient", "--data", data.path()];
+    let with = |more: &[&str]| {
+        let done = matgrad(&[&eval[..], more].concat(), "");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(if more.len() < 3 { &done.stdout } else { &done.stderr }).into_owned(),
+        )
+    };
+    let expected = "value = [18, 90, 3]\nderivative[1,:,:] = [ 8;\n                     14]\n";
+    let (status, shown) = with(&["--batch", "x"]);
+    assert!(status == Some(0) && shown.starts_with(expected), "{shown}");
+    for more in [&["--batch", "x", "--dtype", "f32"][..], &["--batch", "x", "--threads", "2"]] {
+        let done = matgrad(&[&eval[..], more].concat(), "");
+        assert_eq!(String::from_utf8_lossy(&done.stdout), shown, "{more:?}");
+    }
+    // the matrix holds two problems, the vectors three
+    let (status, message) = with(&["--batch", "x,A", "--time", "1"]);
+    assert!(status == Some(2) && message.contains("`A` 2"), "{message}");
+    let (status, message) = with(&["--batch", "x", "--constant", "B", "--time", "1"]);
+    assert!(status == Some(2) && message.contains("`B`"), "{message}");
+
+    let data = File::new("constant.json", &format!(r#"{{"v": [{0}], "w": [{0}]}}"#, vec!["0.5"; 3000].join(",")));
+    let eval = ["eval", "sum(exp(v) .* w)", "--wrt", "w", "--data", data.path(), "--constant", "v", "--plan"];
+    let listing = String::from_utf8_lossy(&matgrad(&eval, "").stdout).into_owned();
+    assert!(listing.contains("up to here once"), "{listing}");
+}

@@ -21,7 +21,7 @@ mod sparse;
 pub mod special;
 
 pub use array::{Array, Inputs, shape_text};
-pub use compile::{Options, compile, compile_holding, compile_with};
+pub use compile::{Options, compile, compile_with};
 pub use engine::Engine;
 pub use error::{CompileError, RunError};
 pub use kernel::number::Number;

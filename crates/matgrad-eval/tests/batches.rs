@@ -2,7 +2,7 @@
 
 use matgrad_calculus::diff;
 use matgrad_calculus::infer::{Options as Infer, analyze};
-use matgrad_eval::{Array, Engine, Inputs, Options, Program, Workspace, compile_holding};
+use matgrad_eval::{Array, Engine, Inputs, Options, Program, Workspace, compile_with};
 use matgrad_syntax::Name;
 
 mod common;
@@ -19,9 +19,9 @@ fn program(held: &[&str], engine: Engine) -> Program {
         let options = diff::Options::default();
         roots.push(diff::derivative(&mut g, analysis.target.node, variable.node, options).expect("a derivative"));
     }
-    let held: Vec<Name> = held.iter().map(|name| Name::from(*name)).collect();
+    let held = held.iter().map(|name| Name::from(*name)).collect();
     let sizes = [("n".into(), 5), ("m".into(), 70)].into();
-    compile_holding(&g, &roots, &sizes, &Options { engine, ..Options::default() }, &held).expect("a program")
+    compile_with(&g, &roots, &sizes, &Options { engine, held, ..Options::default() }).expect("a program")
 }
 
 fn data(random: &mut Random) -> Inputs {

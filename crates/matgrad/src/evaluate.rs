@@ -14,6 +14,7 @@ use matgrad_eval::{
 use matgrad_syntax::{Name, Source};
 use rustc_hash::FxHashMap;
 
+use crate::batch;
 use crate::implicit::Solving;
 use crate::plan::{Output, Plan};
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
@@ -80,6 +81,10 @@ pub struct Evaluation {
     pub engine: Engine,
     /// What numbers it runs on.
     pub precision: Precision,
+    /// Inputs whose data stay as they are from run to run: what depends on nothing else is computed once.
+    pub constant: Vec<String>,
+    /// Inputs that have an axis more, first, which counts problems: results have it too.
+    pub batch: Vec<String>,
 }
 
 impl Evaluation {
@@ -99,6 +104,8 @@ impl Evaluation {
             limits: Limits::default(),
             engine: Engine::Auto,
             precision: Precision::Double,
+            constant: Vec::new(),
+            batch: Vec::new(),
         }
     }
 
@@ -132,6 +139,31 @@ impl Evaluation {
     #[must_use]
     pub fn in_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// Names the inputs that hold a batch of problems, along a first axis that all of them have.
+    ///
+    /// ```
+    /// use matgrad::{Array, Evaluation, Inputs, Text};
+    /// let mut data = Inputs::new();
+    /// data.insert("x", Array::new(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap());
+    /// let text = Text::expression("x'*x").declare("x in R^n");
+    /// let results = Evaluation::new(text).by("x", 0..=1).batch(["x"]).plan(&data)?.run(&data)?;
+    /// assert_eq!(results[0].1.data(), [14.0, 77.0]);
+    /// assert_eq!(results[1].1.shape(), [2, 1, 3]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn batch<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.batch = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the inputs whose data stay as they are from run to run.
+    #[must_use]
+    pub fn constant<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.constant = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -172,6 +204,9 @@ impl Evaluation {
     /// What is wrong with the text, or how the data does not fit it.
     pub fn plan(&self, data: &Inputs) -> Result<Plan, Failure> {
         let (source, script) = self.text.read()?;
+        if !self.batch.is_empty() {
+            return self.plan_of_batch(&source, &script, data);
+        }
         if self.wrt.is_empty() && self.of.is_none() {
             let asked = crate::queries::numbers(self, &source, &script, data)?;
             if !asked.is_empty() {
@@ -186,6 +221,20 @@ impl Evaluation {
             }
         }
         Planner::new(self, &source, &script)?.plan(data)
+    }
+
+    fn plan_of_batch(&self, source: &Source, script: &matgrad_syntax::Script, data: &Inputs) -> Result<Plan, Failure> {
+        let names: Vec<Name> = self.batch.iter().map(|name| matgrad_syntax::normalize_name(name)).collect();
+        let fail = |message: String| Failure::whole(source.clone(), "batch", message);
+        if self.sparse || self.diagonal {
+            return Err(fail("the results of a batch are dense".into()));
+        }
+        let problems = batch::count(data, &names).map_err(fail)?;
+        let plan = Planner::new(self, source, script)?.plan(&batch::problem(data, &names, 0))?;
+        if let Some(name) = names.iter().find(|name| !plan.program().inputs().iter().any(|i| i.name == **name)) {
+            return Err(fail(format!("nothing that is computed depends on `{name}`")));
+        }
+        Ok(Plan { batch: names, problems, ..plan })
     }
 }
 
@@ -320,7 +369,11 @@ impl<'a> Planner<'a> {
             part.node = node;
         }
         let free: Vec<Name> = self.variables.iter().map(|variable| variable.name.clone()).collect();
-        let options = Options { engine: self.request.engine, ..Options::default() };
+        let held: Vec<Name> = self.request.constant.iter().map(|name| matgrad_syntax::normalize_name(name)).collect();
+        if let Some(name) = held.iter().find(|name| data.get(name).is_none()) {
+            return Err(self.refuse("constant", format!("the data has no array for `{name}`, which is to be constant")));
+        }
+        let options = Options { engine: self.request.engine, held, ..Options::default() };
         let program = loop {
             let mut requests = Vec::new();
             for (_, parts) in &self.sparse {
@@ -356,6 +409,8 @@ impl<'a> Planner<'a> {
             layout: self.request.layout,
             precision: self.request.precision,
             more: Vec::new(),
+            batch: Vec::new(),
+            problems: 1,
         })
     }
 

@@ -17,6 +17,7 @@
 mod along_loops;
 mod along_units;
 mod answer;
+mod batch;
 mod claim;
 mod derive;
 mod domain;

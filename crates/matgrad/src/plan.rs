@@ -4,9 +4,9 @@ use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_eval::{
     Array, Csr, Inputs, Precision, Prepared, Program, RunError, SparseProgram, System, Workspace, arrange,
 };
-use matgrad_syntax::Source;
+use matgrad_syntax::{Name, Source};
 
-use crate::Failure;
+use crate::{Failure, batch};
 
 /// One array of the results.
 #[derive(Clone, Debug)]
@@ -44,6 +44,10 @@ pub struct Plan {
     pub(crate) precision: Precision,
     /// What else is computed, from graphs of its own.
     pub(crate) more: Vec<Plan>,
+    /// The inputs that hold a batch of problems.
+    pub(crate) batch: Vec<Name>,
+    /// How many problems the data held that the plan was made for.
+    pub(crate) problems: usize,
 }
 
 impl Plan {
@@ -64,7 +68,7 @@ impl Plan {
         let mut memory = self.memory();
         self.execute(data, &mut memory)?;
         let named = self.outputs.iter().zip(memory.results);
-        let named = named.map(|(output, array)| Ok((output.name.clone(), self.finish(output, array)?)));
+        let named = named.map(|(output, array)| Ok((output.name.clone(), self.finish_all(output, array)?)));
         let mut named = named.collect::<Result<Vec<(String, Array)>, Failure>>()?;
         for plan in &self.more {
             named.extend(plan.run(data)?);
@@ -92,6 +96,28 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub fn execute(&self, data: &Inputs, memory: &mut Memory) -> Result<(), Failure> {
+        if self.batch.is_empty() {
+            return self.execute_one(data, memory);
+        }
+        let fail = |message: String| Failure::whole(self.source.clone(), "data", message);
+        if self.systems.is_empty() && self.precision == Precision::Double {
+            let results = self.program().run_batch(data, &self.batch, matgrad_eval::threads());
+            memory.results = results.map_err(|error| fail(error.to_string()))?;
+            return Ok(());
+        }
+        let count = batch::count(data, &self.batch).map_err(fail)?;
+        let like = self.program.results();
+        let mut all: Vec<Vec<Array>> = vec![Vec::with_capacity(count); like.len()];
+        for k in 0..count {
+            memory.results.clone_from(&like);
+            self.execute_one(&batch::problem(data, &self.batch, k), memory)?;
+            all.iter_mut().zip(&memory.results).for_each(|(all, one)| all.push(one.clone()));
+        }
+        memory.results = all.iter().zip(&like).map(|(parts, like)| batch::stack(parts, like)).collect();
+        Ok(())
+    }
+
+    fn execute_one(&self, data: &Inputs, memory: &mut Memory) -> Result<(), Failure> {
         let solved;
         let data = if self.systems.is_empty() {
             data
@@ -159,7 +185,7 @@ impl Plan {
 
     /// Whether a run is that of one program with dense results.
     fn is_one_program(&self) -> bool {
-        self.systems.is_empty() && self.more.is_empty() && self.program.is_dense()
+        self.systems.is_empty() && self.more.is_empty() && self.batch.is_empty() && self.program.is_dense()
     }
 
     /// The steps of the program with their costs.
@@ -175,12 +201,23 @@ impl Plan {
 
     /// Operations of a run, a function of one number counted as one.
     pub fn flops(&self) -> f64 {
-        self.program.flops()
+        self.program.flops() * self.problems as f64
     }
 
     /// Bytes a run moves, by estimate.
     pub fn traffic(&self) -> f64 {
-        self.program.traffic()
+        self.program.traffic() * self.problems as f64
+    }
+
+    fn finish_all(&self, output: &Output, array: Array) -> Result<Array, Failure> {
+        if self.batch.is_empty() {
+            return self.finish(output, array);
+        }
+        let count = array.shape().first().copied().unwrap_or(0);
+        let parts = (0..count).map(|k| self.finish(output, batch::part(&array, k)));
+        let parts = parts.collect::<Result<Vec<Array>, Failure>>()?;
+        let like = if count == 0 { self.finish(output, batch::part(&array, 0))? } else { Array::default() };
+        Ok(batch::stack(&parts, &like).in_precision(self.precision))
     }
 
     fn finish(&self, output: &Output, array: Array) -> Result<Array, Failure> {

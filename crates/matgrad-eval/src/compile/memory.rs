@@ -31,7 +31,7 @@ impl Compiler<'_> {
         };
         program.whole = Whole::new(&program, self.options.engine)?;
         if program.whole.is_none() {
-            hold(&mut program, &self.held);
+            hold(&mut program, &self.options.held);
             if self.options.fuse && self.options.engine != Engine::Steps {
                 fuse(&mut program);
                 if !matches!(self.options.engine, Engine::Vm | Engine::Loops) {

@@ -36,8 +36,8 @@ use contraction::Known;
 use demand::Demand;
 use solve::Solution;
 
-/// Limits of a plan.
-#[derive(Clone, Copy, Debug)]
+/// How a plan is made, and its limits.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many bytes intermediate results and results may take.
     pub memory_limit: u64,
@@ -48,11 +48,14 @@ pub struct Options {
     pub engine: Engine,
     /// Whether steps entry by entry are joined to loops.
     pub fuse: bool,
+    /// Inputs whose data are taken to stay as they are while a [`Workspace`](crate::Workspace) is used: what depends on
+    /// them and on nothing else is computed once, in its first run. See [`Workspace::forget`](crate::Workspace::forget).
+    pub held: Vec<Name>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_limit: 8 << 30, state_limit: 256 << 20, engine: Engine::Auto, fuse: true }
+        Self { memory_limit: 8 << 30, state_limit: 256 << 20, engine: Engine::Auto, fuse: true, held: Vec::new() }
     }
 }
 
@@ -71,27 +74,7 @@ pub fn compile_with(
     sizes: &BTreeMap<Name, usize>,
     options: &Options,
 ) -> Result<Program, CompileError> {
-    let mut compiler = Compiler::new(graph, sizes, *options, Demand::new(graph, roots), None);
-    let roots = compiler.all(roots)?;
-    compiler.finish(roots)
-}
-
-/// A program within limits that computes what depends on some inputs only once, in the first run of a workspace.
-///
-/// The data of these inputs are taken to stay as they are while a [`Workspace`](crate::Workspace) is used; see
-/// [`Workspace::forget`](crate::Workspace::forget).
-///
-/// # Errors
-/// As of [`compile`].
-pub fn compile_holding(
-    graph: &Graph,
-    roots: &[NodeId],
-    sizes: &BTreeMap<Name, usize>,
-    options: &Options,
-    held: &[Name],
-) -> Result<Program, CompileError> {
-    let mut compiler = Compiler::new(graph, sizes, *options, Demand::new(graph, roots), None);
-    compiler.held = held.to_vec();
+    let mut compiler = Compiler::new(graph, sizes, options.clone(), Demand::new(graph, roots), None);
     let roots = compiler.all(roots)?;
     compiler.finish(roots)
 }
@@ -154,8 +137,6 @@ struct Compiler<'g> {
     step: Option<recurrence::Step>,
     /// How many loops there are.
     loops: usize,
-    /// Inputs that stay as they are from run to run.
-    held: Vec<Name>,
 }
 
 impl<'g> Compiler<'g> {
@@ -188,7 +169,6 @@ impl<'g> Compiler<'g> {
             steps: Vec::new(),
             step,
             loops: 0,
-            held: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use matgrad_calculus::graph::{Node, NodeId, Reading, Recurrence, Slot as Place};
 use smallvec::SmallVec;
 
 use super::demand::{Demand, kept_states};
-use super::{Compiler, dense_view};
+use super::{Compiler, Options, dense_view};
 use crate::error::CompileError;
 use crate::program::{Op, Program, Slot, View};
 use crate::recurrence::{Gather, LoopProgram, Source};
@@ -217,7 +217,9 @@ impl Compiler<'_> {
     fn step_program(&self, level: u8, roots: &[NodeId]) -> Result<(Program, Vec<Leaf>), CompileError> {
         let demand = Demand::of_step(self.graph, roots, level);
         let step = Step { level, leaves: Vec::new() };
-        let mut inner = Compiler::new(self.graph, self.sizes, self.options, demand, Some(step));
+        // what a step needs is never held
+        let options = Options { held: Vec::new(), ..self.options.clone() };
+        let mut inner = Compiler::new(self.graph, self.sizes, options, demand, Some(step));
         let views = inner.all(roots)?;
         let leaves = inner.step.take().map(|step| step.leaves).unwrap_or_default();
         Ok((inner.finish(views)?, leaves))
