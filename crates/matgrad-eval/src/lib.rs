@@ -19,6 +19,7 @@ mod recurrence;
 mod sizes;
 mod sparse;
 pub mod special;
+mod tiled;
 
 pub use array::{Array, Inputs, shape_text};
 pub use compile::{Options, compile, compile_with};

@@ -22,6 +22,7 @@ use crate::kernel::{Loop, turns};
 use crate::linalg::Linalg;
 use crate::recurrence::{LoopMemory, LoopProgram};
 use crate::sizes::fits;
+use crate::tiled::Tiled;
 
 /// A piece of memory that steps read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,6 +135,8 @@ pub(crate) enum Op {
     Recurrence(Box<LoopProgram>),
     /// Straight-line code at every place of some loops.
     Fused(Box<FusedLoop>),
+    /// Steps block by block along an axis.
+    Tiled(Box<Tiled>),
 }
 
 /// One step: an operation, the slots it writes, the slots it reads.
@@ -173,6 +176,7 @@ impl Step {
             Op::Scatter { loops, .. } => turns(loops) as f64,
             Op::Recurrence(work) => work.flops(),
             Op::Fused(work) => work.flops(),
+            Op::Tiled(work) => work.steps.iter().map(|step| step.flops(slots)).sum(),
         }
     }
 
@@ -208,6 +212,7 @@ impl Step {
                 format!("recurrence {way} {} steps", work.steps)
             }
             Op::Fused(work) => work.text(),
+            Op::Tiled(work) => work.text(),
         }
     }
 }
@@ -493,8 +498,10 @@ impl Program {
     }
 
     fn execute<T: Number>(&self, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
-        if let Op::Fused(work) = &step.op {
-            return self.execute_fused(work, step, data, workspace);
+        match &step.op {
+            Op::Fused(work) => return self.execute_fused(work, step, data, workspace),
+            Op::Tiled(work) => return self.execute_tiled(work, step, data, workspace),
+            _ => {}
         }
         let Workspace { buffers, loops, .. } = workspace;
         let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
@@ -539,7 +546,7 @@ impl Program {
                         work.run(&args, out, memory);
                     }
                 }
-                Op::Fused(_) => {}
+                Op::Fused(_) | Op::Tiled(_) => {}
             }
         }
         buffers[*k] = taken;
@@ -559,6 +566,24 @@ impl Program {
         work.run(&args, &mut outs, fused);
         drop((args, outs));
         for (k, _, buffer) in taken {
+            buffers[k] = buffer;
+        }
+    }
+
+    /// Steps block by block.
+    fn execute_tiled<T: Number>(&self, work: &Tiled, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
+        let Workspace { buffers, fused, .. } = workspace;
+        let mut places: SmallVec<[usize; 8]> = SmallVec::new();
+        let mut taken: SmallVec<[Vec<T>; 8]> = SmallVec::new();
+        for out in step.outs() {
+            let Some(SlotInfo { place: Place::Buffer(k), .. }) = self.slots.get(out.0 as usize) else { return };
+            places.push(*k);
+            taken.push(buffers.get_mut(*k).map(std::mem::take).unwrap_or_default());
+        }
+        let args: SmallVec<[&[T]; 16]> = step.args.iter().map(|slot| self.memory(*slot, data, buffers)).collect();
+        work.run(&args, &mut taken, fused);
+        drop(args);
+        for (k, buffer) in places.into_iter().zip(taken) {
             buffers[k] = buffer;
         }
     }
@@ -637,6 +662,14 @@ impl Program {
             let also: String = step.more.iter().map(|slot| format!(", {}", name(slot))).collect();
             let left = format!("{}{also} [{shape}] = {what} ({})", name(&step.out), args.join(", "));
             let _ = writeln!(out, "{left:<60} # {flops} flops, {bytes} bytes");
+            if let Op::Tiled(work) = &step.op {
+                for step in &work.steps {
+                    let shape = self.slots.get(step.out.0 as usize).map_or(String::new(), |s| shape_text(&s.shape));
+                    let args: Vec<String> = step.args.iter().map(name).collect();
+                    let left = format!("    {} [{shape}] = {} ({})", name(&step.out), step.text(), args.join(", "));
+                    let _ = writeln!(out, "{left:<60} # {} flops", step.flops(&self.slots));
+                }
+            }
             if let Op::Recurrence(work) = &step.op {
                 work.body.listing().lines().for_each(|line| {
                     let _ = writeln!(out, "    {line}");

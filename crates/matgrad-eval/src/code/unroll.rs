@@ -57,7 +57,7 @@ fn amount(program: &Program, step: &Step) -> usize {
         Op::Reduce { outer, inner, .. } => turns(outer).saturating_mul(turns(inner)),
         Op::Linalg { batch, .. } => len.saturating_mul(*batch),
         Op::Fill(_) | Op::Power { .. } => 0,
-        Op::Recurrence(_) | Op::Fused(_) | Op::Gather { .. } | Op::Scatter { .. } => usize::MAX,
+        Op::Recurrence(_) | Op::Fused(_) | Op::Tiled(_) | Op::Gather { .. } | Op::Scatter { .. } => usize::MAX,
     };
     inner.saturating_add(len)
 }
@@ -191,7 +191,7 @@ impl<'p> Unroller<'p> {
                 }
             }
             Op::Linalg { op, start, batch } => self.linalg(*op, *start, *batch, step, &mut out)?,
-            Op::Recurrence(_) | Op::Fused(_) | Op::Gather { .. } | Op::Scatter { .. } => return None,
+            Op::Recurrence(_) | Op::Fused(_) | Op::Tiled(_) | Op::Gather { .. } | Op::Scatter { .. } => return None,
         }
         self.slots.insert(step.out, out);
         Some(())

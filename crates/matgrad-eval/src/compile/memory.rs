@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::fuse::fuse;
 use super::hold::{hold, kept};
+use super::tile::tile;
 use super::{Compiler, Options};
 use crate::array::count;
 use crate::engine::{Engine, Whole};
@@ -34,7 +35,9 @@ impl Compiler<'_> {
             hold(&mut program, &self.options.held);
             if self.options.fuse && self.options.engine != Engine::Steps {
                 fuse(&mut program);
-                if !matches!(self.options.engine, Engine::Vm | Engine::Loops) {
+                let machine = !matches!(self.options.engine, Engine::Vm | Engine::Loops);
+                tile(&mut program, machine);
+                if machine {
                     compile_loops(&mut program);
                 }
             }

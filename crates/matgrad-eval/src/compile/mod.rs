@@ -17,6 +17,7 @@ mod product;
 mod recurrence;
 mod solve;
 mod symmetry;
+mod tile;
 
 use std::collections::BTreeMap;
 
