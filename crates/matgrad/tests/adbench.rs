@@ -2,11 +2,14 @@
 
 use matgrad::{Array, Engine, Evaluation, Inputs, Layout, Text};
 
+/// Names and arrays.
+type Data = Vec<(&'static str, Array)>;
+
 /// Script, variables, and the shapes of the data by the sizes of a case.
 struct Objective {
     script: &'static str,
     wrt: &'static [&'static str],
-    data: fn(&[usize], &mut Draw) -> Vec<(&'static str, Array)>,
+    data: fn(&[usize], &mut Draw) -> Data,
     /// Sizes for differences, and for engines.
     small: &'static [&'static [usize]],
     large: &'static [&'static [usize]],
@@ -30,14 +33,14 @@ impl Draw {
     }
 }
 
-fn mixture(sizes: &[usize], draw: &mut Draw) -> Vec<(&'static str, Array)> {
+fn mixture(sizes: &[usize], draw: &mut Draw) -> Data {
     let [n, d, k] = *sizes else { unreachable!("three sizes") };
     let shapes: [(&str, &[usize]); 7] =
         [("al", &[k]), ("mu", &[k, d]), ("D", &[k, d]), ("L", &[k, d, d]), ("x", &[n, d]), ("g", &[]), ("w", &[])];
     shapes.into_iter().map(|(name, shape)| (name, draw.array(shape))).collect()
 }
 
-fn bundle(sizes: &[usize], draw: &mut Draw) -> Vec<(&'static str, Array)> {
+fn bundle(sizes: &[usize], draw: &mut Draw) -> Data {
     let [cameras, points, p] = *sizes else { unreachable!("three sizes") };
     let mut all = vec![("cams", draw.array(&[cameras, 11])), ("w", draw.array(&[p])), ("feats", draw.array(&[p, 2]))];
     // in front of the cameras
@@ -49,7 +52,7 @@ fn bundle(sizes: &[usize], draw: &mut Draw) -> Vec<(&'static str, Array)> {
     all
 }
 
-fn lstm(sizes: &[usize], draw: &mut Draw) -> Vec<(&'static str, Array)> {
+fn lstm(sizes: &[usize], draw: &mut Draw) -> Data {
     let [m, b] = *sizes else { unreachable!("two sizes") };
     let mut all: Vec<(&str, Array)> = ["W1", "B1", "W2", "B2"].map(|name| (name, draw.array(&[4, b]))).into();
     all.push(("E", draw.array(&[3, b])));
