@@ -253,3 +253,33 @@ fn with_weight(with: &mut Inputs, f: &Array, check: impl FnOnce(&Inputs, &[f64])
     with.insert("weightV", Array::new(f.shape().to_vec(), weight.clone()).expect("an array"));
     check(with, &weight);
 }
+
+/// Every recurrence that the generator of random expressions draws has a derivative that can be written and is right.
+#[test]
+fn random_recurrences_are_written() {
+    let rounds: u64 = std::env::var("MATGRAD_LOOP_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(6000);
+    let mut failed: Vec<String> = Vec::new();
+    let mut count = 0;
+    for order in [1, 2] {
+        for round in 0..rounds {
+            let (request, title) = support::round::request(99, round, order);
+            if !title.contains("(s, q)") && !title.contains("(q)") {
+                continue;
+            }
+            count += 1;
+            match derive(&request) {
+                Ok(answer) => {
+                    let verdict = answer.verified.as_ref().expect("it is checked");
+                    if !verdict.is_right() && !verdict.singular && verdict.error.is_none() {
+                        failed.push(format!("[{round}] {title}: {} {verdict:?}", answer.text()));
+                    }
+                }
+                Err(failure) if failure.diagnostics.iter().all(|d| d.code == "layout") => {}
+                Err(failure) => failed.push(format!("[{round}] {title}: {failure}")),
+            }
+        }
+    }
+    assert!(count > 10, "only {count} recurrences in {rounds} rounds");
+    println!("{count} recurrences");
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
