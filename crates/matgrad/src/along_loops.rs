@@ -2,7 +2,7 @@
 //! states of the function and their tangents and adjoints. Its values along the unit vectors are the whole.
 
 use matgrad_calculus::diff;
-use matgrad_calculus::graph::{Dim, Node, NodeId};
+use matgrad_calculus::graph::{Dim, NodeId};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::notation::{self, Formula, Gathered};
 use matgrad_syntax::Name;
@@ -15,7 +15,7 @@ impl Work<'_> {
     pub fn along_loops(&mut self, at: Layout) -> Result<Option<Formula>, Failure> {
         let variable = self.variable.shape.clone();
         let scalar = self.function.shape == Shape::Scalar;
-        if !self.goes_row_by_row() || !(1..=2).contains(&variable.rank()) {
+        if !self.row_by_row || !(1..=2).contains(&variable.rank()) {
             return Ok(None);
         }
         let (node, times) = match (scalar, self.request.order) {
@@ -53,19 +53,6 @@ impl Work<'_> {
         let gathered = gathered.unwrap_or(Gathered::Entries(&axes));
         let g = &mut self.analysis.graph;
         Ok(notation::write_along(g, &mut self.memory, along, &directions, gathered, &taken))
-    }
-
-    /// Whether the function has loops, or abstract functions of each row of something.
-    fn goes_row_by_row(&self) -> bool {
-        let g = &self.analysis.graph;
-        let called = |id: &NodeId| match g.node(*id) {
-            Node::Call(function, _, args) => {
-                let own = g.function_info(*function).domain.as_ref().map_or(0, |domain| domain.len());
-                args.first().is_some_and(|arg| g.rank(*arg) > own)
-            }
-            _ => false,
-        };
-        g.has_loops() || g.reachable(&[self.function.node]).iter().any(called)
     }
 
     /// The derivative along a step of the variable, under the convention of the request.

@@ -124,6 +124,8 @@ pub(crate) struct Work<'a> {
     pub taken: BTreeSet<Name>,
     /// Nodes below this one are the function as it was written.
     pub keep: NodeId,
+    /// Whether the script has loops, or functions of each row of something.
+    pub row_by_row: bool,
 }
 
 impl<'a> Work<'a> {
@@ -180,6 +182,7 @@ impl<'a> Work<'a> {
         let free = if matches!(query, Some((Place::Solve(_), _))) { &[][..] } else { &names[..] };
         let options = infer::Options { wrt: free, of: request.of.as_deref() };
         let mut analysis = infer::analyze(script, &options).map_err(fail)?;
+        let row_by_row = analysis.graph.goes_row_by_row();
         analysis.graph.set_node_limit(Some(request.limits.nodes));
         define_implicits(source, &mut analysis)?;
         let variable = Variable::find(names.first().copied().unwrap_or(""), source, &analysis)?;
@@ -204,8 +207,20 @@ impl<'a> Work<'a> {
         };
         let keep = NodeId(0);
         let (joined, extra) = (Vec::new(), Vec::new());
-        let mut work =
-            Self { source, script, request, analysis, variable, joined, extra, function, memory, taken, keep };
+        let mut work = Self {
+            source,
+            script,
+            request,
+            analysis,
+            variable,
+            joined,
+            extra,
+            function,
+            memory,
+            taken,
+            keep,
+            row_by_row,
+        };
         work.with_structure(node);
         work.name_parts();
         let rank = work.variable.shape.rank();

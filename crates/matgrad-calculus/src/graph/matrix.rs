@@ -48,6 +48,9 @@ impl Graph {
     }
 
     pub(super) fn intern_matrix(&mut self, op: MatrixOp, args: &[NodeId]) -> NodeId {
+        if self.rank(args[0]) > 2 {
+            self.note_rows();
+        }
         let arg = args[0];
         let axes = self.axes(arg).clone();
         let rank = axes.len();

@@ -48,6 +48,8 @@ pub struct Graph {
     open: Vec<u64>,
     /// Whether there ever was a loop.
     loops: bool,
+    /// Whether there ever were functions of each row of something.
+    rows: bool,
     variable_rank: usize,
     /// How many loops are being made.
     open_levels: usize,
@@ -101,6 +103,16 @@ impl Graph {
     /// Whether any node is a loop.
     pub fn has_loops(&self) -> bool {
         self.loops
+    }
+
+    /// Whether any node is a loop, or a function of matrices or vectors for each row of something.
+    pub fn goes_row_by_row(&self) -> bool {
+        self.loops || self.rows
+    }
+
+    /// Says that something is worked out for each row of something.
+    pub(crate) fn note_rows(&mut self) {
+        self.rows = true;
     }
 
     /// Whether the graph has outgrown its limit; long passes stop when it has.
@@ -295,9 +307,11 @@ impl Graph {
         let mut dims = args.first().map(|a| self.axes(*a).clone()).unwrap_or_default();
         let info = self.function_info(function);
         let domain = info.domain.clone().unwrap_or_default();
+        let rows = dims.len() > domain.len();
         dims.truncate(dims.len() - domain.len().min(dims.len()));
         dims.extend(info.codomain.iter().copied());
         derivative.iter().for_each(|_| dims.extend(domain.iter().copied()));
+        self.rows |= rows;
         self.intern(Node::Call(function, derivative, args.to_vec()), dims)
     }
 

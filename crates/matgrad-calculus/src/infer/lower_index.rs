@@ -306,6 +306,7 @@ impl Lower<'_, '_> {
 
     /// The values of an index, as rows.
     pub fn lower_rows(&mut self, index: IndexId, body: TermId) -> Value {
+        self.g.note_rows();
         let (value, shape) = (self.value(body), self.shape_of(body));
         let mut b = Aligned::new();
         let row = b.index(self, index);

@@ -145,7 +145,10 @@ impl Printer<'_> {
         }
         found.sort_unstable();
         for id in found {
-            let m = self.node_expr(id);
+            let mut m = self.node_expr(id);
+            if m.is_none() && self.g.rank(id) <= 2 && self.g.goes_row_by_row() {
+                m = self.rows_expr(id);
+            }
             self.memo.insert(id, m);
         }
         self.memo.get(&root).copied().flatten()
@@ -218,10 +221,7 @@ impl Printer<'_> {
                     None => match self.split_at_fuse(&p) {
                         Some(m) => m,
                         None if p.out.is_empty() => self.product_at(&p, &[], 0)?,
-                        None => match self.with_scalars_apart(&p) {
-                            Some(m) => m,
-                            None => self.product_by_rows(id, &p)?,
-                        },
+                        None => self.with_scalars_apart(&p)?,
                     },
                 }
             }
@@ -240,7 +240,7 @@ impl Printer<'_> {
             // for its length only: where a step is written, its parameters stand for the placeholders
             Node::Placeholder { slot, .. } => self.arena.name(&super::recurrence::stand_in(slot), form),
             Node::Loop(r, reading) => self.loop_expr(&r, reading, id)?,
-            Node::Call(function, _, args) if self.is_row_by_row(function, args[0]) => self.by_rows(id)?,
+            Node::Call(function, _, args) if self.is_row_by_row(function, args[0]) => return None,
             Node::Call(function, derivative, args) if self.g.function_info(function).domain.is_some() => {
                 return self.whole_call(function, derivative.len(), args[0], rank);
             }

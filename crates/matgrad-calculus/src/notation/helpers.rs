@@ -262,6 +262,7 @@ fn parameter_names(role: Role) -> &'static [&'static str] {
         Role::Earlier => &["mu", "nu"],
         Role::Second => &["dlambda", "dmu"],
         Role::Sum => &["total", "sums"],
+        Role::Unused => &["previous", "before"],
         Role::Item => &["x", "u", "v"],
     }
 }
@@ -289,6 +290,7 @@ fn step_names(arena: &Arena, order: &[M], step: M) -> &'static [&'static str] {
         Role::Adjoint | Role::Earlier => &["back"],
         Role::Second => &["second"],
         Role::Sum => &["add"],
+        Role::Unused => &["each"],
     }
 }
 
@@ -304,6 +306,6 @@ fn sequence_names(arena: &Arena, sequence: M) -> &'static [&'static str] {
         (Role::Adjoint | Role::Earlier, true) => &["Lambda"],
         (Role::Adjoint | Role::Earlier, false) => &["Mu"],
         (Role::Second, _) => &["dLambda"],
-        (Role::Sum | Role::Item, _) => &["Y"],
+        (Role::Sum | Role::Unused | Role::Item, _) => &["Y"],
     }
 }

@@ -17,6 +17,7 @@ mod names;
 mod net;
 mod operator;
 mod recurrence;
+mod rows;
 mod split;
 mod tied;
 

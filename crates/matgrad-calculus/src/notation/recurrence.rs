@@ -10,8 +10,8 @@ use super::Printer;
 use super::along::APPLY;
 use super::atoms::form_of;
 use super::expr::{Arena, Form, Kind, M};
-use super::split::{as_loop, split_loops, split_one};
-use crate::graph::{Dims, Factor, Graph, Node, NodeId, Product, Reading, Recurrence, Slot};
+use super::split::{split_loops, split_one};
+use crate::graph::{Dims, Graph, Node, NodeId, Reading, Recurrence, Slot};
 
 /// What all hidden names begin with.
 pub(super) const HIDDEN: char = '\u{1}';
@@ -37,12 +37,14 @@ pub(super) enum Role {
     Second,
     /// A sum that grows.
     Sum,
+    /// A state that the step does not need: it is there for `scan` to have one.
+    Unused,
     /// An item of the data.
     Item,
 }
 
 impl Role {
-    const ALL: [(Role, char); 10] = [
+    const ALL: [(Role, char); 11] = [
         (Role::Direction, 'v'),
         (Role::DirectionMatrix, 'V'),
         (Role::State, 's'),
@@ -52,6 +54,7 @@ impl Role {
         (Role::Earlier, 'm'),
         (Role::Second, 'e'),
         (Role::Sum, 'g'),
+        (Role::Unused, 'u'),
         (Role::Item, 'x'),
     ];
 
@@ -121,6 +124,9 @@ impl Printer<'_> {
         if let Some(other) = split_one(self.g, r, reading).filter(|other| *other != id) {
             return self.sequence(other);
         }
+        if let Some((r, reading)) = self.inlined(r, reading) {
+            return self.loop_expr(&r, reading, id);
+        }
         let (kind, body) = match (r.next.first(), reading) {
             (Some(next), Reading::Last(_)) => ("fold", *next),
             (Some(next), Reading::Each(e)) if e == *next => ("scan", e),
@@ -147,7 +153,7 @@ impl Printer<'_> {
                     self.g.zeros(&dims)
                 }
             };
-            let role = if r.init.is_empty() { Role::Sum } else { role_of(self.g, r) };
+            let role = if r.init.is_empty() { Role::Unused } else { role_of(self.g, r) };
             let dims = self.g.axes(init).clone();
             parameter(self.g, role, Slot::State(0), &dims);
             args.push(self.expr(init)?);
@@ -204,31 +210,6 @@ impl Printer<'_> {
             }
             _ => self.by_rows(items),
         }
-    }
-
-    /// What has matrix notation for each value of its first axis: `map` of that.
-    pub(super) fn by_rows(&mut self, id: NodeId) -> Option<M> {
-        let levels = self.g.open_levels();
-        let m = as_loop(self.g, id).and_then(|(r, e)| self.loop_expr(&r, Reading::Each(e), id));
-        self.g.close_levels(levels);
-        m
-    }
-
-    /// A product with values of loops or functions that are matrices for each row of the result, or each column.
-    pub(super) fn product_by_rows(&mut self, id: NodeId, p: &Product) -> Option<M> {
-        let wide = |f: &Factor| f.labels.len() > 2 && matches!(self.g.node(f.node), Node::Call(..) | Node::Loop(..));
-        if !(1..=2).contains(&p.out.len()) || !p.factors.iter().any(wide) {
-            return None;
-        }
-        if let Some(m) = self.by_rows(id) {
-            return Some(m);
-        }
-        if p.out.len() != 2 {
-            return None;
-        }
-        let turned = self.g.transpose(id);
-        let m = self.by_rows(turned)?;
-        Some(self.arena.transpose(m))
     }
 }
 

@@ -46,69 +46,6 @@ pub(super) fn split_one(g: &mut Graph, r: &Recurrence, reading: Reading) -> Opti
     split(g, r, reading)
 }
 
-/// A tensor whose first axis counts steps as a loop without states, with its step; `None` where it is no such thing. The
-/// level of the loop is open until the caller closes it, with or without a loop.
-pub(super) fn as_loop(g: &mut Graph, node: NodeId) -> Option<(Recurrence, NodeId)> {
-    let level = g.open_level()?;
-    let length = *g.axes(node).first()?;
-    let mut r = Recurrence { level, length, init: Vec::new(), items: Vec::new(), next: Vec::new(), backward: false };
-    let e = match g.node(node).clone() {
-        Node::Product(p) => {
-            let step = *p.out.first()?;
-            let mut body = ProductBuilder { coefficient: None, factors: Vec::new(), dims: p.dims.clone() };
-            let fits = p.out[1..].iter().all(|l| *l != step)
-                && p.factors.iter().all(|f| f.labels.iter().filter(|l| **l == step).count() <= 1);
-            for f in p.factors.iter().filter(|_| fits) {
-                let Some(at) = f.labels.iter().position(|l| *l == step) else {
-                    body.power(f.node, &f.labels, f.exponent.clone());
-                    continue;
-                };
-                let own: Labels = f.labels.iter().filter(|l| **l != step).copied().collect();
-                let mut order: Vec<usize> = (0..f.labels.len()).collect();
-                order[..=at].rotate_right(1);
-                let sequence = g.permute(f.node, &order);
-                let item = add_value(g, &mut r, sequence);
-                body.power(item, &own, f.exponent.clone());
-            }
-            let out: Labels = p.out[1..].iter().copied().collect();
-            body.forget_unused(&out);
-            fits.then(|| body.build(g, &out))
-        }
-        Node::Sum(terms, dims) => {
-            let own: Dims = dims[1..].iter().copied().collect();
-            let terms: Vec<_> = terms.into_iter().map(|(c, term)| (c, add_value(g, &mut r, term))).collect();
-            Some(g.sum(&terms, &own))
-        }
-        Node::Map(op, args) => {
-            let args: Vec<NodeId> = args.iter().map(|arg| add_value(g, &mut r, *arg)).collect();
-            Some(g.map(op, &args))
-        }
-        Node::Call(..) => Some(add_value(g, &mut r, node)),
-        _ => None,
-    }?;
-    if r.items.contains(&node) {
-        return None;
-    }
-    if r.items.is_empty() {
-        let ones = g.ones(&[length]);
-        r.items.push(ones);
-    }
-    Some((r, e))
-}
-
-/// The value in each step of a tensor whose first axis counts the steps: an item, or a function of the items of what it
-/// is called with.
-fn add_value(g: &mut Graph, r: &mut Recurrence, sequence: NodeId) -> NodeId {
-    if let Node::Call(function, derivative, args) = g.node(sequence).clone() {
-        let own = g.function_info(function).domain.as_ref().map_or(0, |domain| domain.len());
-        if args.iter().all(|arg| g.rank(*arg) > own) {
-            let items: Vec<NodeId> = args.iter().map(|arg| add_item(g, r, *arg)).collect();
-            return g.call(function, &derivative, &items);
-        }
-    }
-    add_item(g, r, sequence)
-}
-
 /// Whether the language has this loop.
 fn is_plain(g: &mut Graph, r: &Recurrence, reading: Reading) -> bool {
     if r.items.iter().any(|items| g.rank(*items) > 3) {
