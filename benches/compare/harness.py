@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 
 import numpy as np  # noqa: E402
 
-SCRIPTS = pathlib.Path(__file__).parent / "scripts"
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "crates" / "matgrad-cli" / "workloads"
 
 
 def optional(name):

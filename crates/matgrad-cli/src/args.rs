@@ -21,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Compute values and derivatives on data
     Eval(EvalArgs),
+    /// Time compiled functions on random data: those that come with the program, or one of your own
+    Bench(BenchArgs),
 }
 
 /// The function and its variable.
@@ -153,6 +155,62 @@ pub struct EvalArgs {
     /// Run the program N times more and print what a run costs to standard error, as one line of JSON
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub time: Option<u32>,
+}
+
+/// `matgrad bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// An expression or a script (FILE.mg) to be timed instead of those that come with the program
+    #[arg(value_name = "EXPR|FILE.mg", allow_hyphen_values = true, conflicts_with_all = ["only", "quick"])]
+    pub function: Option<String>,
+    /// A declaration, such as 'A in R^(m x n) symmetric'; may be repeated
+    #[arg(long, value_name = "DECLARATION", requires = "function")]
+    pub declare: Vec<String>,
+    /// The variables to differentiate by
+    #[arg(long, value_name = "X[,Y]", value_delimiter = ',', requires = "function")]
+    pub wrt: Vec<String>,
+    /// The order of the derivative; those below come with it
+    #[arg(long, value_name = "K", default_value_t = 1, requires = "function", value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub order: u8,
+    /// How derivatives are arranged
+    #[arg(long, value_name = "LAYOUT", value_parser = layout_parser(), default_value = "gradient", requires = "function")]
+    pub layout: String,
+    /// Derivatives as sparse matrices
+    #[arg(long, requires = "function")]
+    pub sparse: bool,
+    /// The size of a dimension name; may be repeated
+    #[arg(long, value_name = "N=SIZE", value_parser = size, requires = "function")]
+    pub size: Vec<(String, usize)>,
+    /// Only those whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Small sizes and few runs
+    #[arg(long)]
+    pub quick: bool,
+    /// What the random data start from
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// What carries the programs out
+    #[arg(long, value_name = "ENGINE", value_parser = engine_parser(), default_value = "auto")]
+    pub engine: String,
+    /// The numbers to compute with
+    #[arg(long, value_name = "TYPE", value_parser = precision_parser(), default_value = "f64")]
+    pub dtype: String,
+    /// How many threads the products of large matrices may use
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: u32,
+    /// One JSON array instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Give up after this many seconds for one function
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub deadline: f64,
+}
+
+fn size(text: &str) -> Result<(String, usize), String> {
+    let parsed =
+        text.split_once('=').and_then(|(name, size)| Some((name.trim().to_owned(), size.trim().parse().ok()?)));
+    parsed.ok_or_else(|| "a size is a name and a number, such as n=1000".to_owned())
 }
 
 /// Orders of derivatives, 0 being the value.

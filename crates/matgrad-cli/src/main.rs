@@ -2,6 +2,7 @@
 
 mod args;
 mod arrays;
+mod bench;
 mod check;
 mod diff;
 mod eval;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     ExitCode::from(match outcome {
         Ok(status) => status,

@@ -13,7 +13,11 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// The function and its declarations.
 pub fn text(args: &FunctionArgs) -> Result<Text, Trouble> {
-    let given = args.function.as_str();
+    given(&args.function, &args.declare)
+}
+
+/// A function and declarations.
+pub fn given(given: &str, declare: &[String]) -> Result<Text, Trouble> {
     let text = if given == "-" {
         let mut text = String::new();
         std::io::stdin()
@@ -27,7 +31,7 @@ pub fn text(args: &FunctionArgs) -> Result<Text, Trouble> {
     } else {
         Text::expression(given)
     };
-    Ok(args.declare.iter().fold(text, |text, declaration| text.declare(declaration)))
+    Ok(declare.iter().fold(text, |text, declaration| text.declare(declaration)))
 }
 
 /// A script is told from an expression by its name.

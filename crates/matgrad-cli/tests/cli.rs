@@ -313,3 +313,25 @@ fn batches_and_constants() {
     let listing = String::from_utf8_lossy(&matgrad(&eval, "").stdout).into_owned();
     assert!(listing.contains("up to here once"), "{listing}");
 }
+
+#[test]
+fn functions_are_timed_on_random_data() {
+    let done = matgrad(&["bench", "--quick", "--json"], "");
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let rows: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let rows = rows.as_array().expect("a list");
+    assert!(rows.len() >= 19);
+    for row in rows {
+        let seconds = |name: &str| row[name].as_f64().unwrap_or(f64::NAN);
+        assert!(seconds("run_s") > 0.0 && seconds("value_s") > 0.0, "{row}");
+        assert!(seconds("first_s") >= seconds("plan_s"), "{row}");
+    }
+    let own = ["bench", "norm(A*x)^2", "--declare", "A in R^(m x n)", "--wrt", "x", "--size", "m=20", "--size", "n=10"];
+    let done = matgrad(&own, "");
+    let shown = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(shown.lines().count() == 2 && shown.contains("m = 20, n = 10"), "{shown}");
+    let (status, message) = failure(&own[..8]);
+    assert!(status == Some(2) && message.contains("the size n"), "{message}");
+    let (status, message) = failure(&["bench", "--only", "nothing like it"]);
+    assert!(status == Some(2) && message.contains("quadratic form"), "{message}");
+}

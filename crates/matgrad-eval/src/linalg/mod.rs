@@ -94,12 +94,16 @@ impl Linalg {
     }
 
     pub fn run<T: Number>(self, batch: usize, a: &[T], b: &[T], out: &mut [T]) {
-        let double = match self {
-            Self::Frechet { .. } | Self::Eigen { .. } | Self::Svd { .. } => true,
-            Self::Pinv { .. } | Self::Adjugate { .. } | Self::Function { .. } => true,
-            _ => false,
-        };
-        if double {
+        let single = matches!(
+            self,
+            Self::Factor { .. }
+                | Self::Inverse { .. }
+                | Self::Det { .. }
+                | Self::LogDet { .. }
+                | Self::Solve { .. }
+                | Self::Cholesky { .. }
+        );
+        if !single {
             return T::in_double([a, b], out, |[a, b], out| self.run_double(batch, a, b, out));
         }
         let (one, two, to) = self.lengths();
