@@ -20,7 +20,7 @@ pub enum Command {
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
     Check(CheckArgs),
     /// Compute values and derivatives on data
-    Eval(EvalArgs),
+    Eval(Box<EvalArgs>),
     /// Time compiled functions on random data: those that come with the program, or one of your own
     Bench(BenchArgs),
 }

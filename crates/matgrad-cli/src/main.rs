@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
-        Command::Eval(args) => eval::run(args),
+        Command::Eval(args) => eval::run(*args),
         Command::Bench(args) => bench::run(args),
     };
     ExitCode::from(match outcome {

@@ -95,7 +95,7 @@ fn task(workload: &Workload, args: &BenchArgs) -> Result<Task, Trouble> {
     for (name, dimension) in workload.indices {
         let largest = sizes.iter().find(|(name, _)| name == dimension).map_or(1, |(_, size)| *size);
         if let Some(array) = data.get_mut(name) {
-            *array = Array::from_fn(&array.shape().to_vec(), |_| 1.0 + (random.uniform() * largest as f64).floor());
+            *array = Array::from_fn(array.shape(), |_| 1.0 + (random.uniform() * largest as f64).floor());
         }
     }
     let mut evaluation = Evaluation::new(text);
