@@ -96,6 +96,9 @@ fn role_of(g: &Graph, r: &Recurrence) -> Role {
     let sum = matches!(next, Some(Node::Sum(terms, _)) if terms.iter().any(|(_, term)| {
         matches!(g.node(*term), Node::Placeholder { level, slot: Slot::State(_), .. } if *level == r.level)
     }));
+    // a tangent starts from 0, from an identity or from a step of the variable
+    let given = |id: &NodeId| g.as_input(*id).is_some_and(|input| !input.name.starts_with(HIDDEN));
+    states &= !r.init.first().is_some_and(given);
     match (r.backward, states, adjoints) {
         (true, _, true) => Role::Second,
         (true, ..) => Role::Adjoint,
