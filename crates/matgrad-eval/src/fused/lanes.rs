@@ -8,7 +8,7 @@ use crate::kernel::elementwise::{function, function_of_two};
 use crate::kernel::number::Number;
 use crate::kernel::power::Power;
 use crate::kernel::reduce::{larger, smaller};
-use crate::kernel::vector;
+use crate::kernel::vector::{self, Exponent, powers};
 use crate::special;
 
 /// An operand of a pass.
@@ -205,7 +205,12 @@ pub(super) fn pass<T: Number>(pass: Pass, from: [Operand<T>; 3], out: &mut [T]) 
     {
         return;
     }
-    plain_pass(pass, from, out);
+    match (pass, from) {
+        (Pass::Power(Power::Real(e)), [Block(x), ..]) => powers(x, Exponent::Same(T::of(e)), out),
+        (Pass::Binary(MapOp::Pow), [Block(x), Block(y), _]) => powers(x, Exponent::Each(y), out),
+        (Pass::Binary(MapOp::Pow), [Block(x), Uniform(y), _]) => powers(x, Exponent::Same(y), out),
+        _ => plain_pass(pass, from, out),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use matgrad_calculus::graph::MapOp;
 
 use super::number::Number;
 use super::reduce::{larger, smaller};
+use super::vector::{Exponent, powers};
 use super::{Loop, vector, walk};
 use crate::special;
 
@@ -64,6 +65,10 @@ pub fn binary<T: Number>(op: MapOp, x: Operand<T>, y: Operand<T>, loops: &[Loop<
     let (inner, outer) = split(loops);
     let (n, [sx, sy, so]) = (inner.extent, inner.strides);
     walk(outer, [x.start, y.start, 0], |[at_x, at_y, at]| {
+        if op == MapOp::Pow && sx == 1 && sy <= 1 && so == 1 && n >= VECTOR {
+            let exponent = if sy == 0 { Exponent::Same(y.data[at_y]) } else { Exponent::Each(&y.data[at_y..at_y + n]) };
+            return powers(&x.data[at_x..at_x + n], exponent, &mut out[at..at + n]);
+        }
         for i in 0..n {
             out[at + i * so] = f(x.data[at_x + i * sx], y.data[at_y + i * sy]);
         }

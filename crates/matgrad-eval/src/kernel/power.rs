@@ -3,6 +3,8 @@
 use matgrad_dense::Real;
 use matgrad_syntax::Rational;
 
+use super::vector::{Exponent, powers};
+
 /// How a power with this exponent is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Power {
@@ -48,6 +50,7 @@ impl Power {
         match self {
             Self::Whole(2) => out.iter_mut().zip(x).for_each(|(o, x)| *o = *x * *x),
             Self::Whole(-1) => out.iter_mut().zip(x).for_each(|(o, x)| *o = T::one() / *x),
+            Self::Real(e) => powers(x, Exponent::Same(T::of(e)), out),
             Self::Half(1) => out.iter_mut().zip(x).for_each(|(o, x)| *o = x.sqrt()),
             _ => out.iter_mut().zip(x).for_each(|(o, x)| *o = self.of(*x)),
         }

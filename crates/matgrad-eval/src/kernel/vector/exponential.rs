@@ -22,13 +22,13 @@ const TAYLOR: [f64; 12] = [
     1.0 / 6227020800.0,
 ];
 
-/// exp(r) - 1, and 2^k in two factors, for x = k·log 2 + r.
+/// exp(r) - 1, and 2^k in two factors, for x + low = k·log 2 + r.
 #[inline(always)]
-fn split<const FUSED: bool>(x: f64) -> (f64, [f64; 2]) {
+fn split<const FUSED: bool>(x: f64, low: f64) -> (f64, [f64; 2]) {
     let x = if x > 710.0 { 710.0 } else { x };
     let x = if x < -746.0 { -746.0 } else { x };
     let k = fma::<FUSED>(x, std::f64::consts::LOG2_E, ROUND) - ROUND;
-    let r = fma::<FUSED>(k, -LN2_LOW, fma::<FUSED>(k, -LN2_HIGH, x));
+    let r = fma::<FUSED>(k, -LN2_LOW, fma::<FUSED>(k, -LN2_HIGH, x)) + low;
     let rest = fma::<FUSED>(r * r, horner::<FUSED, 12>(r, &TAYLOR), r);
     let half = fma::<FUSED>(k, 0.5, ROUND) - ROUND;
     (rest, [two_to(half), two_to(k - half)])
@@ -42,13 +42,19 @@ fn two_to(k: f64) -> f64 {
 
 #[inline(always)]
 pub(super) fn exp<const FUSED: bool>(x: f64) -> f64 {
-    let (rest, [a, b]) = split::<FUSED>(x);
+    exp_of_sum::<FUSED>(x, 0.0)
+}
+
+/// exp(x + low) for a small low.
+#[inline(always)]
+pub(super) fn exp_of_sum<const FUSED: bool>(x: f64, low: f64) -> f64 {
+    let (rest, [a, b]) = split::<FUSED>(x, low);
     (1.0 + rest) * a * b
 }
 
 #[inline(always)]
 pub(super) fn expm1<const FUSED: bool>(x: f64) -> f64 {
-    let (rest, [a, b]) = split::<FUSED>(x);
+    let (rest, [a, b]) = split::<FUSED>(x, 0.0);
     let power = a * b;
     let value = fma::<FUSED>(power, rest, power - 1.0);
     let value = if x > 709.0 { (1.0 + rest) * a * b } else { value };

@@ -3,10 +3,13 @@
 //! Every kernel is one scalar formula, generic over whether products and sums are fused. It is compiled twice on x86-64,
 //! for AVX2 with FMA (chosen at run time) and for the baseline; on other machines, for what the target has (NEON on AArch64).
 //! The last bits may differ between the two. Bounds against the correctly rounded result, in units in the last place, held
-//! by the tests below: exp 1.5, log 1.5, log1p 2.5, expm1 3.5, sin and cos 1.5, tan 3.5, tanh 4.5, sigmoid 3.5, softplus 3.5.
+//! by the tests below: exp 1.5, log 1.5, log1p 2.5, expm1 3.5, sin and cos 1.5, tan 3.5, tanh 4.5, sigmoid 3.5, softplus 3.5, erf 1.5,
+//! powers 2.5.
 
+mod errorfunction;
 mod exponential;
 mod logarithm;
+mod power;
 mod trigonometric;
 
 use matgrad_calculus::graph::MapOp;
@@ -62,6 +65,7 @@ over_slices! {
     sin = trigonometric::sin;
     cos = trigonometric::cos;
     tan = trigonometric::tan;
+    erf = errorfunction::erf;
 }
 
 /// How many numbers are looked at together for arguments too large to reduce.
@@ -80,6 +84,52 @@ fn reduced<T: Real>(kernel: fn(f64, &[T], &mut [T]), exact: fn(f64) -> f64, scal
     }
 }
 
+/// The exponents of powers.
+#[derive(Clone, Copy, Debug)]
+pub enum Exponent<'a, T> {
+    /// The same for all.
+    Same(T),
+    /// One for each.
+    Each(&'a [T]),
+}
+
+/// `out = x^y` entry by entry, those that are no plain powers of positive numbers one by one.
+pub fn powers<T: Real>(x: &[T], y: Exponent<T>, out: &mut [T]) {
+    for (k, (x, out)) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
+        match y {
+            Exponent::Same(y) => block_of_powers(x, |_| y, out),
+            Exponent::Each(y) => {
+                let y = y.get(k * BLOCK..).unwrap_or(&[]);
+                if let Some(y) = y.get(..x.len()) {
+                    block_of_powers(x, |k| y[k], out);
+                }
+            }
+        }
+    }
+}
+
+fn block_of_powers<T: Real>(x: &[T], y: impl Fn(usize) -> T + Copy, out: &mut [T]) {
+    let plain = x.iter().enumerate().all(|(k, x)| power::is_plain(x.wide(), y(k).wide()));
+    if !plain {
+        return out.iter_mut().zip(x).enumerate().for_each(|(k, (o, x))| *o = x.powf(y(k)));
+    }
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        #[target_feature(enable = "avx2,fma")]
+        fn wide<T: Real>(x: &[T], y: impl Fn(usize) -> T, out: &mut [T]) {
+            for (k, (o, x)) in out.iter_mut().zip(x).enumerate() {
+                *o = T::of(power::pow::<true>(x.wide(), y(k).wide()));
+            }
+        }
+        // SAFETY: both features were detected on this processor
+        #[allow(unsafe_code)]
+        return unsafe { wide(x, y, out) };
+    }
+    for (k, (o, x)) in out.iter_mut().zip(x).enumerate() {
+        *o = T::of(power::pow::<{ cfg!(target_arch = "aarch64") }>(x.wide(), y(k).wide()));
+    }
+}
+
 /// `out = op(scale·x)` where there is a kernel for it; says whether there was.
 pub fn apply<T: Real>(op: MapOp, scale: f64, x: &[T], out: &mut [T]) -> bool {
     match op {
@@ -90,6 +140,7 @@ pub fn apply<T: Real>(op: MapOp, scale: f64, x: &[T], out: &mut [T]) -> bool {
         MapOp::Tanh => tanh(scale, x, out),
         MapOp::Sin => reduced(sin, f64::sin, scale, x, out),
         MapOp::Cos => reduced(cos, f64::cos, scale, x, out),
+        MapOp::Erf => erf(scale, x, out),
         MapOp::Tan => reduced(tan, f64::tan, scale, x, out),
         _ => return false,
     }
@@ -158,13 +209,48 @@ mod tests {
         check("sin", both!(trigonometric::sin), libm::sin, 1.0);
         check("cos", both!(trigonometric::cos), libm::cos, 1.0);
         check("tan", both!(trigonometric::tan), libm::tan, 3.0);
+        check("erf", both!(errorfunction::erf), libm::erf, 1.0);
+    }
+
+    #[test]
+    fn powers_are_accurate() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        for round in 0..200_000 {
+            let span = [0.01, 1.0, 30.0, 600.0][round % 4];
+            let x = (span * (2.0 * next() - 1.0)).exp();
+            let y = (2.0 * next() - 1.0) * [1.0, 10.0, 700.0 / span.max(1.0), 0.5][round / 4 % 4];
+            let exact = libm::pow(x, y);
+            for value in [power::pow::<true>(x, y), power::pow::<false>(x, y)] {
+                let gap = ulps(value, exact);
+                assert!(gap <= 2.0, "{x:e}^{y:e} = {value:e}, not {exact:e}: {gap} ulp");
+            }
+        }
+        let specials = [0.0, -0.0, 1.0, -2.0, f64::INFINITY, f64::NAN, 1e-310, 2.5, f64::MAX, 1e300, f64::MIN_POSITIVE];
+        for y in [0.0, 0.5, -0.5, 3.0, -3.0, 1e16, 2.5, -1e3, 1e3, f64::INFINITY, f64::NAN] {
+            for x in specials {
+                // alone, and among numbers that the kernel takes
+                for row in [vec![x], [vec![1.5; 70], vec![x], vec![0.5; 9]].concat()] {
+                    let (mut same, mut each) = (vec![0.0; row.len()], vec![0.0; row.len()]);
+                    powers(&row, Exponent::Same(y), &mut same);
+                    powers(&row, Exponent::Each(&vec![y; row.len()]), &mut each);
+                    for ((x, a), b) in row.iter().zip(&same).zip(&each) {
+                        assert!(ulps(*a, x.powf(y)) <= 2.0 && ulps(*b, x.powf(y)) <= 2.0, "{x}^{y} = {a}, {b}");
+                    }
+                }
+            }
+        }
     }
 
     /// What calls the kernels, on every length and for arguments that no kernel takes.
     #[test]
     fn slices_agree_with_single_numbers() {
         let specials = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 0.0, -0.0, 710.0, -750.0, -2.0];
-        let exact: [(MapOp, Exact); 8] = [
+        let exact: [(MapOp, Exact); 9] = [
+            (MapOp::Erf, libm::erf),
             (MapOp::Exp, f64::exp),
             (MapOp::Log, f64::ln),
             (MapOp::Sigmoid, crate::special::sigmoid),
