@@ -13,6 +13,14 @@ pub(crate) const DIFFERENCE_TOLERANCE: f64 = 2e-5;
 /// By how much extrapolations from one step width more may differ, relatively.
 const SPREAD: f64 = 1e-4;
 
+/// The widest steps for each order.
+const WIDTHS: [f64; 4] = [1.0, 2e-2, 4e-2, 8e-2];
+
+/// What rounding the values of a function of this magnitude leaves of a derivative by differences.
+pub(crate) fn rounded_off(order: usize, magnitude: f64) -> f64 {
+    f64::EPSILON * magnitude / WIDTHS[order.min(3)].powi(order as i32)
+}
+
 /// A function around a point.
 pub(crate) struct Neighbourhood<'n, 'm> {
     pub machine: &'n mut Machine<'m, f64>,
@@ -46,7 +54,7 @@ impl Neighbourhood<'_, '_> {
     pub(crate) fn derivative(&mut self, steps: &[&[f64]]) -> Result<Array> {
         let order = steps.len() as i32;
         let mut rows: Vec<Array> = Vec::new();
-        let first = [1.0, 2e-2, 4e-2, 8e-2][steps.len().min(3)];
+        let first = WIDTHS[steps.len().min(3)];
         for level in 0..4 {
             let h = first * 0.5f64.powi(level);
             let mut sum: Option<Array> = None;

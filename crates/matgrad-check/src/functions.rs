@@ -57,7 +57,7 @@ pub(crate) fn call<T: Scalar>(function: Builtin, args: &[&Value<T>]) -> Result<V
             }
             constant(function, &sizes).map(Value::Dense)
         }
-        (_, [a]) => of_array(function, a.dense()?),
+        (_, [a]) => of_any_array(function, a.dense()?),
         (_, [a, b]) => of_arrays(function, a.dense()?, b.dense()?).map(Value::Dense),
         _ => Err(EvalError::shape("wrong number of arguments")),
     }
@@ -90,6 +90,17 @@ pub(crate) fn of_any_matrix<T: Scalar>(function: Builtin, a: &Array<T>) -> Optio
         Builtin::Logm => Some(matfun::logm(a)),
         Builtin::Sqrtm => Some(matfun::sqrtm(a)),
         _ => None,
+    }
+}
+
+/// What has no derivative still has a value where nothing moves.
+fn of_any_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
+    let still = || a.data().iter().all(|x| (*x - T::new(x.re())).is_zero());
+    match of_array(function, a) {
+        Err(error) if error.kind == ErrorKind::NoDual && T::ORDER > 0 && still() => {
+            Ok(Value::Dense(of_array(function, &a.map(T::re))?.dense()?.map(T::new)))
+        }
+        result => result,
     }
 }
 

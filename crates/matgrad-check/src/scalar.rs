@@ -277,8 +277,10 @@ impl<T: Scalar> Scalar for Dual<T> {
         Self { re, eps: by_base + by_exponent }
     }
     fn atan2(self, x: Self) -> Self {
+        let still = self.eps.is_zero() && x.eps.is_zero();
+        let step = x.re * self.eps - self.re * x.eps;
         let square = x.re * x.re + self.re * self.re;
-        Self { re: self.re.atan2(x.re), eps: (x.re * self.eps - self.re * x.eps) / square }
+        Self { re: self.re.atan2(x.re), eps: if still { T::ZERO } else { step / square } }
     }
     fn scale(self, factor: f64) -> Self {
         Self { re: self.re.scale(factor), eps: self.eps.scale(factor) }

@@ -162,6 +162,11 @@ struct Check<'m, T> {
 /// How many points may have nothing but rounding before that is believed to be so everywhere.
 const VANISHING: usize = 4;
 
+/// After how many points that rounding drowned a gap is no longer believed.
+const DROWNED: usize = 2;
+
+const DROWNS: &str = "rounding drowns the derivative there";
+
 /// An answer in some directions against the truth.
 #[derive(Clone)]
 struct Gap {
@@ -279,6 +284,7 @@ impl<'m, T: Lift> Check<'m, T> {
         let first = (self.family, 3);
         let mut poor: Option<Compared> = None;
         let mut vanished: Option<(usize, Compared)> = None;
+        let mut drowned = 0;
         for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
             for _ in 0..attempts {
                 let inputs = match draw_inputs(self.model, family, &mut self.rng, self.budget) {
@@ -298,6 +304,9 @@ impl<'m, T: Lift> Check<'m, T> {
                         self.family = family;
                         if poor.is_some() && largest(&found.worst.want) == 0.0 {
                             continue; // says nothing of the error before
+                        }
+                        if found.error > self.tolerance() && drowned >= DROWNED {
+                            continue; // rounding decides which branch is taken, and was not caught this time
                         }
                         // a small error may be an ill-conditioned point: try another two before believing it
                         if found.error > self.tolerance() && found.error < 1e-3 {
@@ -320,6 +329,7 @@ impl<'m, T: Lift> Check<'m, T> {
                             return Outcome::Failed(error);
                         }
                         let asymmetric = error.kind == ErrorKind::Asymmetric;
+                        drowned += usize::from(error.message == DROWNS);
                         last = error;
                         if asymmetric && !family.is_symmetric() {
                             break;
@@ -388,7 +398,7 @@ impl<'m, T: Lift> Check<'m, T> {
                         error = small.min(tolerance);
                         vanishes = true;
                     }
-                    Rounding::Drowns => return Err(EvalError::domain("rounding drowns the derivative there")),
+                    Rounding::Drowns => return Err(EvalError::domain(DROWNS)),
                     Rounding::IsSmall => {}
                 }
             }
@@ -412,11 +422,36 @@ impl<'m, T: Lift> Check<'m, T> {
         match self.truth.at(&point.inputs, &steps) {
             Err(error) if error.kind == ErrorKind::NoDual => {
                 let value = self.truth.by_differences(&point.inputs, &steps)?;
+                self.adds_up(point, &steps, &value)?;
                 self.differences = true;
                 Ok(value)
             }
             result => result,
         }
+    }
+
+    /// Refuses slopes along lines that are no linear function of the step, as at a matrix with equal eigenvalues.
+    fn adds_up(&mut self, point: &Point, steps: &[&[f64]], value: &Array) -> Result<()> {
+        let Some((step, rest)) = steps.split_first() else { return Ok(()) };
+        let mut others = self.directions(point, 1)?;
+        let n = point.inputs[self.model.wrt].rows();
+        let mirrored = |step: &[f64]| step.len() == n * n && (0..n * n).all(|k| step[k] == step[k % n * n + k / n]);
+        if mirrored(step) {
+            others.iter_mut().for_each(|other| symmetric_part(n, &mut other.step));
+        }
+        let Some(other) = others.pop() else { return Ok(()) };
+        let both: Vec<f64> = step.iter().zip(&other.step).map(|(x, y)| x + y).collect();
+        let mut along = |step: &[f64]| {
+            let steps: Vec<&[f64]> = std::iter::once(step).chain(rest.iter().copied()).collect();
+            self.truth.by_differences(&point.inputs, &steps)
+        };
+        let (second, sum) = (along(&other.step)?, along(&both)?);
+        let size = value.magnitude().max(second.magnitude()).max(sum.magnitude());
+        let gap = value.zip(&second, |x, y| x + y).zip(&sum, |x, y| x - y).magnitude();
+        if gap > 1e-3 * size && gap > 1e-7 {
+            return Err(EvalError::domain("the function has no derivative there, only slopes along lines"));
+        }
+        Ok(())
     }
 
     /// The value of the answer, of the promised shape where it is a constant without a size.

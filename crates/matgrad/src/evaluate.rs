@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use matgrad_calculus::diff;
-use matgrad_calculus::graph::{Dims, Graph, Input, NodeId};
+use matgrad_calculus::graph::{Dims, Graph, Input, NodeId, Products};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
@@ -19,6 +19,9 @@ use crate::implicit::Solving;
 use crate::plan::{Output, Plan};
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
 use crate::{Convention, Failure, Limits, Text};
+
+/// Products over so many entries are not differentiated twice pair by pair.
+const MANY_ENTRIES: usize = 256;
 
 /// A product with a derivative instead of the derivative itself; each names an array of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,6 +323,7 @@ impl<'a> Planner<'a> {
     fn plan(mut self, data: &Inputs) -> Result<Plan, Failure> {
         let function = shape(&self.analysis.target.shape);
         let target = self.analysis.target.node;
+        self.analysis.graph.products = self.products(data);
         if self.request.value {
             self.output("value".into(), target, function.clone(), None);
         }
@@ -340,6 +344,18 @@ impl<'a> Planner<'a> {
         }
         let regular = self.outputs.len() > 1 || !self.sparse.is_empty();
         self.compiled(data, regular)
+    }
+
+    /// Numbers are right beside an entry that is 0, too.
+    fn products(&self, data: &Inputs) -> Products {
+        let twice = matches!(self.request.product, Some(Product::Hvp(_))) || self.request.diagonal;
+        let order = self.request.orders.iter().copied().max().unwrap_or(0);
+        let entries = data.iter().map(|(_, array)| array.data().len()).max().unwrap_or(0);
+        match (twice || order > 1, entries) {
+            (false, _) => Products::Counted,
+            (true, 0..=MANY_ENTRIES) => Products::Others,
+            _ => Products::Divided,
+        }
     }
 
     /// The program for all roots; `regular` asks for solutions of implicit definitions with a derivative.

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use matgrad::{Layout, Request, Text, derive};
+use matgrad::{Array, Evaluation, Inputs, Layout, Request, Text, derive};
 use support::agree::agree;
 use support::draw::{Random, data};
 use support::{Case, cases};
@@ -12,7 +12,7 @@ use support::{Case, cases};
 fn compare(case: &Case) -> Result<(), String> {
     let request = case.request();
     let inputs = data(&request.text, &case.dims(), &case.domains(), &mut Random::new(case.id()));
-    agree(&request, &case.dims(), inputs, 1e-9)
+    agree(&request, &case.dims(), inputs, 1e-9).map_err(|problem| problem.to_string())
 }
 
 #[test]
@@ -58,5 +58,26 @@ fn sums_at_positions() {
         let dims = [("n".to_owned(), 2)].into();
         let inputs = data(&request.text, &dims, &BTreeMap::new(), &mut Random::new(wrt));
         assert_eq!(agree(&request, &dims, inputs, 1e-9), Ok(()), "by {wrt}");
+    }
+}
+
+/// The derivative of a product is that of the others where an entry happens to be 0, to the second order.
+#[test]
+fn products_beside_zeros() {
+    let cases: [(&str, [f64; 3], usize, &[f64]); 6] = [
+        ("prod(x)", [2.0, 0.0, 3.0], 1, &[0.0, 6.0, 0.0]),
+        ("prod(x)", [0.0, 0.0, 3.0], 1, &[0.0, 0.0, 0.0]),
+        ("prod(x)", [2.0, 5.0, 3.0], 1, &[15.0, 6.0, 10.0]),
+        ("exp(prod(x))*x[1]", [2.0, 0.0, 3.0], 1, &[1.0, 12.0, 0.0]),
+        ("prod(x)", [2.0, 0.0, 3.0], 2, &[0.0, 3.0, 0.0, 3.0, 0.0, 2.0, 0.0, 2.0, 0.0]),
+        ("prod(x)", [0.0, 0.0, 3.0], 2, &[0.0, 3.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+    ];
+    for (expression, x, order, expected) in cases {
+        let mut inputs = Inputs::new();
+        inputs.insert("x", Array::vector(x.to_vec()));
+        let evaluation = Evaluation::new(Text::expression(expression)).by("x", [order]);
+        let found = evaluation.plan(&inputs).and_then(|plan| plan.run(&inputs)).expect("numbers");
+        let (_, derivative) = found.last().expect("a derivative");
+        assert_eq!(derivative.data(), expected, "{expression} at {x:?}, order {order}");
     }
 }

@@ -2,7 +2,7 @@
 
 use matgrad_syntax::Rational;
 
-use crate::graph::{Factor, Graph, Label, Labels, MapOp, NodeId, ProductBuilder, ReduceOp};
+use crate::graph::{Factor, Graph, Label, Labels, MapOp, NodeId, ProductBuilder, Products, ReduceOp};
 
 use super::linear::{Linear, Term};
 use super::rules::Rule;
@@ -54,8 +54,16 @@ pub(super) fn partial(g: &mut Graph, id: NodeId, op: ReduceOp, arg: NodeId, axes
             }
             factors
         }
-        ReduceOp::Prod if g.coincidence(arg).zeros => {
+        ReduceOp::Prod if g.products == Products::Others || g.coincidence(arg).zeros => {
             vec![factor(product_of_others(g, arg, axes), &child, Rational::ONE)]
+        }
+        ReduceOp::Prod if g.products == Products::Counted => {
+            let (product, others, alone) = zeros_taken_out(g, arg, axes);
+            vec![
+                factor(product, &out, Rational::ONE),
+                factor(others, &child, Rational::int(-1)),
+                factor(alone, &child, Rational::ONE),
+            ]
         }
         ReduceOp::Prod => vec![factor(id, &out, Rational::ONE), factor(arg, &child, Rational::int(-1))],
         ReduceOp::LogSumExp => {
@@ -65,6 +73,20 @@ pub(super) fn partial(g: &mut Graph, id: NodeId, op: ReduceOp, arg: NodeId, axes
         }
     };
     Linear::Terms(vec![Term::new(Rational::ONE, factors, &dims, out, child)])
+}
+
+/// The product of the entries that are not 0, the entries with 1 for 0, and where no other entry is 0.
+fn zeros_taken_out(g: &mut Graph, arg: NodeId, axes: &[u8]) -> (NodeId, NodeId, NodeId) {
+    let dims = g.axes(arg).clone();
+    let nothing = g.zeros(&dims);
+    let zeros = g.map(MapOp::Equal, &[arg, nothing]);
+    let others = g.sum(&[(Rational::ONE, arg), (Rational::ONE, zeros)], &dims);
+    let product = g.reduce(ReduceOp::Prod, others, axes);
+    let count = g.sum_axes(zeros, axes);
+    let count = g.broadcast_except(count, arg, axes);
+    let elsewhere = g.subtract(count, zeros);
+    let alone = g.map(MapOp::Equal, &[elsewhere, nothing]);
+    (product, others, alone)
 }
 
 /// For each entry the product of all others along the axes, without division, so that it is right beside zeros.

@@ -55,8 +55,22 @@ pub struct Graph {
     open_levels: usize,
     /// How many nodes there may be: a guard against inputs that grow without end.
     pub(crate) node_limit: Option<usize>,
+    /// How products of entries are differentiated.
+    pub products: Products,
     /// The dimensions.
     pub sizes: DimTable,
+}
+
+/// How the product of the entries of a tensor is differentiated where none of them is known to be 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// `prod(x)./x`, for readers: wrong beside a 0.
+    #[default]
+    Divided,
+    /// The same with zeros taken out and counted: right at any x, and not to be differentiated again.
+    Counted,
+    /// The products of all other entries: right at any x to any order, with as many operations as pairs of entries.
+    Others,
 }
 
 impl Graph {

@@ -3,6 +3,7 @@
 use super::{Check, Gap};
 use crate::compare::{contract, gap, largest};
 use crate::derivative::{Directional, Lift};
+use crate::differences::rounded_off;
 use crate::direction::{Direction, bend};
 use crate::error::{ErrorKind, Result};
 use crate::layout::Layout;
@@ -83,7 +84,10 @@ impl<T: Lift> Check<'_, T> {
                     let shorter: Vec<&[f64]> = shorter.iter().map(Vec::as_slice).collect();
                     let other = self.truth.by_differences(&point.inputs, &shorter)?;
                     let other = other.scale(0.7f64.powi(-(steps.len() as i32)));
-                    spread.truth = spread.truth.max(gap(other.data(), truth.data()));
+                    self.plain.set_inputs(point.inputs.clone());
+                    let value = self.plain.eval(self.model.target)?.dense()?.magnitude();
+                    let own = rounded_off(steps.len(), value);
+                    spread.truth = spread.truth.max(gap(other.data(), truth.data())).max(own);
                 }
                 Err(error) => return Err(error),
             }

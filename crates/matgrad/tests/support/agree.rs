@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use matgrad::{Array, Convention, Evaluation, Inputs, Layout, Product, Request, derive};
 
+use matgrad_syntax::Name;
+
 use super::difference;
 
 /// One result of an evaluation.
@@ -25,26 +27,96 @@ fn for_check(array: &Array, row: bool) -> Result<matgrad_check::Array, String> {
     matgrad_check::Array::new(&shape, columns.into_data()).ok_or("shape".into())
 }
 
-/// The value of the function by the evaluator of the check, which shares no code with the compiled program.
-pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs) -> Result<Array, String> {
+/// A function as the check evaluates it, without our compiled program.
+fn with_problem<R>(
+    request: &Request,
+    dims: &BTreeMap<String, usize>,
+    run: impl FnOnce(&matgrad_check::Problem<'_>) -> Result<R, String>,
+) -> Result<R, String> {
     let (_, script) = request.text.read().map_err(|failure| failure.to_string())?;
     let mut problem =
         matgrad_check::Problem::of_script(&script, request.wrt.as_str().into()).ok_or("nothing is defined")?;
     problem.dims = dims.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
+    run(&problem)
+}
+
+/// The data as the check takes them.
+fn arrays(
+    problem: &matgrad_check::Problem<'_>,
+    inputs: &Inputs,
+) -> Result<BTreeMap<Name, matgrad_check::Array>, String> {
     let mut arrays = BTreeMap::new();
     for (name, array) in inputs.iter() {
         let row = problem.variables.iter().any(|v| v.name == *name && v.shape.len() == 2 && array.shape().len() == 1);
         arrays.insert(name.clone(), for_check(array, row)?);
     }
-    let value = matgrad_check::evaluate(&problem, &arrays).map_err(|error| error.to_string())?;
-    let doubt = matgrad_check::uncertainty(&problem, &arrays).map_err(|error| error.to_string())?;
-    let magnitude = |array: &matgrad_check::Array| array.data().iter().fold(0.0f64, |most, x| most.max(x.abs()));
-    if magnitude(&doubt) > 1e-8 * magnitude(&value).max(1e-3) {
-        return Err("rounding drowns the value there".into());
-    }
+    Ok(arrays)
+}
+
+/// An array of the check as one of ours.
+fn from_check(value: &matgrad_check::Array) -> Result<Array, String> {
     let turned: Vec<usize> = value.shape().iter().rev().copied().collect();
     let axes: Vec<usize> = (0..turned.len()).rev().collect();
     Array::new(turned, value.data().to_vec()).and_then(|array| array.permuted(&axes)).ok_or("shape".into())
+}
+
+/// The values of the function at several points by the evaluator of the check.
+pub fn values(request: &Request, dims: &BTreeMap<String, usize>, points: &[Inputs]) -> Result<Vec<Array>, String> {
+    with_problem(request, dims, |problem| {
+        let mut found = Vec::new();
+        for inputs in points {
+            let value = matgrad_check::evaluate(problem, &arrays(problem, inputs)?).map_err(|e| e.to_string())?;
+            found.push(from_check(&value)?);
+        }
+        Ok(found)
+    })
+}
+
+/// The value of the function by the evaluator of the check, which shares no code with the compiled program.
+pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs) -> Result<Array, String> {
+    with_problem(request, dims, |problem| {
+        let arrays = arrays(problem, inputs)?;
+        let value = matgrad_check::evaluate(problem, &arrays).map_err(|error| error.to_string())?;
+        let doubt = matgrad_check::uncertainty(problem, &arrays).map_err(|error| error.to_string())?;
+        let magnitude = |array: &matgrad_check::Array| array.data().iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        if magnitude(&doubt) > 1e-8 * magnitude(&value).max(1e-3) {
+            return Err("rounding drowns the value there".into());
+        }
+        from_check(&value)
+    })
+}
+
+/// Why the numbers of a case do not agree.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disagreement {
+    /// They differ, or one way has none.
+    Wrong(String),
+    /// The derivative has no numbers at the point.
+    Infinite(String),
+    /// The function has no value there by the evaluator of the check.
+    NoValue(String),
+    /// Rounding drowns the value at the point.
+    Drowned,
+}
+
+impl From<String> for Disagreement {
+    fn from(problem: String) -> Self {
+        let nowhere = ["no derivative", "equal eigenvalues", "is not finite", "singular"];
+        match problem.as_str() {
+            text if text.contains("rounding drowns") => Self::Drowned,
+            text if nowhere.iter().any(|words| text.contains(words)) => Self::Infinite(problem),
+            _ => Self::Wrong(problem),
+        }
+    }
+}
+
+impl std::fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Wrong(problem) | Self::Infinite(problem) | Self::NoValue(problem) => f.write_str(problem),
+            Self::Drowned => f.write_str("rounding drowns the value"),
+        }
+    }
 }
 
 /// Compares the value with that of the check, and the derivative in the layout of the request with the printed text.
@@ -53,18 +125,25 @@ pub fn agree(
     dims: &BTreeMap<String, usize>,
     mut inputs: Inputs,
     tolerance: f64,
-) -> Result<(), String> {
+) -> Result<(), Disagreement> {
     let request = request.clone().unverified();
-    let answer = derive(&request).map_err(|failure| failure.to_string())?;
+    let answer = derive(&request).map_err(|failure| Disagreement::Wrong(failure.to_string()))?;
     let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), [0, request.order]);
     evaluation.convention = request.convention;
     if request.layout != Layout::Differential {
         evaluation.layout = request.layout;
     }
+    let plain = plain_value(&request, dims, &inputs).map_err(|problem| match Disagreement::from(problem) {
+        Disagreement::Wrong(problem) | Disagreement::Infinite(problem) => Disagreement::NoValue(problem),
+        drowned => drowned,
+    })?;
+    if !plain.data().iter().all(|x| x.is_finite()) {
+        return Err(Disagreement::NoValue("the value is not finite".into()));
+    }
     let value = result(&evaluation, &inputs, "value")?;
-    let gap = difference(&value, &plain_value(&request, dims, &inputs)?);
+    let gap = difference(&value, &plain);
     if gap > tolerance {
-        return Err(format!("the value differs by {gap:.1e}"));
+        return Err(Disagreement::Wrong(format!("the value differs by {gap:.1e}")));
     }
     let truth = if request.layout == Layout::Differential {
         let step = format!("d{}", request.wrt);
@@ -85,11 +164,26 @@ pub fn agree(
     let printed = Evaluation::new(request.text.after("answer", answer.text()));
     let again = result(&printed, &inputs, "value")?;
     if !truth.data().iter().chain(again.data()).all(|x| x.is_finite()) {
-        return Err("the derivative is not finite there".into());
+        return Err(Disagreement::Infinite("the derivative is not finite there".into()));
     }
     let gap = difference(&again, &truth);
     if gap > tolerance {
-        return Err(format!("the printed text {} differs by {gap:.1e} from the derivative", answer.text()));
+        // numbers that the last digits of the data decide mean nothing: where singular values are equal, say
+        if let Some(x) = inputs.get(&request.wrt).cloned() {
+            let mut next = 0.3;
+            let moved = x.data().iter().map(|x| {
+                next = (next * 1.7 + 0.1) % 1.0;
+                x * (1.0 + 1e-14 * next)
+            });
+            let moved = Array::new(x.shape().to_vec(), moved.collect()).ok_or("shape".to_owned())?;
+            inputs.insert(&request.wrt, moved);
+            let nearby = [result(&printed, &inputs, "value")?, result(&evaluation, &inputs, "derivative")?];
+            if [&again, &truth].iter().zip(&nearby).any(|(here, there)| !(difference(there, here) < gap / 1e3)) {
+                return Err(Disagreement::Drowned);
+            }
+        }
+        let problem = format!("the printed text {} differs by {gap:.1e} from the derivative", answer.text());
+        return Err(Disagreement::Wrong(problem));
     }
     Ok(())
 }

@@ -51,7 +51,8 @@ pub fn data(
     inputs
 }
 
-fn member(shape: &[usize], domain: &str, random: &mut Random) -> Array {
+/// A random member of a domain.
+pub fn member(shape: &[usize], domain: &str, random: &mut Random) -> Array {
     let n = shape.first().copied().unwrap_or(1);
     let plain = Array::from_fn(shape, |_| random.normal());
     let at = |i: usize, j: usize| plain.get(&[i, j]).unwrap_or(0.0);

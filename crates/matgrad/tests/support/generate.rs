@@ -1,6 +1,9 @@
 //! Random well-typed expressions over all functions and attributes of the language, on their domains.
 
+mod abstracts;
 mod loops;
+
+pub use abstracts::FUNCTIONS;
 
 /// The variables: what is declared, and from which domain its data come.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
@@ -263,7 +266,7 @@ impl Generator {
         }
         let d = depth - 1;
         let (i, j) = (self.dim(), self.dim());
-        match self.below(67) {
+        match self.below(69) {
             0 | 1 => format!("({})'*({})", self.v(i, d), self.v(i, d)),
             2 => format!("sum({})", self.m(i, j, d)),
             3 => format!("norm({})^2", self.v(i, d)),
@@ -324,6 +327,7 @@ impl Generator {
                 self.pick(&["vec(X) - commutation(n,m)*vec(A')", "rvec(X)", "duplication(n)*elimination(n)*vec(S*B)"])
             ),
             65 => self.loop_s(d),
+            67 | 68 => self.abstract_s(d),
             64 => format!("sum(reshape(vec({}), {}, {})*{})", self.m(i, j, d), j.text(), i.text(), self.v(i, d)),
             _ => format!("-({})", self.s(d)),
         }
@@ -360,8 +364,9 @@ impl Generator {
         }
         let d = depth - 1;
         let (other, shape) = (self.dim(), Shape::Vector(dim));
-        match self.below(39) {
+        match self.below(40) {
             37 if dim != Three => self.loop_v(dim, d),
+            39 => self.abstract_v(dim, d),
             0 | 1 => format!("({} - {})", self.v(dim, d), self.v(dim, d)),
             2..=4 => format!("(({})*({}))", self.m(dim, other, d), self.v(other, d)),
             5 | 6 => format!("(({}) .* ({}))", self.v(dim, d), self.v(dim, d)),

@@ -7,6 +7,7 @@ pub mod agree;
 pub mod draw;
 pub mod generate;
 pub mod round;
+pub mod smooth;
 
 use std::collections::BTreeMap;
 use std::path::Path;

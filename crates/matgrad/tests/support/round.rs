@@ -2,7 +2,7 @@
 
 use matgrad::{Convention, Layout, Request, Text};
 
-use super::generate::{Generator, Shape, VARIABLES};
+use super::generate::{FUNCTIONS, Generator, Shape, VARIABLES};
 
 /// One round: a function, a variable, an order, a layout, a convention.
 pub fn request(seed: u64, round: u64, order: usize) -> (Request, String) {
@@ -19,8 +19,8 @@ pub fn request(seed: u64, round: u64, order: usize) -> (Request, String) {
         used => **g.pick(&used.iter().collect::<Vec<_>>()),
     };
     let layout = match (order, shape) {
-        (1, _) => g.pick(&Layout::ALL),
-        (_, Shape::Scalar) => g.pick(&[Layout::Numerator, Layout::Tensor, Layout::Gradient, Layout::Jacobian]),
+        (1, _) | (_, Shape::Scalar) => g.pick(&Layout::ALL),
+        _ if shape_of.starts_with("R ") || shape_of == "R" => g.pick(&Layout::ALL),
         _ => Layout::Tensor,
     };
     let structured = shape_of.split(' ').nth_back(0).is_some_and(|word| word.chars().all(char::is_alphabetic));
@@ -35,8 +35,21 @@ pub fn request(seed: u64, round: u64, order: usize) -> (Request, String) {
         // the sizes of x and y are those of all others
         .filter(|(name, ..)| [wrt, "x", "y"].contains(name) || mentions(&written, name))
         .fold(text, |t, (name, shape, _)| t.declare(format!("{name} in {shape}")));
+    let text = FUNCTIONS
+        .iter()
+        .filter(|(name, _)| calls(&written, name))
+        .fold(text, |t, (name, types)| t.declare(format!("{name} : {types}")));
     let title = format!("{written} by {wrt}, order {order}, {}, {}", layout.name(), convention.name());
     (Request { order, layout, convention, ..Request::new(text, wrt) }, title)
+}
+
+/// Whether an abstract function is called, or a derivative of it.
+pub fn calls(expression: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    expression.match_indices(name).any(|(at, _)| {
+        let after = &expression[at + name.len()..];
+        !expression[..at].ends_with(word) && (after.starts_with(['(', '_']) || after.starts_with("'("))
+    })
 }
 
 /// Whether a name occurs as a word.
