@@ -195,3 +195,15 @@ fn the_sparse_jacobian_is_the_dense_one() {
         }
     }
 }
+
+/// The body of an observation is differentiated as code: a tensor of its derivative would be many times as long.
+#[test]
+fn the_sparse_jacobian_is_short() {
+    let objective = &OBJECTIVES[1];
+    let inputs = objective.inputs(&[3, 5, 300]);
+    let evaluation =
+        Evaluation { value: false, ..objective.evaluation().by("cams", 1..=1).by("X", 1..=1).by("w", 1..=1) };
+    let evaluation = Evaluation { layout: Layout::Jacobian, ..evaluation.sparse() };
+    let plan = evaluation.plan(&inputs).expect("a plan");
+    assert!(plan.flops() < 600.0 * 300.0, "{}", plan.listing());
+}

@@ -70,7 +70,9 @@ fn masked(placer: &Placer, scalars: &Scalars) -> bool {
             Inst::Binary(MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual, ..) | Inst::Load(_)
         );
         let plain = matches!(inst, Inst::Load(operand)
-            if scalars.operands.get(operand as usize).is_some_and(|own| matches!(g.node(own.node), Node::Iota(_))));
+        if scalars.operands.get(operand as usize).is_some_and(|own| {
+            matches!(g.node(own.node), Node::Iota(_)) || own.at.iter().all(|ix| ix.number().is_some())
+        }));
         if own && compares && !plain {
             return true;
         }

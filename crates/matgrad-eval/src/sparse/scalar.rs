@@ -39,7 +39,7 @@ impl Ix {
         }
     }
 
-    fn number(&self) -> Option<i64> {
+    pub fn number(&self) -> Option<i64> {
         match self {
             Self::Affine(c, terms) if terms.is_empty() => Some(*c),
             _ => None,
@@ -119,7 +119,10 @@ impl Scalars {
         let entries = self.entries(p, node)?;
         let leaf = matches!(p.opener.graph.node(node), Node::Input(_));
         let open = !leaf && self.dependent.contains(&node);
-        let small = entries.saturating_mul(4) <= self.turns() && !open;
+        // a sign at known positions is a number
+        let sign =
+            matches!(p.opener.graph.node(node), Node::LeviCivita(_)) && at.iter().all(|ix| ix.number().is_some());
+        let small = entries.saturating_mul(4) <= self.turns() && !open && !sign;
         let found = if leaf || small || self.only_loads || self.depth >= MOST_DEPTH {
             None
         } else {
