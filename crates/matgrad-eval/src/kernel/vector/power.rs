@@ -79,5 +79,5 @@ pub(super) fn pow<const FUSED: bool>(x: f64, y: f64) -> f64 {
 /// Whether the kernel takes these operands.
 #[inline(always)]
 pub(super) fn is_plain(x: f64, y: f64) -> bool {
-    (x >= f64::MIN_POSITIVE) & (x <= f64::MAX) & (y.abs() <= 1e15)
+    (f64::MIN_POSITIVE..=f64::MAX).contains(&x) & (y.abs() <= 1e15)
 }
