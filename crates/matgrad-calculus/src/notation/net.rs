@@ -173,7 +173,8 @@ impl Net {
                 0 => self.close(printer, label),
                 1 => self.loose_end(printer, label)?,
                 2 => self.through(printer, label),
-                _ if super::kron::peel(self, printer) => continue,
+                // a fusion whose fused label carries a load is a matrix between its legs, which may then go
+                _ if super::kron::peel(self, printer) || self.settle_fuse(printer) => continue,
                 _ => return None,
             }
             self.dead[label as usize] = true;
