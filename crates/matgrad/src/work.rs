@@ -183,6 +183,7 @@ impl<'a> Work<'a> {
         let options = infer::Options { wrt: free, of: request.of.as_deref() };
         let mut analysis = infer::analyze(script, &options).map_err(fail)?;
         let row_by_row = analysis.graph.goes_row_by_row();
+        analysis.graph.functions_are_read();
         analysis.graph.set_node_limit(Some(request.limits.nodes));
         define_implicits(source, &mut analysis)?;
         let variable = Variable::find(names.first().copied().unwrap_or(""), source, &analysis)?;

@@ -48,8 +48,9 @@ pub struct Graph {
     open: Vec<u64>,
     /// Whether there ever was a loop.
     loops: bool,
-    /// Whether there ever were functions of each row of something.
+    /// Whether there ever were functions of each row of something; known for good once the functions are read.
     rows: bool,
+    rows_known: bool,
     variable_rank: usize,
     /// How many loops are being made.
     open_levels: usize,
@@ -126,7 +127,12 @@ impl Graph {
 
     /// Says that something is worked out for each row of something.
     pub(crate) fn note_rows(&mut self) {
-        self.rows = true;
+        self.rows |= !self.rows_known;
+    }
+
+    /// Says that the functions are read: what derivatives work out for each row does not make them go row by row.
+    pub fn functions_are_read(&mut self) {
+        self.rows_known = true;
     }
 
     /// Whether the graph has outgrown its limit; long passes stop when it has.
@@ -325,7 +331,9 @@ impl Graph {
         dims.truncate(dims.len() - domain.len().min(dims.len()));
         dims.extend(info.codomain.iter().copied());
         derivative.iter().for_each(|_| dims.extend(domain.iter().copied()));
-        self.rows |= rows;
+        if rows {
+            self.note_rows();
+        }
         self.intern(Node::Call(function, derivative, args.to_vec()), dims)
     }
 
