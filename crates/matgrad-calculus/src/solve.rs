@@ -40,8 +40,8 @@ pub enum Unsolved {
     Absent(usize),
     /// The equation of this number has another shape than the unknowns allow.
     NotSquare(usize),
-    /// Several unknowns, one of them (of this number) a matrix.
-    Matrix(usize),
+    /// Several unknowns, one of them (of this number) with three axes or more.
+    Tensor(usize),
     /// No block can be eliminated: the system is singular by its structure.
     Singular,
     /// A derivative does not exist.
@@ -146,9 +146,17 @@ fn eliminate(
     unknowns: &[NodeId],
     symmetric: &[bool],
 ) -> Result<Solved, Unsolved> {
-    let unfit = |k: usize, unknown: NodeId| g.rank(unknown) > 2 || symmetric.get(k) == Some(&true);
-    if let Some(matrix) = (0..unknowns.len()).find(|k| unfit(*k, unknowns[*k])) {
-        return Err(Unsolved::Matrix(matrix));
+    if let Some(tensor) = unknowns.iter().position(|unknown| g.rank(*unknown) > 2) {
+        return Err(Unsolved::Tensor(tensor));
+    }
+    for (col, _) in symmetric.iter().enumerate().filter(|(_, symmetric)| **symmetric) {
+        for row in &mut blocks {
+            if let Some(block) = row.get_mut(col)
+                && g.rank(*block) == 4
+            {
+                *block = without_transposes(g, *block);
+            }
+        }
     }
     let mut open_rows: Vec<usize> = (0..blocks.len()).collect();
     let mut open: Vec<usize> = (0..unknowns.len()).collect();

@@ -396,7 +396,8 @@ impl QueryKind {
 
     /// Whether `order K` may stand at the end.
     pub fn takes_order(self) -> bool {
-        matches!(self, QueryKind::Diff | QueryKind::Taylor | QueryKind::Check)
+        use QueryKind::{Check, Diff, Differential, Directional, Taylor};
+        matches!(self, Diff | Taylor | Check | Differential | Directional)
     }
 
     /// The query of that name.

@@ -6,7 +6,7 @@ use matgrad_calculus::layout::Layout;
 use matgrad_calculus::notation::{Formula, Helper, Notation};
 use matgrad_check::Verdict;
 use matgrad_render::{Kind, TextOptions};
-use matgrad_syntax::{ExprId, ExprKind, Name, Rational};
+use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Rational};
 
 use crate::Convention;
 
@@ -21,6 +21,17 @@ pub struct Written {
     pub(crate) name: Name,
     /// What the names stand for.
     pub(crate) kinds: BTreeMap<Name, Kind>,
+    /// Values that equations define and only the formula has.
+    pub(crate) values: Vec<Defined>,
+}
+
+/// A name that an equation defines.
+#[derive(Clone, Debug)]
+pub(crate) struct Defined {
+    pub name: Name,
+    pub ast: Ast,
+    pub left: ExprId,
+    pub right: ExprId,
 }
 
 impl Written {
@@ -45,7 +56,12 @@ impl Written {
                 _ => format!("{name}({}) = {}", parameters.join(", "), text(*body)),
             }
         };
-        let before = self.formula.definitions.iter().map(definition).collect();
+        let implicit = |Defined { name, ast, left, right }: &Defined| {
+            let text = |id: ExprId| matgrad_render::text(ast, id, options);
+            format!("define {name} by {} = {}", text(*left), text(*right))
+        };
+        let values = self.values.iter().map(implicit);
+        let before = values.chain(self.formula.definitions.iter().map(definition)).collect();
         let left = match &self.formula.axes {
             Some(axes) => {
                 // the printer writes whole definitions; a 1 as body is cut off again
@@ -66,7 +82,12 @@ impl Written {
             |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
         let definitions: Vec<(&Name, &[Name], ExprId)> =
             self.formula.definitions.iter().map(|d| (&d.name, d.parameters.as_slice(), d.body)).collect();
-        let mut parts = matgrad_render::latex_definitions(ast, &definitions, &kind);
+        let mut parts: Vec<String> = Vec::new();
+        for Defined { ast, left, right, .. } in &self.values {
+            let side = |id: ExprId| matgrad_render::latex(ast, id, &kind);
+            parts.push(format!("{} = {}", side(*left), side(*right)));
+        }
+        parts.extend(matgrad_render::latex_definitions(ast, &definitions, &kind));
         parts.push(match &self.formula.axes {
             Some(axes) => {
                 let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();

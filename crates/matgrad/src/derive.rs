@@ -30,7 +30,12 @@ pub fn derive(request: &Request) -> Result<Answer, Failure> {
 
 impl Work<'_> {
     pub fn derive(&mut self) -> Result<Answer, Failure> {
-        let (order, layout) = (self.request.order, self.request.layout);
+        let (order, mut layout) = (self.request.order, self.request.layout);
+        let is_tensor = |shape: &Shape| matches!(shape, Shape::Tensor(_));
+        if layout == Layout::Numerator && (is_tensor(&self.function.shape) || is_tensor(&self.variable.shape)) {
+            // the only one there is
+            layout = Layout::Tensor;
+        }
         if let Some(answer) = self.derive_tied()? {
             return Ok(answer);
         }
@@ -64,7 +69,9 @@ impl Work<'_> {
             derivative = self.write(reduced, layout)?;
             gradient = if both { Some(self.write(reduced, Layout::Gradient)?) } else { None };
         }
-        Ok(self.answer("derivative", derivative, gradient, node, notes, verified))
+        let mut answer = self.answer("derivative", derivative, gradient, node, notes, verified);
+        answer.layout = layout;
+        Ok(answer)
     }
 
     /// A node with what its implicit definitions say put in where that is shorter: `z` for `tanh(W*z + x)`.

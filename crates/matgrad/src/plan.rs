@@ -222,6 +222,9 @@ impl Plan {
 
     fn finish(&self, output: &Output, array: Array) -> Result<Array, Failure> {
         match &output.arranged {
+            // what has more axes than a matrix has one layout only
+            Some((Shape::Tensor(_), _)) => Ok(array),
+            Some(_) if matches!(output.function, Shape::Tensor(_)) => Ok(array),
             Some((variable, order)) => arrange(&array, &output.function, variable, *order, self.layout)
                 .map(|arranged| arranged.in_precision(self.precision))
                 .map_err(|error| Failure::whole(self.source.clone(), "layout", error.to_string())),

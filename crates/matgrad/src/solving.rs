@@ -345,9 +345,9 @@ impl Work<'_> {
             Unsolved::NotSquare(_) => self
                 .at(statement.span, "there are not as many equations as unknown entries")
                 .help("for least squares write `solve grad norm(A*x - b)^2 wrt x = 0`"),
-            Unsolved::Matrix(k) => self.at(
+            Unsolved::Tensor(k) => self.at(
                 statement.span,
-                format!("`{}` is symmetric or has three axes; several unknowns at once are free", name(k)),
+                format!("`{}` has three axes or more; several unknowns are scalars, vectors and matrices", name(k)),
             ),
             Unsolved::Singular => {
                 self.at(statement.span, "the equations do not determine the unknowns: the system is singular")

@@ -43,7 +43,7 @@ impl Work<'_> {
         }
         let node = self.with_structure(node);
         let plain = node;
-        let node = self.graph().roots_written_out(node);
+        let node = self.graph().roots_written_out(node, false, false);
         let pairs: Vec<usize> = (0..order).map(|k| first + 2 * k).collect();
         let memory = &mut self.memory;
         let length = |g: &mut _, n| {

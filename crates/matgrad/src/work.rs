@@ -12,7 +12,7 @@ use matgrad_calculus::simplify::simplify;
 use matgrad_calculus::structure;
 use matgrad_check::{Target, Verdict};
 use matgrad_render::{Kind, TextOptions};
-use matgrad_syntax::{Attribute, Diagnostic, Name, Script, Source, StatementKind, suggest};
+use matgrad_syntax::{Attribute, Diagnostic, Name, QueryKind, Script, Source, StatementKind, suggest};
 use rustc_hash::FxHashMap;
 
 use crate::answer::Written;
@@ -148,7 +148,15 @@ impl<'a> Work<'a> {
         if wrt.len() > 1 {
             let found: Result<Vec<Variable>, Failure> =
                 wrt.iter().map(|name| Variable::find(name, source, &work.analysis)).collect();
-            work.join(&found?)?;
+            match script.statements.iter().filter_map(|s| query_kind(&s.kind)).nth(query) {
+                // a step for each, whatever its shape
+                Some(QueryKind::Differential) => {
+                    work.joined = found?;
+                    let names: Vec<&str> = wrt.iter().map(|name| &**name).collect();
+                    work.variable.name = names.join(", ").into();
+                }
+                _ => work.join(&found?)?,
+            }
         }
         Ok(work)
     }
@@ -369,14 +377,22 @@ impl<'a> Work<'a> {
         if matches!(at, Layout::Tensor | Layout::Differential) {
             return Ok(None);
         }
-        let node = self.graph().roots_written_out(arranged.node);
-        if node == arranged.node {
-            return Ok(None);
+        let mut best: Option<(u32, Formula)> = None;
+        for (by_rows, turned) in [(false, false), (true, false), (false, true), (true, true)] {
+            let node = self.graph().roots_written_out(arranged.node, by_rows, turned);
+            if node == arranged.node {
+                return Ok(None);
+            }
+            let node = self.simplified(node)?;
+            let g = &mut self.analysis.graph;
+            let length = notation::length(g, &mut self.memory, node);
+            if best.as_ref().is_some_and(|(shortest, _)| *shortest <= length) {
+                continue;
+            }
+            let formula = notation::write(g, &mut self.memory, node, arranged.arrangement, &self.taken);
+            best = formula.filter(|formula| formula.axes.is_none()).map(|formula| (length, formula)).or(best);
         }
-        let node = self.simplified(node)?;
-        let g = &mut self.analysis.graph;
-        let formula = notation::write(g, &mut self.memory, node, arranged.arrangement, &self.taken);
-        Ok(formula.filter(|formula| formula.axes.is_none()).map(|formula| self.shown(formula, arranged)))
+        Ok(best.map(|(_, formula)| self.shown(formula, arranged)))
     }
 
     pub fn written(&mut self, arranged: &Arranged) -> Result<Written, Failure> {
@@ -393,7 +409,7 @@ impl<'a> Work<'a> {
     /// A formula ready to be shown.
     pub fn shown(&self, formula: Formula, arranged: &Arranged) -> Written {
         let shape = arranged.shape.iter().map(|dim| self.analysis.graph.sizes.text(*dim)).collect();
-        Written { formula, shape, name: self.definition_name(), kinds: self.kinds() }
+        Written { formula, shape, name: self.definition_name(), kinds: self.kinds(), values: Vec::new() }
     }
 
     /// A name for an index definition that nothing else has.
@@ -594,6 +610,13 @@ pub(crate) fn derivative_in_mode(
                        order (--convention free)";
         return Err(DiffError { message: message.into(), node });
     }
+    if diff::holds_positions(g, node, &[variable.node, variable.structured]) {
+        let message = format!(
+            "`{}` holds positions, it is used as a subscript: between whole numbers there is no derivative",
+            variable.name
+        );
+        return Err(DiffError { message, node });
+    }
     let options = diff::Options { stands_for: Some(variable.structured), mode };
     let derivative = diff::derivative(g, node, variable.node, options)?;
     Ok(match convention {
@@ -615,6 +638,10 @@ pub(crate) fn target(script: &Script, of: Option<&str>) -> Option<Target> {
         _ => false,
     })?;
     Some(Target::Statement(at))
+}
+
+fn query_kind(statement: &StatementKind) -> Option<QueryKind> {
+    if let StatementKind::Query { kind, .. } = statement { Some(*kind) } else { None }
 }
 
 /// Names that indices and definitions of the answer must not have.

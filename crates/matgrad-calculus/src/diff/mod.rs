@@ -24,6 +24,9 @@ mod spectrum;
 mod tests;
 
 pub use domain::{Condition, ConditionKind, domain};
+mod positions;
+pub use positions::holds_positions;
+
 pub use implicit::{define_implicits, equal_by_definition, followers, partial_derivative};
 pub use recurrence::readable_mode;
 pub use rules::{Rule, rule_of_map, rule_of_matrix, rule_of_node, rule_of_reduce, rules, rules_used};

@@ -64,7 +64,7 @@ pub(super) fn canonical(g: &mut Graph, work: &mut Work) -> Product {
         if labels.len() == 2 && labels[0] > labels[1] {
             if g.is_symmetric(f.node) {
                 labels.swap(0, 1);
-            } else if g.is_skew_input(f.node) && f.exponent.is_integer() {
+            } else if g.is_skew(f.node) && f.exponent.is_integer() {
                 labels.swap(0, 1);
                 if !f.exponent.is_even() {
                     work.coefficient = -work.coefficient.clone();
@@ -90,7 +90,7 @@ fn refine(g: &mut Graph, work: &Work, free: &mut SmallVec<[Label; 16]>) {
         .factors
         .iter()
         .map(|f| {
-            let swaps = f.labels.len() == 2 && (g.is_symmetric(f.node) || g.is_skew_input(f.node));
+            let swaps = f.labels.len() == 2 && (g.is_symmetric(f.node) || g.is_skew(f.node));
             (mix([u64::from(f.node.0), exponent_hash(&f.exponent)]), swaps)
         })
         .collect();

@@ -52,8 +52,9 @@ impl Graph {
         Some(b.build(self, &[r, c]))
     }
 
-    /// Steps of square roots written out: RX + XR = E is (R ⊗ I + I ⊗ R)·vec(X) = vec(E).
-    pub fn roots_written_out(&mut self, node: NodeId) -> NodeId {
+    /// Steps of square roots written out: RX + XR = E is (R' ⊗ I + I ⊗ R)·vec(X) = vec(E). `by_rows` and `turned` give
+    /// the same with the entries of X in the order of rows, and with the system transposed.
+    pub fn roots_written_out(&mut self, node: NodeId, by_rows: bool, turned: bool) -> NodeId {
         let mut current = node;
         // a step may stand inside the direction of another
         for _ in 0..4 {
@@ -64,7 +65,7 @@ impl Graph {
                     && self.rank(x) == 2
                     && self.rank(e) > 2
                 {
-                    let written = self.root_written_out(x, e);
+                    let written = self.root_written_out((x, e), by_rows, turned);
                     map.insert(id, written);
                     break;
                 }
@@ -77,23 +78,24 @@ impl Graph {
         current
     }
 
-    fn root_written_out(&mut self, x: NodeId, e: NodeId) -> NodeId {
+    fn root_written_out(&mut self, (x, e): (NodeId, NodeId), by_rows: bool, turned: bool) -> NodeId {
         let root = self.matrix(MatrixOp::Sqrtm, &[x]);
         let n = self.axes(x)[0];
         let (square, fuse) = (self.sizes.mul(n, n), self.fuse(n, n));
+        let places = |all: Label, row: Label, col: Label| if by_rows { [all, col, row] } else { [all, row, col] };
         let sides = [true, false].map(|first| {
             let mut p = ProductBuilder::new();
             let [u, v] = [p.label(square), p.label(square)];
             let [i, j, k] = [p.label(n), p.label(n), p.label(n)];
-            p.factor(fuse, &[u, i, j]);
+            p.factor(fuse, &places(u, i, j));
             if first {
-                p.factor(fuse, &[v, k, j]);
+                p.factor(fuse, &places(v, k, j));
                 p.factor(root, &[i, k]);
             } else {
-                p.factor(fuse, &[v, i, k]);
-                p.factor(root, &[j, k]);
+                p.factor(fuse, &places(v, i, k));
+                p.factor(root, &[k, j]);
             }
-            p.build(self, &[u, v])
+            p.build(self, &if turned { [v, u] } else { [u, v] })
         });
         let sum = self.sum(&sides.map(|side| (Rational::ONE, side)), &[square, square]);
         let inverse = self.matrix(MatrixOp::Inverse, &[sum]);
@@ -101,9 +103,9 @@ impl Graph {
         let inner = p.labels_of(self, e);
         let (batch, ends) = inner.split_at(inner.len() - 2);
         let [u, v, i, j] = [p.label(square), p.label(square), p.label(n), p.label(n)];
-        p.factor(fuse, &[u, i, j]);
-        p.factor(inverse, &[u, v]);
-        p.factor(fuse, &[v, ends[0], ends[1]]);
+        p.factor(fuse, &places(u, i, j));
+        p.factor(inverse, &if turned { [v, u] } else { [u, v] });
+        p.factor(fuse, &places(v, ends[0], ends[1]));
         p.factor(e, &inner);
         let out: Labels = batch.iter().copied().chain([i, j]).collect();
         p.build(self, &out)

@@ -87,6 +87,12 @@ impl Graph {
             }
         }
         match op {
+            // exp(sum(log(z))) is prod(z)
+            MapOp::Exp if let Some((c, z)) = self.sum_of_logs(arg) => {
+                let axes: SmallVec<[u8; 4]> = (0..self.rank(z) as u8).collect();
+                let product = self.reduce(ReduceOp::Prod, z, &axes);
+                Some(self.power(product, &c))
+            }
             MapOp::Exp => {
                 let (c, rest) = self.primitive(arg);
                 if let Node::Map(MapOp::Log, args) = self.node(rest) {
@@ -100,7 +106,14 @@ impl Graph {
                 })
             }
             MapOp::Log => self.log_value(arg),
-            MapOp::Sigmoid if self.is_log_odds(arg).is_some() => self.is_log_odds(arg),
+            MapOp::Sigmoid if let Some((a, b)) = self.log_odds(arg) => {
+                let whole = self.add(a, b);
+                if self.constant(whole).is_some_and(|c| c.is_one()) {
+                    return Some(a);
+                }
+                let inverse = self.power(whole, &Rational::int(-1));
+                Some(self.hadamard(a, inverse))
+            }
             MapOp::Tanh | MapOp::Sinh | MapOp::Sin | MapOp::Cos | MapOp::Tan | MapOp::Asinh | MapOp::Atanh
                 if self.undoes(op, arg).is_some() =>
             {
@@ -167,26 +180,30 @@ impl Graph {
         inverse.then_some(args[0])
     }
 
-    /// `z` of `log(z) - log(1 - z)`.
-    fn is_log_odds(&self, arg: NodeId) -> Option<NodeId> {
+    /// The c and z of `c*sum(log(z))`.
+    fn sum_of_logs(&self, arg: NodeId) -> Option<(Rational, NodeId)> {
+        let (c, rest) = self.split(arg);
+        let Node::Product(p) = self.node(rest) else { return None };
+        let [f] = p.factors.as_slice() else { return None };
+        let distinct = f.labels.iter().enumerate().all(|(k, l)| !f.labels[..k].contains(l));
+        let Node::Map(MapOp::Log, args) = self.node(f.node) else { return None };
+        (p.out.is_empty() && f.exponent.is_one() && distinct && !f.labels.is_empty() && c.is_integer())
+            .then_some((c, args[0]))
+    }
+
+    /// The a and b of `log(a) - log(b)`: its sigmoid is a/(a + b).
+    fn log_odds(&self, arg: NodeId) -> Option<(NodeId, NodeId)> {
         let Node::Sum(terms, _) = self.node(arg) else { return None };
         let [(a, first), (b, second)] = terms.as_slice() else { return None };
-        let (plus, minus) = if a.is_one() && b.abs().is_one() && b.is_negative() {
-            (*first, *second)
-        } else if b.is_one() && a.abs().is_one() && a.is_negative() {
-            (*second, *first)
-        } else {
-            return None;
+        let (plus, minus) = match (a.is_one(), b.is_one()) {
+            (true, false) if b.is_minus_one() => (*first, *second),
+            (false, true) if a.is_minus_one() => (*second, *first),
+            _ => return None,
         };
-        let (Node::Map(MapOp::Log, z), Node::Map(MapOp::Log, rest)) = (self.node(plus), self.node(minus)) else {
-            return None;
-        };
-        let z = z[0];
-        let Node::Sum(parts, _) = self.node(rest[0]) else { return None };
-        let complement = parts.len() == 2
-            && parts.iter().any(|(c, n)| *n == z && c.is_negative() && c.abs().is_one())
-            && parts.iter().any(|(c, n)| c.is_one() && self.constant(*n).is_some_and(|v| v.is_one()));
-        complement.then_some(z)
+        match (self.node(plus), self.node(minus)) {
+            (Node::Map(MapOp::Log, a), Node::Map(MapOp::Log, b)) => Some((a[0], b[0])),
+            _ => None,
+        }
     }
 
     fn log_value(&mut self, arg: NodeId) -> Option<NodeId> {
@@ -253,6 +270,37 @@ impl Graph {
             .map(|k| k - copies.iter().filter(|c| *c < k).count() as u8)
             .collect();
         Some(if left.is_empty() { narrow } else { self.reduce(op, narrow, &left) })
+    }
+
+    /// The product of powers is the power of a sum, `prod(exp(z)) = exp(sum(z))`, and that of copies is a power.
+    pub(super) fn reduced_product(&mut self, op: ReduceOp, arg: NodeId, axes: &[u8]) -> Option<NodeId> {
+        if op != ReduceOp::Prod {
+            return None;
+        }
+        if let Node::Map(MapOp::Exp, args) = self.node(arg) {
+            let total = self.sum_axes(args[0], axes);
+            return Some(self.map(MapOp::Exp, &[total]));
+        }
+        let missing = self.repeated_axes(arg)?;
+        let [axis] = missing.iter().copied().filter(|k| axes.contains(k)).collect::<SmallVec<[u8; 4]>>()[..] else {
+            return None;
+        };
+        if self.constant(arg).is_some() {
+            return None;
+        }
+        let dim = *self.axes(arg).get(usize::from(axis))?;
+        let narrow = self.drop_axes(arg, &[axis]);
+        let left: SmallVec<[u8; 4]> =
+            axes.iter().filter(|k| **k != axis).map(|k| if *k > axis { k - 1 } else { *k }).collect();
+        let one = self.reduce(op, narrow, &left);
+        if let Some(count) = self.sizes.value(dim) {
+            return Some(self.power(one, &Rational::int(count)));
+        }
+        if self.rank(one) > 0 {
+            return None;
+        }
+        let count = self.size(dim);
+        Some(self.map(MapOp::Pow, &[one, count]))
     }
 
     /// Axes along which the node only repeats itself.

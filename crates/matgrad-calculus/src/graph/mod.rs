@@ -342,7 +342,8 @@ impl Graph {
         if axes.is_empty() {
             return arg;
         }
-        if let Some(node) = self.reduced_spectrum(op, arg).or_else(|| self.reduced_copies(op, arg, axes)) {
+        let known = self.reduced_spectrum(op, arg).or_else(|| self.reduced_copies(op, arg, axes));
+        if let Some(node) = known.or_else(|| self.reduced_product(op, arg, axes)) {
             return node;
         }
         let mut axes: SmallVec<[u8; 2]> = axes.iter().copied().collect();
@@ -407,6 +408,13 @@ impl Graph {
             }
             // entries that are equal in exact arithmetic only are told apart by a comparison
             Node::Map(MapOp::Equal | MapOp::NotEqual, args) if args.iter().any(|a| self.rounds_off(*a)) => false,
+            // mirrored places are compared the other way round
+            Node::Map(MapOp::Equal | MapOp::NotEqual, args)
+                if args.len() == 2 && self.transpose(args[0]) == args[1] =>
+            {
+                true
+            }
+            Node::Map(MapOp::Abs | MapOp::Cos | MapOp::Cosh, args) if self.is_skew(args[0]) => true,
             Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
             // a Hessian
             Node::Call(function, derivative, _) => {
@@ -443,9 +451,30 @@ impl Graph {
         })
     }
 
-    /// Whether a square matrix is minus its transpose, as an input declared `skew` is.
-    pub fn is_skew_input(&self, id: NodeId) -> bool {
-        self.as_input(id).is_some_and(|info| info.attributes.contains(&Attribute::Skew))
+    /// Whether a square matrix is minus its transpose: an input declared `skew`, differences `x[i] - x[j]`, odd functions
+    /// of such.
+    pub fn is_skew(&mut self, id: NodeId) -> bool {
+        let axes = self.axes(id);
+        if axes.len() != 2 || axes[0] != axes[1] {
+            return false;
+        }
+        match self.node(id) {
+            Node::Input(_) => self.as_input(id).is_some_and(|info| info.attributes.contains(&Attribute::Skew)),
+            Node::Map(MapOp::Sign | MapOp::Sin | MapOp::Sinh | MapOp::Tanh | MapOp::Atan | MapOp::Cbrt, args) => {
+                let arg = args[0];
+                self.is_skew(arg)
+            }
+            // as many terms as opposite ones, none of them a product of matrices
+            Node::Sum(terms, _) if terms.len() == 2 => {
+                let ((c, first), (d, second)) = (terms[0].clone(), terms[1].clone());
+                let spread = |g: &Self, id: NodeId| match g.node(id) {
+                    Node::Product(p) => p.factors.iter().flat_map(|f| &f.labels).all(|l| p.out.contains(l)),
+                    _ => false,
+                };
+                c == -d && spread(self, first) && self.transpose(first) == second
+            }
+            _ => false,
+        }
     }
 
     /// Direct children of a node.

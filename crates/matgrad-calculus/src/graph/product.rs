@@ -317,7 +317,7 @@ impl Work {
             if f.labels.len() == 2 && f.labels[0] > f.labels[1] {
                 if g.is_symmetric(f.node) {
                     f.labels.swap(0, 1);
-                } else if g.is_skew_input(f.node) && f.exponent.is_integer() {
+                } else if g.is_skew(f.node) && f.exponent.is_integer() {
                     f.labels.swap(0, 1);
                     if !f.exponent.is_even() {
                         self.coefficient = -self.coefficient.clone();

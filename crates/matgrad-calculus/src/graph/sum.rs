@@ -49,6 +49,9 @@ impl Graph {
             if let Some(shorter) = self.join_squares(&merged) {
                 return self.sum(&shorter, dims);
             }
+            if let Some(shorter) = self.join_comparisons(&merged) {
+                return self.sum(&shorter, dims);
+            }
         }
         match merged.as_slice() {
             [(c, n)] if c.is_one() => *n,
@@ -119,6 +122,50 @@ impl Graph {
         let flipped = self.negate(arg);
         let node = self.map(MapOp::Sigmoid, &[flipped]);
         Some(self.scale(node, &c))
+    }
+
+    /// `c*(a < b)*R + c*(b < a)*R = c*(a != b)*R`, of terms that are that comparison or have it as a factor.
+    fn join_comparisons(&mut self, terms: &[(Rational, NodeId)]) -> Option<Vec<(Rational, NodeId)>> {
+        if terms.len() > 16 {
+            return None;
+        }
+        let less = |g: &Self, id: NodeId| match g.node(id) {
+            Node::Map(MapOp::Less, args) => args.get(..2).and_then(|pair| <[NodeId; 2]>::try_from(pair).ok()),
+            _ => None,
+        };
+        for (k, (c, term)) in terms.iter().enumerate() {
+            let with = |g: &mut Self, args: [NodeId; 2]| match g.node(*term).clone() {
+                Node::Map(..) => {
+                    let (other, either) = (g.map(MapOp::Less, &[args[1], args[0]]), g.map(MapOp::NotEqual, &args));
+                    Some((other, either))
+                }
+                Node::Product(p) => {
+                    let at = p.factors.iter().position(|f| less(g, f.node) == Some(args))?;
+                    let mut made = Vec::new();
+                    for node in [g.map(MapOp::Less, &[args[1], args[0]]), g.map(MapOp::NotEqual, &args)] {
+                        let mut factors = p.factors.clone();
+                        factors[at].node = node;
+                        made.push(ProductBuilder { coefficient: None, factors, dims: p.dims.clone() }.build(g, &p.out));
+                    }
+                    Some((made[0], made[1]))
+                }
+                _ => None,
+            };
+            let compared = match self.node(*term) {
+                Node::Map(..) => less(self, *term),
+                Node::Product(p) if p.factors.len() <= 8 => p.factors.iter().find_map(|f| less(self, f.node)),
+                _ => None,
+            };
+            let Some(args) = compared else { continue };
+            let Some((other, either)) = with(self, args) else { continue };
+            if let Some(l) = terms.iter().skip(k + 1).position(|(d, other_term)| d == c && *other_term == other) {
+                let mut shorter = terms.to_vec();
+                shorter[k].1 = either;
+                shorter.remove(k + 1 + l);
+                return Some(shorter);
+            }
+        }
+        None
     }
 
     /// The terms of a node as a sum, and its dimensions.

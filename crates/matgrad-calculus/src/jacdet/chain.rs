@@ -32,9 +32,7 @@ const MAX_STEPS: usize = 64;
 /// # Errors
 /// What stands in the way.
 pub fn constrained(g: &mut Graph, root: NodeId, x: NodeId) -> Result<NodeId, String> {
-    let Some(structure) = structure_of(g, x) else {
-        return Err("the entries that an orthogonal matrix leaves free are no entries of it".into());
-    };
+    let Some(structure) = structure_of(g, x) else { return between_orthogonal(g, root, x) };
     let steps = steps(g, root, x)?;
     let mut det = g.number(Rational::ONE);
     let mut structure = structure;
@@ -48,6 +46,34 @@ pub fn constrained(g: &mut Graph, root: NodeId, x: NodeId) -> Result<NodeId, Str
     }
     let det = super::matrix::of_triangles(g, det);
     Ok(super::scalar::merged_signs(g, det))
+}
+
+/// The determinant between the tangent spaces of orthogonal matrices: of the step K in dQ = Q*K the map to F'*dF, both
+/// skew. It is the density of the invariant (Haar) measure that F carries over (Muirhead, *Aspects of Multivariate
+/// Statistical Theory*, §2.1.4).
+fn between_orthogonal(g: &mut Graph, root: NodeId, x: NodeId) -> Result<NodeId, String> {
+    let dims = g.axes(x).clone();
+    let times = |g: &mut Graph, a: NodeId, a_turned: bool, b: NodeId| {
+        let mut p = ProductBuilder::new();
+        let (i, k, j) = (p.label(dims[0]), p.label(dims[0]), p.label(dims[0]));
+        p.factor(a, &if a_turned { [k, i] } else { [i, k] });
+        p.factor(b, &[k, j]);
+        let node = p.build(g, &[i, j]);
+        g.distribute_all(node)
+    };
+    let square = g.axes(root) == &dims;
+    let identity = g.identity(dims[0]);
+    if !square || times(g, root, true, root) != identity {
+        return Err("on the orthogonal matrices there is a determinant (between steps Q*K and F'*dF with skew K) of \
+                    maps to orthogonal matrices only, such as A*Q*B with orthogonal A and B; with free entries: \
+                    --convention free"
+            .into());
+    }
+    let step = g.input("(skew)", &dims, false, &[Attribute::Skew]);
+    let moved = times(g, x, false, step);
+    let along = crate::diff::pushforward(g, root, x, moved).map_err(|error| error.message)?;
+    let along = times(g, root, true, along);
+    constrained(g, along, step)
 }
 
 /// The Jacobian determinant of `root` by all entries of `x`, where one of its steps is the exponential, the logarithm or

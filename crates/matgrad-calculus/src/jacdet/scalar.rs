@@ -142,12 +142,20 @@ fn bars(g: &mut Graph, node: NodeId) -> NodeId {
         return node;
     }
     match g.node(node).clone() {
+        Node::Matrix(MatrixOp::Det, args)
+            if g.as_input(args[0]).is_some_and(|input| input.attributes.contains(&Attribute::Orthogonal)) =>
+        {
+            g.number(Rational::ONE)
+        }
         Node::Map(MapOp::Pow, args) if is_even(g, args[1]) => node,
         Node::Map(MapOp::Pow, args) => {
             let base = match g.constant(args[0]) {
                 Some(c) => g.number(c.abs()),
                 None => bars(g, args[0]),
             };
+            if g.constant(base).is_some_and(|c| c.is_one()) {
+                return base;
+            }
             g.map(MapOp::Pow, &[base, args[1]])
         }
         Node::Reduce(ReduceOp::Prod, arg, axes) => {
@@ -160,6 +168,8 @@ fn bars(g: &mut Graph, node: NodeId) -> NodeId {
             };
             g.reduce(ReduceOp::Prod, inner, &axes)
         }
+        // a square root
+        Node::Product(p) if p.factors.iter().all(|f| !f.exponent.is_integer()) && !p.factors.is_empty() => node,
         _ => g.map(MapOp::Abs, &[node]),
     }
 }

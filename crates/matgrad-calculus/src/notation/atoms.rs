@@ -210,6 +210,12 @@ impl Printer<'_> {
             {
                 m
             }
+            Node::Product(p) if self.is_guarded(&p) => {
+                if !p.out.is_empty() {
+                    return None;
+                }
+                self.product_at(&p, &[], 0)?
+            }
             Node::Product(p) => {
                 let whole = Net::read(self, &p).and_then(|mut net| {
                     net.reduce(self)?;
@@ -494,6 +500,12 @@ impl Printer<'_> {
         let name = if a == 0 { "triu" } else { "tril" };
         let with_diagonal = self.arena.call(name, &[ones], Form::Matrix);
         match op {
+            MapOp::NotEqual if dims[0] == dims[1] => {
+                let n = self.arena.size_or_number(self.g, dims[0]);
+                let eye = self.arena.call("eye", &[n], Form::Matrix);
+                let one = self.arena.int(1);
+                Some(self.arena.sum(vec![(Rational::ONE, one), (Rational::int(-1), eye)], Form::Matrix))
+            }
             MapOp::LessEq => Some(with_diagonal),
             MapOp::Less if dims[0] == dims[1] => {
                 let n = self.arena.size_or_number(self.g, dims[0]);

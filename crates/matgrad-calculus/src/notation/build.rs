@@ -303,6 +303,7 @@ impl Arena {
                 links = chain;
             }
         }
+        self.take_selected(&mut links);
         let form = self.chain_form(&links);
         self.adjugate(&mut merged, &mut links);
         match (merged.as_slice(), links.as_slice()) {
@@ -317,6 +318,16 @@ impl Arena {
                     let negated: Vec<_> = terms.into_iter().map(|(c, x)| (-c, x)).collect();
                     return self.sum(negated, form);
                 }
+                if number.is_minus_one()
+                    && let Some(k) = (0..links.len()).find(|k| self.is_mixed_difference(links[*k]))
+                    && let Kind::Sum(terms) = self.kind(links[k]).clone()
+                {
+                    // -A*(B - C) = A*(C - B)
+                    let turned = terms.into_iter().map(|(c, x)| (-c, x)).collect();
+                    let inner = self.form(links[k]);
+                    links[k] = self.sum(turned, inner);
+                    return self.product(Rational::ONE, merged, links);
+                }
                 let symmetric = links.len() == 1 && self.is_symmetric(links[0]);
                 let m = self.raw(Kind::Product { number, scalars: merged, chain: links }, form);
                 if symmetric {
@@ -325,6 +336,13 @@ impl Arena {
                 m
             }
         }
+    }
+
+    /// A difference that is no longer the other way round.
+    fn is_mixed_difference(&self, m: M) -> bool {
+        let Kind::Sum(terms) = self.kind(m) else { return false };
+        let minus = terms.iter().filter(|(c, _)| c.is_negative()).count();
+        minus > 0 && 2 * minus >= terms.len()
     }
 
     /// Minus a sum of which every term is negative.
@@ -640,6 +658,14 @@ impl Arena {
             }
         }
         merged.retain(|(c, _)| !c.is_zero());
+        // partial derivatives of unknown functions in the order of their arguments
+        let derived = |arena: &Self, m: M| match arena.kind(m) {
+            Kind::Call(name, order, _) if !order.is_empty() => Some((name.clone(), order.clone())),
+            _ => None,
+        };
+        if merged.len() > 1 && merged.iter().all(|(_, m)| derived(self, *m).is_some()) {
+            merged.sort_by_key(|(_, m)| derived(self, *m));
+        }
         match merged.as_slice() {
             [] => return self.number(Rational::ZERO),
             [(c, m)] => {

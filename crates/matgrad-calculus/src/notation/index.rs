@@ -308,6 +308,92 @@ impl Printer<'_> {
         }
     }
 
+    /// Whether a factor compares the positions of two axes, `i < j`.
+    fn compares_positions(&self, f: &Factor) -> bool {
+        if let Node::Sum(terms, _) = self.g.node(f.node) {
+            let labels = f.labels.clone();
+            let term = |n: &NodeId| Factor { node: *n, labels: labels.clone(), exponent: Rational::ONE };
+            return terms.iter().all(|(_, n)| self.compares_positions(&term(n)));
+        }
+        let Node::Map(MapOp::Less | MapOp::LessEq | MapOp::NotEqual | MapOp::Equal, args) = self.g.node(f.node) else {
+            return false;
+        };
+        let counts = |id: &NodeId| match self.g.node(*id) {
+            Node::Product(p) => {
+                matches!(&p.factors[..], [only] if matches!(self.g.node(only.node), Node::Iota(_)))
+            }
+            Node::Sum(terms, _) => terms.iter().all(|(_, n)| match self.g.node(*n) {
+                Node::Product(p) => p.factors.iter().all(|f| matches!(self.g.node(f.node), Node::Iota(_))),
+                _ => self.g.constant(*n).is_some(),
+            }),
+            _ => false,
+        };
+        f.labels.len() == 2 && args.iter().all(counts)
+    }
+
+    /// Whether a factor compares positions, and another has no value at places that the comparison leaves out.
+    pub(super) fn is_guarded(&self, p: &Product) -> bool {
+        p.factors.iter().any(|mask| {
+            self.compares_positions(mask)
+                && p.factors.iter().any(|f| {
+                    let fractional = !f.exponent.is_integer() || f.exponent.is_negative();
+                    let singular = fractional || matches!(self.g.node(f.node), Node::Map(MapOp::Log, _));
+                    singular && mask.labels.iter().all(|l| f.labels.contains(l))
+                })
+        })
+    }
+
+    /// The condition that comparisons of positions state together.
+    fn condition(&mut self, masks: &[Factor], place: &[Option<M>]) -> Option<M> {
+        let mut all = Vec::with_capacity(masks.len());
+        for f in masks {
+            if matches!(self.g.node(f.node), Node::Sum(..)) {
+                return None; // no one condition
+            }
+            let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
+            all.push((self.entry_inside(f.node, &at, 0)?, Rational::ONE));
+        }
+        match all[..] {
+            [(only, _)] => Some(only),
+            _ => Some(self.arena.product(Rational::ONE, all, Vec::new())),
+        }
+    }
+
+    /// The entry of a product with a comparison of positions: what it leaves out is not computed.
+    fn guarded_at(&mut self, p: &Product, place: &mut [Option<M>], depth: usize) -> Option<M> {
+        let (masks, rest): (Vec<Factor>, Vec<Factor>) =
+            p.factors.iter().cloned().partition(|f| self.compares_positions(f));
+        let summed: Labels = {
+            let mut all = Labels::new();
+            for l in p.factors.iter().flat_map(|f| &f.labels) {
+                if place[*l as usize].is_none() && !all.contains(l) {
+                    all.push(*l);
+                }
+            }
+            all
+        };
+        let mut indices = Vec::new();
+        for l in &summed {
+            let bound = self.fresh_bound();
+            let index = self.arena.name(&bound, Form::Scalar);
+            place[*l as usize] = Some(index);
+            indices.extend([index, self.arena.size_or_number(self.g, p.dims[*l as usize])]);
+        }
+        let condition = self.condition(&masks, place)?;
+        let mut parts = Vec::with_capacity(rest.len());
+        for f in &rest {
+            let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
+            parts.push((self.entry_inside(f.node, &at, depth + 1)?, f.exponent.clone()));
+        }
+        let body = self.arena.product(Rational::ONE, parts, Vec::new());
+        if indices.is_empty() {
+            let zero = self.arena.int(0);
+            return Some(self.arena.call("where", &[condition, body, zero], Form::Scalar));
+        }
+        let args: Vec<M> = [body, condition].into_iter().chain(indices).collect();
+        Some(self.arena.call("sum[;]", &args, Form::Scalar))
+    }
+
     pub(super) fn product_at(&mut self, p: &Product, at: &[M], depth: usize) -> Option<M> {
         let mut scalars: Vec<(M, Rational)> = Vec::new();
         let mut place: Vec<Option<M>> = vec![None; p.dims.len()];
@@ -319,6 +405,11 @@ impl Printer<'_> {
                     scalars.push((delta, Rational::ONE));
                 }
             }
+        }
+        if self.is_guarded(p) {
+            let guarded = self.guarded_at(p, &mut place, depth)?;
+            scalars.push((guarded, Rational::ONE));
+            return Some(self.arena.product(Rational::ONE, scalars, Vec::new()));
         }
         let summed = |l: &Label| !p.out.contains(l);
         for group in groups(&p.factors, &p.out) {

@@ -18,6 +18,7 @@ mod net;
 mod operator;
 mod recurrence;
 mod rows;
+mod selected;
 mod split;
 mod tied;
 

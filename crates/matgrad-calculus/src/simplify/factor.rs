@@ -48,6 +48,13 @@ pub(super) fn as_product(g: &Graph, node: NodeId) -> Product {
 /// How much shorter a product with a literal has to be than the entries it takes.
 const ENTRIES_PENALTY: u32 = 4;
 
+/// How much shorter a sum has to get where a factor of some of its terms only is taken out: else it reads better as the
+/// sum that it is.
+const PARTIAL_PENALTY: u32 = 3;
+
+/// How much shorter `(x*u' + y*v')*w` has to be than `x*(u'*w) + y*(v'*w)`.
+const OUTER_PENALTY: u32 = 16;
+
 /// The sum with common factors taken out as long as that makes it shorter.
 pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> NodeId {
     let mut current = node;
@@ -79,6 +86,15 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
                 }
                 let whole = best.1 == current
                     && (vector || !matches!(g.node(candidate), Node::Sum(terms, _) if terms.len() > 1));
+                if only_scalars(&products, &group) {
+                    // (1 - s)*v for v - s*v
+                    length = length.saturating_sub(2);
+                } else if group.members.len() < terms.len() {
+                    length = length.saturating_add(PARTIAL_PENALTY);
+                }
+                if makes_outer_products(&products, &group) {
+                    length = length.saturating_add(OUTER_PENALTY);
+                }
                 if length < best.0 || length == best.0 && whole {
                     best = (length, candidate);
                 }
@@ -90,6 +106,42 @@ pub(super) fn factor(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: us
         current = best.1;
     }
     current
+}
+
+/// Whether the terms are multiples of one vector, matrix or scalar product, by scalars.
+fn only_scalars(products: &[Product], group: &Group) -> bool {
+    let arrays = |m: &Occurrence| {
+        let factors = products[m.term].factors.iter().filter(|f| !f.labels.is_empty());
+        let mut all: Vec<(NodeId, Labels)> = factors.map(|f| (f.node, f.labels.clone())).collect();
+        all.sort();
+        (all, products[m.term].out.clone())
+    };
+    let Some((first, rest)) = group.members.split_first() else { return false };
+    let first = arrays(first);
+    !first.0.is_empty() && rest.iter().all(|m| arrays(m) == first)
+}
+
+/// Whether a vector taken out at the end of scalar products `v'*w` makes matrices `x*v'` of all terms.
+fn makes_outer_products(products: &[Product], group: &Group) -> bool {
+    let [End::Rest] = group.ends[..] else { return false };
+    group.members.iter().all(|m| {
+        let p = &products[m.term];
+        let mut near: Labels = p.factors[m.factor].labels.clone();
+        loop {
+            let before = near.len();
+            for (_, f) in p.factors.iter().enumerate().filter(|(k, _)| *k != m.factor) {
+                if f.labels.iter().any(|l| near.contains(l)) {
+                    for l in f.labels.iter().filter(|l| !near.contains(l)).copied().collect::<Labels>() {
+                        near.push(l);
+                    }
+                }
+            }
+            if near.len() == before {
+                break;
+            }
+        }
+        !p.out.is_empty() && !near.iter().any(|l| p.out.contains(l))
+    })
 }
 
 fn groups(g: &mut Graph, products: &[Product]) -> Vec<Group> {
@@ -206,6 +258,12 @@ fn extract(
         }
         inner_terms.push((terms[term].0.clone(), builder.build(g, &out)));
     }
+    let negative = inner_terms.iter().all(|(c, _)| c.is_negative());
+    if negative {
+        for (c, _) in &mut inner_terms {
+            *c = -c.clone();
+        }
+    }
     let inner = g.sum(&inner_terms, &inner_dims);
     let inner = if depth == 0 { improve(g, memory, inner, 1) } else { inner };
     let mut builder = ProductBuilder::new();
@@ -224,7 +282,8 @@ fn extract(
         })
         .collect();
     let product = builder.build(g, &out?);
-    let mut sum: Vec<(Rational, NodeId)> = vec![(Rational::ONE, product)];
+    let sign = Rational::int(if negative { -1 } else { 1 });
+    let mut sum: Vec<(Rational, NodeId)> = vec![(sign, product)];
     for (k, term) in terms.iter().enumerate() {
         if !group.members.iter().any(|m| m.term == k) {
             sum.push(term.clone());

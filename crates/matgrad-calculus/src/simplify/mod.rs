@@ -76,7 +76,9 @@ fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> No
     let mut consider = |g: &mut Graph, memory: &mut Memory, other: NodeId| {
         if other != best.1 {
             let length = notation::length(g, memory, other);
-            if length < best.0 {
+            // a sum of products reads better than one with sums in some of its terms
+            let flatter = matches!(g.node(best.1), Node::Sum(..)) && !is_flat(g, best.1) && is_flat(g, other);
+            if length < best.0 || flatter && length == best.0 {
                 best = (length, other);
             }
         }
@@ -87,6 +89,15 @@ fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> No
         consider(g, memory, refactored);
     }
     best.1
+}
+
+/// Whether a node is a sum of products without sums among their factors.
+fn is_flat(g: &Graph, node: NodeId) -> bool {
+    let is_plain = |term: NodeId| match g.node(term) {
+        Node::Product(p) => !p.factors.iter().any(|f| f.exponent.is_one() && matches!(g.node(f.node), Node::Sum(..))),
+        _ => true,
+    };
+    matches!(g.node(node), Node::Sum(terms, _) if terms.iter().all(|(_, term)| is_plain(*term)))
 }
 
 /// Whether a product has a sum among its factors.

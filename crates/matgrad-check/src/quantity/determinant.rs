@@ -1,5 +1,7 @@
 //! The determinant of a Jacobian, between all entries or between those that structure leaves free.
 
+use matgrad_syntax::Attribute;
+
 use super::{Scaling, Trial, Truth};
 use crate::derivative::Lift;
 use crate::direction::{Convention, structured};
@@ -30,6 +32,9 @@ impl<T: Lift> Trial<'_, T> {
 
     /// The square matrix of partial derivatives between free entries.
     fn jacobian(&mut self, inputs: &[Array]) -> Result<Array> {
+        if let Some(jacobian) = self.between_orthogonal(inputs)? {
+            return Ok(jacobian);
+        }
         let steps = self.free_steps(inputs);
         let columns: Vec<Array> =
             steps.iter().map(|step| self.derivative(inputs, &[step])).collect::<Result<Vec<Array>>>()?;
@@ -38,6 +43,33 @@ impl<T: Lift> Trial<'_, T> {
             .ok_or_else(|| EvalError::shape("the Jacobian between free entries is not square"))?;
         let entries = columns.iter().flat_map(|column| rows.iter().map(|i| column.data()[*i]));
         Ok(Array::matrix(rows.len(), columns.len(), entries))
+    }
+
+    /// Of an orthogonal variable Q and a function F with orthogonal values: from K in dQ = Q*K to F'*dF, both skew.
+    fn between_orthogonal(&mut self, inputs: &[Array]) -> Result<Option<Array>> {
+        let [input] = self.coordinates.inputs[..] else { return Ok(None) };
+        let orthogonal = self.model.inputs[input].attributes.contains(&Attribute::Orthogonal);
+        if !orthogonal || self.options.convention == Convention::Free {
+            return Ok(None);
+        }
+        let (x, value) = (inputs[input].clone(), self.function(inputs)?);
+        let n = x.rows();
+        let gram = value.transposed().matmul(&value);
+        let unit = Array::matrix(n, n, (0..n * n).map(|k| f64::from(k % (n + 1) == 0)));
+        if value.shape() != x.shape() || gram.zip(&unit, |a, b| a - b).magnitude() > 1e-9 {
+            return Err(EvalError::shape("the values of the function are not orthogonal"));
+        }
+        let pairs: Vec<(usize, usize)> = (0..n).flat_map(|j| (j + 1..n).map(move |i| (i, j))).collect();
+        let mut entries = Vec::with_capacity(pairs.len() * pairs.len());
+        for (i, j) in &pairs {
+            let mut skew = vec![0.0; n * n];
+            skew[i + n * j] = 1.0;
+            skew[j + n * i] = -1.0;
+            let step = x.matmul(&Array::matrix(n, n, skew));
+            let along = value.transposed().matmul(&self.derivative(inputs, &[step.data()])?);
+            entries.extend(pairs.iter().map(|(i, j)| along.at(*i, *j)));
+        }
+        Ok(Some(Array::matrix(pairs.len(), pairs.len(), entries)))
     }
 
     /// A step for each free entry of the variables.

@@ -79,7 +79,7 @@ impl Parser<'_> {
         if !kind.takes_order() {
             return Err(Box::new(
                 self.expected(at, "the end of the query")
-                    .help("an order goes with `diff F wrt X order 2` and `taylor`"),
+                    .help("an order goes with `diff F wrt X order 2`, `taylor`, `differential` and `directional`"),
             ));
         }
         if kind == QueryKind::Check && at + 2 != end {
@@ -88,7 +88,9 @@ impl Parser<'_> {
         let number = (at + 2 == end && self.kind(at + 1) == Number).then(|| self.text(at + 1).parse().ok()).flatten();
         match number {
             Some(order) => Ok((at, Some(order))),
-            None => Err(Box::new(self.expected((at + 1).min(end), "a whole number").help("the order is 1, 2 or 3"))),
+            None => Err(Box::new(
+                self.expected((at + 1).min(end), "a whole number").help("the order is a small whole number"),
+            )),
         }
     }
 

@@ -5,6 +5,7 @@ use matgrad_calculus::jacdet;
 use matgrad_calculus::layout::{Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_check::{Quantity, Scaling};
+use matgrad_syntax::Attribute;
 
 use crate::answer::Answer;
 use crate::derive::weaker;
@@ -43,6 +44,19 @@ impl Work<'_> {
         Ok(answer)
     }
 
+    /// Whether the determinant is between the entries that the structure of the variable leaves free, whatever the
+    /// convention: symmetric values have no other.
+    pub fn needs_structure(&mut self) -> bool {
+        let structured = self.variable.attributes.iter().any(|attribute| structure::is_structural(*attribute));
+        let root = self.function.node;
+        self.needs_symmetry() || structured && !self.variable_is_symmetric() && self.graph().is_symmetric(root)
+    }
+
+    fn variable_is_symmetric(&self) -> bool {
+        use matgrad_syntax::Attribute::{Orthogonal, Pd, Psd, Symmetric};
+        self.variable.attributes.iter().any(|a| matches!(a, Symmetric | Pd | Psd | Orthogonal))
+    }
+
     /// Whether the function has a part that exists for symmetric matrices only, and the variable is symmetric: then there
     /// is no determinant between all entries.
     pub fn needs_symmetry(&self) -> bool {
@@ -70,9 +84,21 @@ impl Work<'_> {
                 Convention::Free => {
                     format!("{name} is {list}; the determinant is between all entries, as if they were free")
                 }
+                Convention::Constrained if self.variable.attributes.contains(&Attribute::Orthogonal) => format!(
+                    "{name} is orthogonal; the determinant is between the steps {name}*K and F'*dF, K and F'*dF skew, by the \
+                     invariant (Haar) measure"
+                ),
                 Convention::Constrained => {
-                    let why =
-                        if self.needs_symmetry() { ", and the function exists for such matrices only" } else { "" };
+                    let why = if self.needs_symmetry() {
+                        ", and the function exists for such matrices only"
+                    } else if self.request.convention == Convention::Constrained
+                        && !self.variable_is_symmetric()
+                        && self.analysis.graph.is_known_symmetric(self.function.node)
+                    {
+                        ", and its values are symmetric"
+                    } else {
+                        ""
+                    };
                     format!("the determinant is between the entries that are free, as {name} is {list}{why}")
                 }
             });
@@ -126,7 +152,13 @@ impl Work<'_> {
         let root = self.with_structure(node);
         match jacdet::constrained(self.graph(), root, variable.structured) {
             Ok(det) => Ok(det),
-            Err(message) => Err(self.refuse("jacdet", message)),
+            Err(message) => {
+                let mut failure = self.refuse("jacdet", message);
+                if let Some(diagnostic) = failure.diagnostics.first_mut() {
+                    diagnostic.help.push("a number at data: `matgrad eval FILE.mg --data …`".into());
+                }
+                Err(failure)
+            }
         }
     }
 }

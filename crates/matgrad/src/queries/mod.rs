@@ -8,6 +8,7 @@ mod joint;
 mod numbers;
 mod operators;
 mod show;
+mod taylor;
 
 use matgrad_calculus::infer;
 use matgrad_calculus::layout::Layout;
@@ -124,10 +125,13 @@ struct Query {
 impl Query {
     /// Whether several variables are the coordinates of one answer, rather than each a question of its own.
     fn joins(&self, count: usize) -> bool {
-        use QueryKind::{Curl, Differential, Div, Jacdet, Laplacian, Pushforward, Taylor};
+        use QueryKind::{Curl, Differential, Div, Jacdet, Laplacian, Linearize, Pushforward, Taylor};
         count > 1
             && (!self.inner.is_empty()
-                || matches!(self.kind, Differential | Div | Curl | Laplacian | Jacdet | Pushforward | Taylor))
+                || matches!(
+                    self.kind,
+                    Differential | Div | Curl | Laplacian | Jacdet | Pushforward | Taylor | Linearize
+                ))
     }
 
     /// The request for this query by these variables.
@@ -144,7 +148,8 @@ impl Query {
             QueryKind::Grad => (request.layout, request.order) = (Layout::Gradient, 1),
             QueryKind::Taylor => {
                 request.layout = Layout::Differential;
-                request.order = usize::from(self.order.unwrap_or(2));
+                // its own order is that of the polynomial
+                request.order = 1;
             }
             QueryKind::Differential | QueryKind::Directional | QueryKind::Linearize => {
                 (request.layout, request.order) = (Layout::Differential, 1);
@@ -160,18 +165,25 @@ impl Query {
         let request = self.request(base, wrt);
         let constrained = Request { convention: Convention::Constrained, ..request.clone() };
         let mut work = Work::of_query(source, script, &request, self.at, self.target, wrt)?;
-        if self.kind == QueryKind::Jacdet && request.convention == Convention::Free && work.needs_symmetry() {
+        if self.kind == QueryKind::Jacdet && request.convention == Convention::Free && work.needs_structure() {
             work = Work::of_query(source, script, &constrained, self.at, self.target, wrt)?;
         }
         let argument = work.analysis.queries.get(self.at).and_then(|query: &infer::Query| query.argument.clone());
+        let times = usize::from(self.order.unwrap_or(1));
+        let stepwise = matches!(self.kind, QueryKind::Directional | QueryKind::Differential);
+        if stepwise && !(1..=3).contains(&times) {
+            return Err(work.refuse("order", format!("the order is 1, 2 or 3, not {times}")));
+        }
         let mut answer = match (self.kind, argument, self.argument) {
             (QueryKind::Check, argument, _) => return self.check(&mut work, argument),
-            (QueryKind::Directional, Some(direction), Some(root)) => work.directional(&direction, root)?,
+            (QueryKind::Directional, Some(direction), Some(root)) => work.directional(&direction, root, times)?,
             (QueryKind::Linearize, Some(point), Some(root)) => work.expansion(&point, root, 1)?,
-            (QueryKind::Taylor, Some(point), Some(root)) => work.expansion(&point, root, request.order)?,
+            (QueryKind::Taylor, Some(point), Some(root)) => {
+                work.expansion(&point, root, usize::from(self.order.unwrap_or(2)))?
+            }
             (QueryKind::Pushforward, Some(density), Some(root)) => work.pushforward(&density, root)?,
             (QueryKind::Jacdet, ..) => work.jacobian_determinant()?,
-            (QueryKind::Differential, ..) if wrt.len() > 1 => work.total_differential()?,
+            (QueryKind::Differential, ..) if wrt.len() > 1 || times > 1 => work.total_differential(times)?,
             (QueryKind::Div | QueryKind::Curl | QueryKind::Laplacian, ..) => work.operated(self.kind, &self.inner)?,
             (QueryKind::Grad, ..) if !self.inner.is_empty() => work.operated(self.kind, &self.inner)?,
             _ => work.derive()?,

@@ -60,7 +60,7 @@ impl Query {
         }
         let constrained = Request { convention: Convention::Constrained, ..request.clone() };
         let mut work = Work::of_query(source, script, &request, self.at, self.target, wrt)?;
-        if self.kind == Jacdet && request.convention == Convention::Free && work.needs_symmetry() {
+        if self.kind == Jacdet && request.convention == Convention::Free && work.needs_structure() {
             work = Work::of_query(source, script, &constrained, self.at, self.target, wrt)?;
         }
         let argument = work.analysis.queries.get(self.at).and_then(|query: &infer::Query| query.argument.clone());
@@ -68,7 +68,7 @@ impl Query {
         let (name, node, shape) = match (self.kind, argument) {
             (Jacdet, _) => ("jacdet", work.determinant()?, Shape::Scalar),
             (Directional, Some(direction)) => {
-                let node = work.directional_value(&direction)?;
+                let node = work.directional_value(&direction, usize::from(self.order.unwrap_or(1)).clamp(1, 3))?;
                 ("directional", node, work.function.shape.clone())
             }
             (Grad | Div | Curl | Laplacian, _) if self.kind != Grad || !self.inner.is_empty() => {

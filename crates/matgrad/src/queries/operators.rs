@@ -134,7 +134,24 @@ impl Work<'_> {
         let g = self.graph();
         let parts = entries.iter().map(|node| Part { node: *node, extent: None }).collect();
         let three = g.sizes.constant(3);
-        Ok((g.stack(0, parts), Shape::Column(three)))
+        let written = g.stack(0, parts);
+        // by the symbol of Levi-Civita, where products of vectors come out
+        let derivative = self.derivative_of(node, shape)?;
+        let g = self.graph();
+        let derivative = g.distribute_all(derivative);
+        let (terms, dims) = g.terms(derivative);
+        let eps = g.levi_civita(3);
+        let mut turned: Vec<(Rational, NodeId)> = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let mut p = ProductBuilder::new();
+            let (i, j, k) = (p.label(three), p.label(dims[1]), p.label(dims[0]));
+            p.factor(eps, &[i, j, k]);
+            p.factor(term, &[k, j]);
+            let product = p.build(g, &[i]);
+            turned.push((coefficient, g.without_symbol_pairs(product)));
+        }
+        let whole = g.sum(&turned, &[three]);
+        Ok((self.shorter(written, whole)?, Shape::Column(three)))
     }
 
     /// The derivative of one entry of a vector by one coordinate.

@@ -28,7 +28,7 @@ impl Work<'_> {
             Err(mut failure) => {
                 if let (Quantity::Determinant(_), Some(diagnostic)) = (quantity, failure.diagnostics.first_mut()) {
                     diagnostic.message = "the Jacobian determinant has no closed form in this language".into();
-                    let help = "its Jacobian has numbers: `matgrad eval … --layout jacobian`";
+                    let help = "its value at numbers: `matgrad eval FILE.mg --data …`";
                     diagnostic.help.push(help.into());
                 }
                 return Err(failure);
@@ -54,7 +54,7 @@ impl Work<'_> {
     }
 
     /// Compares what is written with the quantity, computed from independent derivatives.
-    fn prove_quantity(&self, written: &Written, quantity: &Quantity) -> Verdict {
+    pub fn prove_quantity(&self, written: &Written, quantity: &Quantity) -> Verdict {
         let (first, others) = match self.joined.split_first() {
             Some((first, others)) => (&first.name, others),
             None => (&self.variable.name, &[][..]),

@@ -162,3 +162,43 @@ impl Work {
         Some(rest)
     }
 }
+
+impl Graph {
+    /// A product with `Σ_k eps[k,a,b]*eps[k,c,d] = delta[a,c]*delta[b,d] - delta[a,d]*delta[b,c]` put in.
+    pub fn without_symbol_pairs(&mut self, node: NodeId) -> NodeId {
+        let (scale, bare) = self.split(node);
+        let Node::Product(p) = self.node(bare).clone() else { return node };
+        let symbols: Vec<usize> = (0..p.factors.len())
+            .filter(|k| {
+                let f = &p.factors[*k];
+                matches!(self.node(f.node), Node::LeviCivita(3)) && f.exponent.is_one() && f.labels.len() == 3
+            })
+            .collect();
+        let [first, second, ..] = symbols[..] else { return node };
+        let (one, other) = (p.factors[first].labels.clone(), p.factors[second].labels.clone());
+        let uses = |l: &Label| p.factors.iter().flat_map(|f| &f.labels).filter(|own| *own == l).count();
+        let common = one.iter().find(|l| other.contains(l) && !p.out.contains(l) && uses(l) == 2).copied();
+        let Some(common) = common else { return node };
+        let after = |labels: &Labels| {
+            let at = labels.iter().position(|l| *l == common).unwrap_or(0);
+            [labels[(at + 1) % 3], labels[(at + 2) % 3]]
+        };
+        let ([a, b], [c, d]) = (after(&one), after(&other));
+        let identity = self.identity(p.dims[common as usize]);
+        let mut terms = Vec::new();
+        for (sign, pairs) in [(1, [[a, c], [b, d]]), (-1, [[a, d], [b, c]])] {
+            let mut dims = p.dims.clone();
+            dims[common as usize] = crate::graph::Dim::NONE;
+            let rest = p.factors.iter().enumerate().filter(|(k, _)| *k != first && *k != second);
+            let factors = rest.map(|(_, f)| f.clone()).collect();
+            let mut builder = ProductBuilder { coefficient: None, factors, dims };
+            for pair in pairs {
+                builder.factor(identity, &pair);
+            }
+            terms.push((Rational::int(sign), builder.build(self, &p.out)));
+        }
+        let dims = self.axes(node).clone();
+        let sum = self.sum(&terms, &dims);
+        self.scale(sum, &scale)
+    }
+}

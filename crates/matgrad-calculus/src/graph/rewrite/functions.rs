@@ -29,6 +29,58 @@ impl Work {
         Some(std::mem::take(&mut self.factors))
     }
 
+    /// sign(u)/|u| = 1/u and sign(u)^2/u = 1/u, where u is divided by and so is not 0.
+    pub(super) fn sign_of_divisor(&mut self, g: &mut Graph, k: usize, u: NodeId) -> Option<Vec<Factor>> {
+        let labels = self.factors[k].labels.clone();
+        let is_even = self.factors[k].exponent.is_even();
+        if self.factors[k].exponent.is_negative() {
+            return None;
+        }
+        let j = self.factors.iter().position(|f| {
+            f.labels == labels
+                && f.exponent.is_negative()
+                && f.exponent.is_integer()
+                && (f.node == u && is_even
+                    || (is_even || !f.exponent.is_even())
+                        && matches!(g.node(f.node), Node::Map(MapOp::Abs, args) if args[0] == u))
+        })?;
+        if !is_even {
+            // of an even power of |u| nothing but u is left before
+            self.factors[j].node = u;
+        }
+        self.factors.swap_remove(k);
+        Some(std::mem::take(&mut self.factors))
+    }
+
+    /// The places off the diagonal are all that count of differences `x[i] - x[j]`.
+    pub(super) fn off_diagonal(&mut self, g: &mut Graph, k: usize, args: &[NodeId]) -> Option<Vec<Factor>> {
+        let counts = |id: NodeId| match g.node(id) {
+            Node::Product(p) => matches!(&p.factors[..], [only] if matches!(g.node(only.node), Node::Iota(_))),
+            _ => false,
+        };
+        if !args.iter().all(|arg| counts(*arg)) || g.transpose(args[0]) != args[1] {
+            return None;
+        }
+        let labels = self.factors[k].labels.clone();
+        let vanishes = (0..self.factors.len()).any(|j| {
+            let f = self.factors[j].clone();
+            let same = f.labels.len() == 2 && labels.iter().all(|l| f.labels.contains(l)) && labels[0] != labels[1];
+            same && f.exponent.is_integer() && !f.exponent.is_negative() && g.is_skew(f.node)
+        });
+        // 0 times a function that has no value there is not 0
+        let has_value = (0..self.factors.len()).filter(|j| *j != k).all(|j| {
+            let f = self.factors[j].clone();
+            let positive = f.exponent.is_integer() && !f.exponent.is_negative();
+            !labels.iter().all(|l| f.labels.contains(l))
+                || positive && (g.is_skew(f.node) || matches!(g.node(f.node), Node::Input(_)))
+        });
+        if !vanishes || !has_value {
+            return None;
+        }
+        self.factors.swap_remove(k);
+        Some(std::mem::take(&mut self.factors))
+    }
+
     /// exp(z)_i / Σ_j exp(z)_j is softmax, kept as exp(z - logsumexp(z)), which does not overflow.
     pub(super) fn softmax(&mut self, g: &mut Graph, k: usize, p: &Product) -> Option<Vec<Factor>> {
         let [inner] = p.factors.as_slice() else { return None };

@@ -53,6 +53,10 @@ impl Work {
                 {
                     self.move_into_direction(g, k)
                 }
+                Node::Map(MapOp::NotEqual, args) if args.len() == 2 && factor.labels.len() == 2 => {
+                    self.off_diagonal(g, k, &args)
+                }
+                Node::Map(MapOp::Sign, args) if factor.exponent.is_integer() => self.sign_of_divisor(g, k, args[0]),
                 Node::LeviCivita(_) => self.antisymmetric(g, k),
                 Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, _) | Node::Map(MapOp::Log | MapOp::Exp, _) => {
                     self.spectral_sum(g, k)
