@@ -44,10 +44,20 @@ impl Graph {
                 (found.mirrored, found.equal) = (false, false);
             } else if self.is_symmetric(id) {
                 found.mirrored = true;
+            } else if self.is_difference_of_transposes(id) {
+                (found.mirrored, found.zeros) = (true, true);
             }
             known.insert(id, found);
         }
         known.get(&root).copied().unwrap_or(Coincidence::ALL)
+    }
+
+    /// `c*A - c*A'`, whose diagonal is 0 and whose mirrored entries are opposite.
+    fn is_difference_of_transposes(&mut self, id: NodeId) -> bool {
+        let Node::Sum(terms, dims) = self.node(id) else { return false };
+        let [(c, first), (d, second)] = &terms[..] else { return false };
+        let (opposite, first, second) = (*c == -d.clone(), *first, *second);
+        opposite && dims.len() == 2 && self.transpose(first) == second
     }
 
     fn coincidence_at(&self, id: NodeId, known: &FxHashMap<NodeId, Coincidence>) -> Coincidence {

@@ -331,16 +331,65 @@ impl Printer<'_> {
         f.labels.len() == 2 && args.iter().all(counts)
     }
 
-    /// Whether a factor compares positions, and another has no value at places that the comparison leaves out.
-    pub(super) fn is_guarded(&self, p: &Product) -> bool {
-        p.factors.iter().any(|mask| {
-            self.compares_positions(mask)
-                && p.factors.iter().any(|f| {
-                    let fractional = !f.exponent.is_integer() || f.exponent.is_negative();
-                    let singular = fractional || matches!(self.g.node(f.node), Node::Map(MapOp::Log, _));
-                    singular && mask.labels.iter().all(|l| f.labels.contains(l))
+    /// Whether a factor compares positions, and another has no value at places that the comparison leaves out: it divides
+    /// by what is 0 where two positions are the same, or takes a root or the logarithm of it.
+    pub(super) fn is_guarded(&mut self, p: &Product) -> bool {
+        for mask in &p.factors {
+            if !self.compares_positions(mask) {
+                continue;
+            }
+            for f in &p.factors {
+                let at = |l: &Label| f.labels.iter().position(|own| own == l);
+                let (Some(i), Some(j)) = (at(&mask.labels[0]), at(&mask.labels[1])) else { continue };
+                let base = match self.g.node(f.node) {
+                    Node::Map(MapOp::Log, args) => args[0],
+                    _ if !f.exponent.is_integer() || f.exponent.is_negative() => f.node,
+                    _ => continue,
+                };
+                if self.is_zero_where_equal(base, i, j, 0) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether a tensor is 0 wherever the positions along two of its axes are the same, as `x[i] - x[j]` is.
+    fn is_zero_where_equal(&mut self, node: NodeId, i: usize, j: usize, depth: usize) -> bool {
+        if depth > 8 || i == j {
+            return false;
+        }
+        match self.g.node(node).clone() {
+            Node::Sum(terms, _) => {
+                if let [(c, first), (d, second)] = &terms[..]
+                    && *c == -d.clone()
+                {
+                    let mut order: Vec<usize> = (0..self.g.rank(*first)).collect();
+                    order.swap(i, j);
+                    if self.g.permute(*first, &order) == *second {
+                        return true;
+                    }
+                }
+                terms.iter().all(|(_, term)| self.is_zero_where_equal(*term, i, j, depth + 1))
+            }
+            Node::Map(
+                MapOp::Abs | MapOp::Sign | MapOp::Sin | MapOp::Sinh | MapOp::Tanh | MapOp::Atan | MapOp::Cbrt,
+                args,
+            ) => self.is_zero_where_equal(args[0], i, j, depth + 1),
+            Node::Product(p) => {
+                let (Some(first), Some(second)) = (p.out.get(i).copied(), p.out.get(j).copied()) else { return false };
+                p.factors.iter().any(|f| {
+                    let at = |l: Label| f.labels.iter().position(|own| *own == l);
+                    match (at(first), at(second)) {
+                        (Some(i), Some(j)) if !f.exponent.is_negative() => {
+                            self.is_zero_where_equal(f.node, i, j, depth + 1)
+                        }
+                        _ => false,
+                    }
                 })
-        })
+            }
+            _ => false,
+        }
     }
 
     /// The condition that comparisons of positions state together.

@@ -114,6 +114,7 @@ impl Work<'_> {
 
     /// Names for the values at the point of what follows the variable by an equation: nodes with what takes their place,
     /// and for each the name of the unknown with its definition there.
+    #[allow(clippy::type_complexity, reason = "pairs, and names with their definitions")]
     fn values_at(&mut self, point: &Typed) -> Result<(Vec<(NodeId, NodeId)>, Vec<AtPoint>), Failure> {
         let variable = self.variable.node;
         let unknowns = diff::followers(&self.analysis.graph, self.function.node, variable);
