@@ -138,6 +138,8 @@ impl Graph {
         if p.out.iter().any(|l| !p.factors.iter().any(|f| f.labels.contains(l))) {
             found.equal = true; // repeated along an axis
         }
+        // what a diagonal matrix scales keeps its zeros
+        found.zeros |= p.factors.iter().filter(|f| of(f.node).zeros).count() > 1;
         for (k, f) in p.factors.iter().enumerate() {
             let own = of(f.node);
             let kept: Vec<Label> = f.labels.iter().filter(|l| p.out.contains(l)).copied().collect();

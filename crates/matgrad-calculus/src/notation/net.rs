@@ -503,6 +503,9 @@ impl Printer<'_> {
                 continue;
             }
             let rest = self.arena.hadamard(rest);
+            if self.arena.form(rest) == Form::Scalar {
+                continue; // all of it cancelled: the sum of the single one is left
+            }
             for (a, b) in [(single, rest), (rest, single)] {
                 let row = self.arena.transpose(a);
                 let chain = self.arena.product(Rational::ONE, Vec::new(), vec![row, b]);
