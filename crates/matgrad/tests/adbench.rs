@@ -95,7 +95,7 @@ impl Objective {
     }
 
     fn evaluation(&self) -> Evaluation {
-        let path = format!("{}/../../benches/compare/scripts/{}", env!("CARGO_MANIFEST_DIR"), self.script);
+        let path = format!("{}/../matgrad-cli/workloads/{}", env!("CARGO_MANIFEST_DIR"), self.script);
         let text = std::fs::read_to_string(path).expect("a script");
         Evaluation { layout: Layout::Tensor, ..Evaluation::new(Text::script(self.script, text)) }
     }
