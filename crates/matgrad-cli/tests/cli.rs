@@ -271,15 +271,15 @@ fn runs_are_timed() {
 #[test]
 fn single_precision() {
     let data = File::new("single.json", r#"{"x": [1, 0.1], "A": [[2, 1], [1, 3]]}"#);
-    let eval = ["eval", "x'*A*x", "--wrt", "x", "--data", data.path(), "--dtype", "f32"];
+    let eval = ["eval", "1/(x'*A*x)", "--wrt", "x", "--data", data.path(), "--dtype", "f32"];
     let done = matgrad(&eval, "");
     let shown = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert_eq!(shown, "value = 2.23\nderivative = [4.2, 2.6]\n");
+    assert_eq!(shown, "value = 0.44843048\nderivative = [-0.8445776, -0.52283376]\n");
     let out = File::new("single-out.json", "");
     let done = matgrad(&[&eval[..], &["--out", out.path(), "--time", "2"]].concat(), "");
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     let text = std::fs::read_to_string(out.path()).expect("a file");
-    assert_eq!(text, "{\"value\": 2.23, \"derivative\": [[4.2, 2.6]]}\n");
+    assert_eq!(text, "{\"value\": 0.44843048, \"derivative\": [[-0.8445776, -0.52283376]]}\n");
     let (status, message) = failure(&["eval", "x'*x", "--data", data.path(), "--dtype", "f16"]);
     assert!(status == Some(2) && message.contains("f16"), "{message}");
 }

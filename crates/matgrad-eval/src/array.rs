@@ -68,9 +68,7 @@ impl Array {
     #[must_use]
     pub fn in_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
-        if precision == Precision::Single {
-            self.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
-        }
+        precision.round(&mut self.data);
         self
     }
 
