@@ -251,7 +251,7 @@ pub struct Program {
 }
 
 /// Memory of a run, kept for the next one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Workspace<T = f64> {
     buffers: Vec<Vec<T>>,
     /// The program whose held values are in the buffers.
@@ -265,20 +265,6 @@ pub struct Workspace<T = f64> {
     fused: Scratch<T>,
     /// What the loops of sparse results keep.
     pub(crate) lanes: crate::sparse::Memory,
-}
-
-impl<T> Default for Workspace<T> {
-    fn default() -> Self {
-        Self {
-            buffers: Vec::new(),
-            holds: None,
-            loops: Vec::new(),
-            whole: WholeMemory::default(),
-            roots: Vec::new(),
-            fused: Scratch::default(),
-            lanes: crate::sparse::Memory::default(),
-        }
-    }
 }
 
 impl<T: Number> Workspace<T> {

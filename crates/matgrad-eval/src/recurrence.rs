@@ -48,7 +48,7 @@ pub(crate) struct LoopProgram {
 }
 
 /// The memory of a loop.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LoopMemory<T> {
     body: Workspace<T>,
     states: Vec<Vec<T>>,
@@ -60,7 +60,7 @@ pub(crate) struct LoopMemory<T> {
 }
 
 /// The states of a loop that is run again: every so many kept, and those of one stretch between.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Replay<T> {
     memory: LoopMemory<T>,
     /// How many steps a stretch has.
@@ -70,18 +70,6 @@ struct Replay<T> {
     /// The states before each step of one stretch, and which one it is.
     states: Vec<Vec<Vec<T>>>,
     current: usize,
-}
-
-impl<T> Default for LoopMemory<T> {
-    fn default() -> Self {
-        Self { body: Workspace::default(), states: Vec::new(), next: Vec::new(), sums: Vec::new(), replay: None }
-    }
-}
-
-impl<T> Default for Replay<T> {
-    fn default() -> Self {
-        Self { memory: LoopMemory::default(), stretch: 0, starts: Vec::new(), states: Vec::new(), current: 0 }
-    }
 }
 
 /// A part of an argument.

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use matgrad::{Array, Evaluation, Inputs, Layout, Request, Text, derive};
 use support::agree::agree;
-use support::draw::{Random, data};
+use support::draw::{data, sequence};
 use support::{Case, cases};
 
 fn compare(case: &Case) -> Result<(), String> {
     let request = case.request();
-    let inputs = data(&request.text, &case.dims(), &case.domains(), &mut Random::new(case.id()));
+    let inputs = data(&request.text, &case.dims(), &case.domains(), &mut sequence(case.id()));
     agree(&request, &case.dims(), inputs, 1e-9).map_err(|problem| problem.to_string())
 }
 
@@ -56,7 +56,7 @@ fn sums_at_positions() {
     for wrt in ["a", "V"] {
         let request = Request::new(Text::script("positions", script), wrt).layout(Layout::Tensor);
         let dims = [("n".to_owned(), 2)].into();
-        let inputs = data(&request.text, &dims, &BTreeMap::new(), &mut Random::new(wrt));
+        let inputs = data(&request.text, &dims, &BTreeMap::new(), &mut sequence(wrt));
         assert_eq!(agree(&request, &dims, inputs, 1e-9), Ok(()), "by {wrt}");
     }
 }

@@ -8,7 +8,7 @@ use matgrad::{Array, Convention, Evaluation, Inputs, Reply, Request, Text, answe
 
 mod support;
 use support::difference;
-use support::draw::{Random, data};
+use support::draw::{data, sequence};
 
 fn answer(declarations: &str, query: &str, convention: &str) -> Result<String, String> {
     let text = Text::script("case", format!("{}\n{query}", declarations.replace("; ", "\n")));
@@ -114,7 +114,7 @@ fn queries_have_the_numbers_of_their_answers() {
         let convention = Convention::parse(convention).unwrap_or_default();
         let replies = answer_queries(&Request::new(script(query), "").convention(convention)).unwrap();
         let Some(Reply::Answer(answer)) = replies.first() else { continue };
-        let mut inputs: Inputs = data(&script("0"), &dims, &domains(declarations), &mut Random::new(query));
+        let mut inputs: Inputs = data(&script("0"), &dims, &domains(declarations), &mut sequence(query));
         for name in ["theta", "phi", "r"] {
             if inputs.get(name).is_some_and(|array| array.shape().is_empty()) {
                 inputs.insert(name, Array::scalar(0.7));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use matgrad::{Layout, derive};
 use support::agree::{Disagreement, agree};
-use support::draw::{Random, data};
+use support::draw::{data, sequence};
 use support::generate::{FUNCTIONS, VARIABLES};
 use support::round::{calls, request};
 use support::smooth::{Local, at, census, compare};
@@ -93,7 +93,7 @@ fn outcome(seed: u64, round: u64, order: usize) -> Outcome {
     }
     // a matrix of one row is a sequence of numbers to the evaluator of the check
     let dims = dims(if title.contains("q) = ") { 0 } else { round });
-    let mut random = Random::new(&own);
+    let mut random = sequence(&own);
     let inputs = data(&request.text, &dims, &domains(), &mut random);
     match agree(&request, &dims, inputs.clone(), 1e-6) {
         Ok(()) => Outcome::Right,

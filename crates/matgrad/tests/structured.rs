@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use matgrad::{Answer, Convention, Evaluation, Layout, Request, Text, derive};
 use support::difference;
-use support::draw::{Random, data};
+use support::draw::{data, sequence};
 
 fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/suite/structured.tsv")
@@ -48,7 +48,7 @@ fn compare(request: &Request, answer: &Answer, domains: &BTreeMap<String, String
     let whole = answer.assumptions.iter().fold(request.text.clone(), |whole, line| whole.declare(line));
     let sizes = [("m", 4), ("n", 3), ("p", 2), ("q", 5), ("k", 2), ("l", 3)];
     let dims = sizes.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
-    let inputs = data(&whole, &dims, domains, &mut Random::new(&text));
+    let inputs = data(&whole, &dims, domains, &mut sequence(&text));
     let mut evaluation = Evaluation::new(whole.clone()).by(request.wrt.as_str(), [request.order]);
     evaluation.convention = request.convention;
     evaluation.layout = request.layout;

@@ -85,18 +85,12 @@ pub(crate) struct FusedLoop {
 }
 
 /// Memory of the runs of fused loops.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
     blocks: Vec<Vec<T>>,
     uniforms: Vec<T>,
     /// Of machine code.
     cells: Vec<f64>,
-}
-
-impl<T> Default for Scratch<T> {
-    fn default() -> Self {
-        Self { blocks: Vec::new(), uniforms: Vec::new(), cells: Vec::new() }
-    }
 }
 
 impl FusedLoop {

@@ -2,31 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use matgrad::{Array, Inputs, Text};
+use matgrad::{Array, Inputs, Random, Text};
 use matgrad_calculus::infer;
 
-/// Uniform and normal numbers, the same in every run.
-pub struct Random(u64);
-
-impl Random {
-    /// A sequence of its own for each name.
-    pub fn new(seed: &str) -> Self {
-        Self(
-            seed.bytes()
-                .fold(0x9e37_79b9_7f4a_7c15, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
-        )
-    }
-
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        ((mixed ^ (mixed >> 29)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        let (u, v) = (1.0 - self.uniform(), self.uniform());
-        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
-    }
+/// A sequence of its own for each name.
+pub fn sequence(name: &str) -> Random {
+    let mix = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    Random::new(name.bytes().fold(0x9e37_79b9_7f4a_7c15, mix))
 }
 
 /// Data for all variables of a text.

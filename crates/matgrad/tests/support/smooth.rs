@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use matgrad::{Array, Convention, Evaluation, Inputs, Product, Request};
+use matgrad::{Array, Convention, Evaluation, Inputs, Product, Random, Request};
 
 use super::agree::{result, values};
-use super::draw::{Random, data, member};
+use super::draw::{data, member, sequence};
 
 /// What the values of a function say about its derivative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub fn census(
     domains: &BTreeMap<String, String>,
     seed: &str,
 ) -> [usize; 3] {
-    let mut random = Random::new(seed);
+    let mut random = sequence(seed);
     let domain = domains.get(&request.wrt).map_or("general", String::as_str).to_owned();
     let mut found = [0; 3];
     for _ in 0..6 {
@@ -121,7 +121,7 @@ pub fn compare(
     domains: &BTreeMap<String, String>,
     seed: &str,
 ) -> Result<(usize, usize), String> {
-    let mut random = Random::new(seed);
+    let mut random = sequence(seed);
     let (mut agreed, mut infinite) = (0, 0);
     for _ in 0..6 {
         let mut inputs = data(&request.text, dims, domains, &mut random);
