@@ -9,31 +9,20 @@ use rustc_hash::FxHashSet;
 
 use super::Block;
 use super::draft::looped;
-use super::pattern::Places;
 use super::place::Placer;
 use super::scalar::{Indices, Ix, Scalars};
+use super::site::Site;
 use crate::Array;
 use crate::code::jacobian::jacobian;
 use crate::code::{Inst, Reg};
 use crate::error::CompileError;
 
 /// The entries that one derivative has in the turns of the loop.
-pub(super) struct Site {
-    /// Row and column in each turn.
-    pub at: Vec<[u32; 2]>,
+pub(super) struct Partial {
+    pub site: Site,
     pub value: Reg,
     /// The number that it is, where it is one.
     pub number: Option<f64>,
-}
-
-impl Places for Site {
-    fn len(&self) -> usize {
-        self.at.len()
-    }
-
-    fn each(&self, mut visit: impl FnMut(Option<[usize; 2]>)) {
-        self.at.iter().for_each(|[row, col]| visit(Some([*row as usize, *col as usize])));
-    }
 }
 
 /// What depends on the variables.
@@ -82,7 +71,7 @@ fn masked(placer: &Placer, scalars: &Scalars) -> bool {
 }
 
 /// The loop for the derivatives of a function by the variables of some blocks; `None` where it is no straight-line code.
-pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scalars, Vec<Site>)>, CompileError> {
+pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scalars, Vec<Partial>)>, CompileError> {
     let Some(function) = blocks.first().map(|block| block.node) else { return Ok(None) };
     let variables: Vec<NodeId> = blocks.iter().filter_map(|block| block.by).collect();
     if variables.len() != blocks.len() || blocks.iter().any(|block| block.node != function || block.diagonal > 0) {
@@ -145,15 +134,11 @@ pub(super) fn body(placer: &mut Placer, blocks: &[Block]) -> Result<Option<(Scal
             };
             let of_variable = &scalars.operands[operand].at;
             let all: Vec<Ix> = ixs.iter().chain(of_variable).cloned().collect();
-            let along = |axis: usize, strides: &[usize]| -> Option<Vec<u32>> {
-                let places = scalars.table(&all, strides)?;
-                places.into_iter().map(|at| u32::try_from(at + block.at[axis] as i64).ok()).collect()
-            };
-            let (Some(rows), Some(cols)) = (along(0, &block.grid.rows), along(1, &block.grid.cols)) else {
-                return Ok(None);
-            };
-            let at = rows.into_iter().zip(cols).map(|(row, col)| [row, col]).collect();
-            sites.push(Site { at, value, number: scalars.build.number(value) });
+            let rows = scalars.walk(&all, &block.grid.rows, block.at[0]);
+            let cols = scalars.walk(&all, &block.grid.cols, block.at[1]);
+            let (Some(rows), Some(cols)) = (rows, cols) else { return Ok(None) };
+            let site = Site::Regular { extents: scalars.extents.clone(), rows, cols };
+            sites.push(Partial { site, value, number: scalars.build.number(value) });
         }
     }
     Ok(Some((scalars, sites)))

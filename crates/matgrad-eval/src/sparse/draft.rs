@@ -1,18 +1,18 @@
 //! Which loops compute the coefficients of which terms.
 
+use super::atoms::Piece;
 use super::loops::Output;
 use super::pattern::Route;
-use super::place::{Placed, Placer};
-use super::scalar::{Ix, Scalars};
-use crate::Array;
-use crate::code::Code;
+use super::place::Placer;
+use super::scalar::Scalars;
+use crate::code::{Code, Reg};
 use crate::error::CompileError;
 
-/// A term that varies.
+/// A coefficient that varies.
 pub(super) struct Moving {
     pub matrix: usize,
-    pub placed: Placed,
-    pub route: Vec<u32>,
+    pub piece: Piece,
+    pub route: Route,
     pub add: bool,
 }
 
@@ -47,39 +47,36 @@ pub(super) fn looped(extents: &[usize]) -> Vec<bool> {
     }
 }
 
-/// The loops for all terms: those with equal loops share their work.
-pub(super) fn drafts(placer: &mut Placer, moving: Vec<Moving>, bases: &[Vec<f64>]) -> Result<Vec<Draft>, CompileError> {
-    type Group = (Vec<usize>, Vec<(Moving, Vec<bool>)>);
-    let mut groups: Vec<Group> = Vec::new();
+/// The loops for all coefficients: those with equal loops share their work.
+pub(super) fn drafts(placer: &mut Placer, moving: Vec<Moving>) -> Result<Vec<Draft>, CompileError> {
+    let mut groups: Vec<(Vec<usize>, Vec<Moving>)> = Vec::new();
     for term in moving {
-        let looped = looped(&term.placed.extents);
-        let own = term.placed.extents.iter().zip(&looped);
-        let extents: Vec<usize> = own.filter(|(_, l)| **l).map(|(n, _)| *n).collect();
-        match groups.iter_mut().find(|(known, _)| *known == extents) {
-            Some((_, members)) => members.push((term, looped)),
-            None => groups.push((extents, vec![(term, looped)])),
+        match groups.iter_mut().find(|(known, _)| *known == term.piece.extents) {
+            Some((_, members)) => members.push(term),
+            None => groups.push((term.piece.extents.clone(), vec![term])),
         }
     }
     let mut out = Vec::new();
     for (extents, members) in groups {
         let mut current = Scalars::new(extents.clone());
         let mut outputs: Vec<Output> = Vec::new();
-        for (term, looped) in members {
-            let mut added = written(placer, &mut current, &term, &looped, bases)?;
-            if added.is_none() && !outputs.is_empty() {
+        for Moving { matrix, piece, route, add } in members {
+            let mut value = written(placer, &mut current, &piece)?;
+            if value.is_none() && !outputs.is_empty() {
                 // too much for one loop
                 let full = std::mem::replace(&mut current, Scalars::new(extents.clone()));
                 out.push(draft(full, std::mem::take(&mut outputs)));
-                added = written(placer, &mut current, &term, &looped, bases)?;
+                value = written(placer, &mut current, &piece)?;
             }
-            match added {
-                Some(mut added) => outputs.append(&mut added),
+            match value {
+                Some(value) => outputs.push(Output { matrix, route, add, value }),
                 None => {
                     // the program makes the coefficients, and a loop of its own sends them
                     let mut plain = Scalars::new(extents.clone());
                     plain.only_loads = true;
-                    let sent = written(placer, &mut plain, &term, &looped, bases)?;
-                    out.push(draft(plain, sent.ok_or(CompileError::Shapes { what: "a sparse result" })?));
+                    let value = written(placer, &mut plain, &piece)?;
+                    let value = value.ok_or(CompileError::Shapes { what: "a sparse result" })?;
+                    out.push(draft(plain, vec![Output { matrix, route, add, value }]));
                 }
             }
         }
@@ -98,49 +95,17 @@ pub(super) fn draft(mut scalars: Scalars, mut outputs: Vec<Output>) -> Draft {
     Draft { scalars, code, outputs }
 }
 
-/// The outputs of a term, one for each position along the axes that are written out.
-fn written(
-    placer: &mut Placer,
-    scalars: &mut Scalars,
-    term: &Moving,
-    looped: &[bool],
-    bases: &[Vec<f64>],
-) -> Result<Option<Vec<Output>>, CompileError> {
-    let extents = &term.placed.extents;
-    let own = crate::array::strides(extents);
-    let split = |wanted: bool| -> (Vec<usize>, Vec<usize>) {
-        (0..extents.len()).filter(|k| looped[*k] == wanted).map(|k| (extents[k], own[k])).unzip()
-    };
-    let ((copies, copy_strides), (turns, turn_strides)) = (split(false), split(true));
-    let base = bases.get(term.matrix);
-    let mut fixed: Vec<Vec<usize>> = Vec::new();
-    Array::from_fn(&copies, |at| {
-        fixed.push(at.to_vec());
-        0.0
-    });
-    let mut outputs = Vec::new();
-    for at in fixed {
-        let (mut numbers, mut axis) = (at.iter(), 0);
-        let mut ixs = Vec::with_capacity(extents.len());
-        for looped in looped {
-            ixs.push(if *looped {
-                axis += 1;
-                Ix::of_loop(axis - 1)
-            } else {
-                Ix::at(numbers.next().map_or(0, |k| *k as i64))
-            });
-        }
-        let Some(value) = scalars.entry(placer, term.placed.node, &ixs)? else { return Ok(None) };
-        let start: usize = at.iter().zip(&copy_strides).map(|(k, s)| k * s).sum();
-        let mut places = Vec::with_capacity(turns.iter().product());
-        Array::from_fn(&turns, |turn| {
-            let place = start + turn.iter().zip(&turn_strides).map(|(k, s)| k * s).sum::<usize>();
-            places.push(term.route.get(place).copied().unwrap_or(u32::MAX));
-            0.0
-        });
-        let of = |at: u32| base.and_then(|b| b.get(at as usize)).copied().unwrap_or(0.0);
-        let route = Route::new(places, |at| if term.add { 0.0 } else { of(at) });
-        outputs.push(Output { matrix: term.matrix, route, add: term.add, value });
+/// The code of a coefficient.
+fn written(placer: &mut Placer, scalars: &mut Scalars, piece: &Piece) -> Result<Option<Reg>, CompileError> {
+    let mut total: Option<Reg> = None;
+    for (node, at) in &piece.parts {
+        let Some(value) = scalars.entry(placer, *node, at)? else { return Ok(None) };
+        total = Some(total.map_or(value, |sum| scalars.build.sum(sum, value)));
     }
-    Ok(Some(outputs))
+    let plus = scalars.build.constant(piece.plus);
+    Ok(Some(match total {
+        Some(total) if piece.plus != 0.0 => scalars.build.sum(total, plus),
+        Some(total) => total,
+        None => plus,
+    }))
 }

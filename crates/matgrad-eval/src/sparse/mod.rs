@@ -4,6 +4,8 @@
 //! each, rows and columns as functions of them, and its coefficients as an ordinary tensor over them; [`pattern`] puts the
 //! terms together. A run computes the coefficients and sends each to its entry.
 
+mod assemble;
+mod atoms;
 mod body;
 mod csr;
 mod draft;
@@ -14,6 +16,7 @@ mod moves;
 mod pattern;
 mod place;
 mod scalar;
+mod site;
 mod term;
 
 use std::collections::BTreeMap;
@@ -31,9 +34,12 @@ use crate::{Array, Inputs};
 use body::body;
 use draft::{Draft, Moving, draft, drafts};
 use loops::{Nest, Output};
-use pattern::{Places, Route, Ways, assemble, ways};
+use assemble::{Laid, assemble};
+use atoms::pieces;
+use pattern::{Fixed, Ways, ways};
 use place::{Placed, Placer};
 use scalar::Operand;
+use site::Site;
 use term::Opener;
 
 pub(crate) use loops::Memory;
@@ -102,26 +108,27 @@ pub fn compile_sparse(
     options: &Options,
 ) -> Result<SparseProgram, CompileError> {
     let mut placer = Placer::new(Opener::new(graph, sizes), data, sizes, free);
-    let (mut assemblies, mut moving, mut bases) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut assemblies, mut moving) = (Vec::new(), Vec::new());
     let mut bodies = Vec::new();
     for (k, request) in requests.iter().enumerate() {
         if request.blocks.iter().any(|block| block.by.is_some()) {
-            let (mut scalars, sites) = body(&mut placer, &request.blocks)?.ok_or(CompileError::Derivative)?;
-            let (mut matrix, routes) = assemble(request.shape, &sites)?;
-            let constants: Vec<Option<Vec<f64>>> =
-                sites.iter().map(|site| site.number.map(|number| vec![number; site.at.len()])).collect();
-            let Ways { routes, add, base, resets } = ways(&mut matrix, routes, &constants);
+            let (mut scalars, partials) = body(&mut placer, &request.blocks)?.ok_or(CompileError::Derivative)?;
+            let (mut sites, mut values) = (Vec::with_capacity(partials.len()), Vec::with_capacity(partials.len()));
+            for partial in partials {
+                sites.push(partial.site);
+                values.push((partial.value, partial.number));
+            }
+            let Laid { mut matrix, routes, doubles } = assemble(request.shape, &sites)?;
+            let constants: Vec<Option<Fixed>> = values.iter().map(|(_, number)| number.map(Fixed::Number)).collect();
+            let Ways { routes, resets } = ways(&mut matrix, routes, &constants, doubles);
             let mut outputs = Vec::new();
-            for ((site, route), add) in sites.into_iter().zip(routes).zip(add) {
-                let of = |at: u32| if add { 0.0 } else { base.get(at as usize).copied().unwrap_or(0.0) };
-                let route = route.map(|places| Route::new(places, of));
-                outputs.extend(route.map(|route| Output { matrix: k, route, add, value: site.value }));
+            for ((value, _), route) in values.into_iter().zip(routes) {
+                outputs.extend(route.map(|(route, add)| Output { matrix: k, route, add, value }));
             }
             let mut values: Vec<Reg> = outputs.iter().map(|o| o.value).collect();
             scalars.build.invert_once(&mut values);
             outputs.iter_mut().zip(values).for_each(|(o, value)| o.value = value);
             bodies.push(draft(scalars, outputs));
-            bases.push(base);
             assemblies.push(Assembly { matrix, resets });
             continue;
         }
@@ -136,19 +143,22 @@ pub fn compile_sparse(
         }
         let graph = &mut *placer.opener.graph;
         let terms = merged(graph, own);
-        let (mut matrix, routes) = assemble(request.shape, &terms)?;
-        let mut constants = Vec::with_capacity(terms.len());
-        for term in &terms {
-            constants.push(constant(graph, term, sizes)?);
+        let mut all = Vec::with_capacity(terms.len());
+        for term in terms {
+            let fixed = constant(graph, &term, sizes)?;
+            all.push((term, fixed));
         }
-        let Ways { routes, add, base, resets } = ways(&mut matrix, routes, &constants);
-        for ((placed, route), add) in terms.into_iter().zip(routes).zip(add) {
-            moving.extend(route.map(|route| Moving { matrix: k, placed, route, add }));
+        let pieces = pieces(all);
+        let sites: Vec<Site> = pieces.iter().map(|piece| piece.site.clone()).collect();
+        let Laid { mut matrix, routes, doubles } = assemble(request.shape, &sites)?;
+        let constants: Vec<Option<Fixed>> = pieces.iter().map(|piece| piece.fixed.clone()).collect();
+        let Ways { routes, resets } = ways(&mut matrix, routes, &constants, doubles);
+        for (piece, route) in pieces.into_iter().zip(routes) {
+            moving.extend(route.map(|(route, add)| Moving { matrix: k, piece, route, add }));
         }
-        bases.push(base);
         assemblies.push(Assembly { matrix, resets });
     }
-    let mut drafts = drafts(&mut placer, moving, &bases)?;
+    let mut drafts = drafts(&mut placer, moving)?;
     drafts.append(&mut bodies);
     let watched = placer.watched.clone();
     let graph = &*placer.opener.graph;
@@ -194,16 +204,16 @@ fn merged(graph: &mut Graph, terms: Vec<Placed>) -> Vec<Placed> {
 }
 
 /// The coefficients of a term that depends on no input.
-fn constant(graph: &Graph, term: &Placed, sizes: &BTreeMap<Name, usize>) -> Result<Option<Vec<f64>>, CompileError> {
+fn constant(graph: &Graph, term: &Placed, sizes: &BTreeMap<Name, usize>) -> Result<Option<Fixed>, CompileError> {
     if let Some(number) = graph.constant(term.node) {
-        return Ok(Some(vec![number.to_f64(); term.len()]));
+        return Ok(Some(Fixed::Number(number.to_f64())));
     }
     if graph.reachable(&[term.node]).iter().any(|id| matches!(graph.node(*id), Node::Input(_))) {
         return Ok(None);
     }
     let program = compile_with(graph, &[term.node], sizes, &Options::default())?;
     let found = program.run(&Inputs::new()).ok().and_then(|mut results| results.pop());
-    Ok(found.map(Array::into_data))
+    Ok(found.map(|array| Fixed::Each(array.into_data())))
 }
 
 impl SparseProgram {

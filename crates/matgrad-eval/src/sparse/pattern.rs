@@ -1,10 +1,9 @@
-//! The pattern of a sparse matrix from its terms, and the way of each coefficient to its entry.
+//! The way of each coefficient to its entry.
 
 use super::csr::Csr;
-use crate::error::CompileError;
 
 /// An entry that vanishes.
-const NOWHERE: u32 = u32::MAX;
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// Consecutive coefficients go to entries at equal distances.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,28 +40,42 @@ impl Route {
             let own = base(at);
             if let Some(run) = runs.last_mut()
                 && (run.base.to_bits() == own.to_bits() || at == NOWHERE)
-                && (run.at == NOWHERE) == (at == NOWHERE)
+                && run.takes(at)
             {
-                let next = i64::from(run.at) + i64::from(run.len) * i64::from(run.step);
-                if at == NOWHERE || run.len > 1 && next == i64::from(at) {
-                    run.len += 1;
-                    continue;
-                }
-                if run.len == 1
-                    && let Ok(step) = i32::try_from(i64::from(at) - i64::from(run.at))
-                {
-                    (run.len, run.step) = (2, step);
-                    continue;
-                }
+                continue;
             }
             runs.push(Run { at, len: 1, step: 0, base: own });
-            if runs.len() > 64 && runs.len() * 8 > places.len() {
+            if is_long(runs.len(), places.len()) {
                 let bases: Vec<f64> = places.iter().map(|at| base(*at)).collect();
                 let bases = if bases.iter().all(|x| *x == 0.0) { Vec::new() } else { bases };
                 return Self::Each(places, bases);
             }
         }
         Self::Runs(runs)
+    }
+
+    /// The same way some entries further on.
+    pub fn shifted(&self, by: u32) -> Self {
+        let moved = |at: u32| if at == NOWHERE { at } else { at + by };
+        match self {
+            Self::Runs(runs) => Self::Runs(runs.iter().map(|run| Run { at: moved(run.at), ..*run }).collect()),
+            Self::Each(places, bases) => Self::Each(places.iter().map(|at| moved(*at)).collect(), bases.clone()),
+        }
+    }
+
+    /// The entries one by one.
+    pub fn places(&self) -> Vec<u32> {
+        match self {
+            Self::Each(places, _) => places.clone(),
+            Self::Runs(runs) => {
+                let mut out = Vec::with_capacity(runs.iter().map(|run| run.len as usize).sum());
+                for run in runs {
+                    let at = |k: u32| if run.at == NOWHERE { NOWHERE } else { (i64::from(run.at) + i64::from(k) * i64::from(run.step)) as u32 };
+                    out.extend((0..run.len).map(at));
+                }
+                out
+            }
+        }
     }
 
     /// Sets the entries of the coefficients from this one on, or adds to what is there.
@@ -118,25 +131,121 @@ impl Route {
         Some((*at as usize, step))
     }
 
-    /// Marks the entries that it reaches.
-    pub fn mark(&self, seen: &mut [bool]) {
-        let mut put = |at: usize| {
-            if let Some(entry) = seen.get_mut(at) {
-                *entry = true;
-            }
-        };
+    /// Every turn that has an entry, with the entry.
+    pub fn visit(&self, mut visit: impl FnMut(usize, usize)) {
         match self {
-            Self::Each(places, _) => places.iter().for_each(|at| put(*at as usize)),
+            Self::Each(places, _) => {
+                places.iter().enumerate().filter(|(_, at)| **at != NOWHERE).for_each(|(k, at)| visit(k, *at as usize));
+            }
             Self::Runs(runs) => {
-                for run in runs.iter().filter(|run| run.at != NOWHERE) {
-                    (0..i64::from(run.len)).for_each(|k| put((i64::from(run.at) + k * i64::from(run.step)) as usize));
+                let mut turn = 0;
+                for run in runs {
+                    if run.at != NOWHERE {
+                        for k in 0..run.len as usize {
+                            visit(turn + k, (i64::from(run.at) + k as i64 * i64::from(run.step)) as usize);
+                        }
+                    }
+                    turn += run.len as usize;
                 }
             }
         }
     }
+
+    /// Marks the entries that it reaches.
+    pub fn mark(&self, seen: &mut [bool]) {
+        self.visit(|_, at| {
+            if let Some(entry) = seen.get_mut(at) {
+                *entry = true;
+            }
+        });
+    }
+}
+
+/// Whether a way has so many runs that entries one by one are less.
+fn is_long(runs: usize, places: usize) -> bool {
+    runs > 64 && runs * 8 > places
+}
+
+/// A way in the making.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    runs: Vec<Run>,
+    /// All entries, where there are too many runs.
+    each: Vec<u32>,
+    /// How many entries will come.
+    total: usize,
+    /// The entry that continues the last run.
+    next: i64,
+}
+
+impl Track {
+    pub fn new(total: usize) -> Self {
+        Self { total, next: -1, ..Self::default() }
+    }
+
+    pub fn of(places: &[u32]) -> Self {
+        let mut track = Self::new(places.len());
+        places.iter().for_each(|at| track.push(*at));
+        track
+    }
+
+    #[inline]
+    pub fn push(&mut self, at: u32) {
+        if self.next == i64::from(at)
+            && let Some(run) = self.runs.last_mut()
+        {
+            run.len += 1;
+            self.next += i64::from(run.step);
+            return;
+        }
+        self.turn(at);
+    }
+
+    /// What does not continue the last run.
+    fn turn(&mut self, at: u32) {
+        if !self.each.is_empty() {
+            return self.each.push(at);
+        }
+        if !self.runs.last_mut().is_some_and(|run| run.takes(at)) {
+            self.runs.push(Run { at, len: 1, step: 0, base: 0.0 });
+            if is_long(self.runs.len(), self.total) {
+                self.each = Route::Runs(std::mem::take(&mut self.runs)).places();
+                self.each.reserve(self.total.saturating_sub(self.each.len()));
+                self.next = -1;
+                return;
+            }
+        }
+        self.next = match self.runs.last() {
+            Some(run) if run.len > 1 && run.at != NOWHERE => i64::from(run.at) + i64::from(run.len) * i64::from(run.step),
+            _ => -1,
+        };
+    }
+
+    pub fn finish(self) -> Route {
+        if self.each.is_empty() { Route::Runs(self.runs) } else { Route::Each(self.each, Vec::new()) }
+    }
 }
 
 impl Run {
+    /// Takes an entry more where it is at the same distance.
+    fn takes(&mut self, at: u32) -> bool {
+        if (self.at == NOWHERE) != (at == NOWHERE) {
+            return false;
+        }
+        let next = i64::from(self.at) + i64::from(self.len) * i64::from(self.step);
+        if at == NOWHERE || self.len > 1 && next == i64::from(at) {
+            self.len += 1;
+            return true;
+        }
+        if self.len == 1
+            && let Ok(step) = i32::try_from(i64::from(at) - i64::from(self.at))
+        {
+            (self.len, self.step) = (2, step);
+            return true;
+        }
+        false
+    }
+
     fn send(&self, values: &[f64], inside: usize, add: bool, data: &mut [f64]) {
         let first = i64::from(self.at) + inside as i64 * i64::from(self.step);
         let Ok(first) = usize::try_from(first) else { return };
@@ -161,135 +270,68 @@ impl Run {
     }
 }
 
-/// Positions of entries.
-pub(super) trait Places {
-    /// How many there are.
-    fn len(&self) -> usize;
-    /// Row and column of each; `None` where an entry vanishes.
-    fn each(&self, visit: impl FnMut(Option<[usize; 2]>));
-}
-
-/// The matrix with zeros for entries, and for each term where its coefficients go.
-pub(super) fn assemble<P: Places>(shape: [usize; 2], terms: &[P]) -> Result<(Csr, Vec<Vec<u32>>), CompileError> {
-    let total: usize = terms.iter().map(P::len).fold(0, usize::saturating_add);
-    let [rows, cols] = shape;
-    let fits = total < NOWHERE as usize && cols < NOWHERE as usize && rows < NOWHERE as usize;
-    if !fits {
-        let bytes = (total as u64).saturating_mul(16);
-        return Err(CompileError::TooLarge { bytes, limit: 16 << 32, largest: vec![rows, cols] });
-    }
-    // by rows: how many, then which
-    let mut starts = vec![0u32; rows + 1];
-    let mut places: Vec<[u32; 2]> = Vec::with_capacity(total);
-    for term in terms {
-        term.each(|at| {
-            let at = at.filter(|[r, c]| *r < rows && *c < cols).map_or([NOWHERE; 2], |[r, c]| [r as u32, c as u32]);
-            if let Some(count) = starts.get_mut(at[0] as usize) {
-                *count += 1;
-            }
-            places.push(at);
-        });
-    }
-    let mut sum = 0;
-    for start in &mut starts {
-        sum += std::mem::replace(start, sum);
-    }
-    let kept = sum as usize;
-    let mut sorted: Vec<(u32, u32)> = vec![(0, 0); kept];
-    let mut next = starts.clone();
-    for (k, [row, col]) in places.iter().enumerate() {
-        let Some(slot) = next.get_mut(*row as usize).filter(|_| *row != NOWHERE) else { continue };
-        if let Some(entry) = sorted.get_mut(*slot as usize) {
-            *entry = (*col, k as u32);
-        }
-        *slot += 1;
-    }
-    drop(places);
-    let mut indptr = Vec::with_capacity(rows + 1);
-    let mut indices: Vec<u32> = Vec::with_capacity(kept);
-    let mut routes = vec![NOWHERE; total];
-    indptr.push(0);
-    for row in starts.windows(2) {
-        let first = indices.len();
-        let own = sorted.get_mut(row[0] as usize..row[1] as usize).unwrap_or(&mut []);
-        if own.windows(2).any(|w| w[0].0 > w[1].0) {
-            own.sort_unstable();
-        }
-        for (col, k) in own {
-            if indices.len() == first || indices.last() != Some(col) {
-                indices.push(*col);
-            }
-            if let Some(route) = routes.get_mut(*k as usize) {
-                *route = (indices.len() - 1) as u32;
-            }
-        }
-        indptr.push(indices.len());
-    }
-    let mut own = Vec::with_capacity(terms.len());
-    let mut rest = routes.as_slice();
-    for term in terms {
-        let (head, tail) = rest.split_at(term.len().min(rest.len()));
-        own.push(head.to_vec());
-        rest = tail;
-    }
-    let data = vec![0.0; indices.len()];
-    let matrix = Csr::new(shape, indptr, indices, data).ok_or(CompileError::Shapes { what: "a sparse matrix" })?;
-    Ok((matrix, own))
+/// Coefficients that do not change.
+#[derive(Clone, Debug)]
+pub(super) enum Fixed {
+    /// One number in all turns.
+    Number(f64),
+    /// One in each turn.
+    Each(Vec<f64>),
 }
 
 /// The way of all terms.
 #[derive(Clone, Debug)]
 pub(super) struct Ways {
-    /// Where each term's coefficients go; nothing for constants.
-    pub routes: Vec<Option<Vec<u32>>>,
-    /// Whether a term is added to what is there.
-    pub add: Vec<bool>,
-    /// What constants add to each entry.
-    pub base: Vec<f64>,
+    /// Where each term's coefficients go, and whether they are added to what is there; nothing for constants.
+    pub routes: Vec<Option<(Route, bool)>>,
     /// Entries that are set to a number before each run.
     pub resets: Vec<(u32, f64)>,
 }
 
 /// The ways of the terms, of which some are constant: entries that only constants reach are set once and for all; an entry
-/// that several others reach is reset before each run, and they add to it.
-pub(super) fn ways(matrix: &mut Csr, routes: Vec<Vec<u32>>, constants: &[Option<Vec<f64>>]) -> Ways {
-    let entries = matrix.entries();
-    let mut base: Vec<f64> = vec![0.0; entries];
-    let mut touched = vec![0u8; entries];
-    for (route, values) in routes.iter().zip(constants) {
-        match values {
-            Some(values) => {
-                for (at, value) in route.iter().zip(values) {
-                    if let Some(entry) = base.get_mut(*at as usize) {
-                        *entry += value;
-                    }
-                }
+/// that several others reach is reset before each run, and they add to it. `doubles` says whether any entry is reached more
+/// than once.
+pub(super) fn ways(matrix: &mut Csr, routes: Vec<Route>, constants: &[Option<Fixed>], doubles: bool) -> Ways {
+    let constant = |k: usize| constants.get(k).and_then(Option::as_ref);
+    for (k, route) in routes.iter().enumerate() {
+        let Some(fixed) = constant(k) else { continue };
+        let data = matrix.data_mut();
+        route.visit(|turn, at| {
+            let value = match fixed {
+                Fixed::Number(value) => *value,
+                Fixed::Each(values) => values.get(turn).copied().unwrap_or(0.0),
+            };
+            if let Some(entry) = data.get_mut(at) {
+                *entry += value;
             }
-            None => {
-                for at in route {
-                    if let Some(count) = touched.get_mut(*at as usize) {
-                        *count = count.saturating_add(1);
-                    }
-                }
+        });
+    }
+    if !doubles {
+        let way = |(k, route)| constant(k).is_none().then_some((route, false));
+        return Ways { routes: routes.into_iter().enumerate().map(way).collect(), resets: Vec::new() };
+    }
+    let base = matrix.data();
+    let mut touched = vec![0u8; base.len()];
+    let moving = || routes.iter().enumerate().filter(|(k, _)| constant(*k).is_none());
+    for (_, route) in moving() {
+        route.visit(|_, at| {
+            if let Some(count) = touched.get_mut(at) {
+                *count = count.saturating_add(1);
             }
+        });
+    }
+    let mut reset = vec![false; base.len()];
+    let mut add = vec![false; routes.len()];
+    for (k, route) in moving() {
+        route.visit(|_, at| add[k] |= touched.get(at).is_some_and(|count| *count > 1));
+        if add[k] {
+            route.mark(&mut reset);
         }
     }
-    let shared = |at: &u32| touched.get(*at as usize).is_some_and(|count| *count > 1);
-    let mut reset = vec![false; entries];
-    let mut add = Vec::with_capacity(routes.len());
-    for (route, values) in routes.iter().zip(constants) {
-        let own = values.is_none() && route.iter().any(shared);
-        if own {
-            for at in route {
-                if let Some(reset) = reset.get_mut(*at as usize) {
-                    *reset = true;
-                }
-            }
-        }
-        add.push(own);
-    }
-    let resets = (0..entries).filter(|k| reset[*k]).map(|k| (k as u32, base[k])).collect();
-    matrix.data_mut().copy_from_slice(&base);
-    let routes = routes.into_iter().zip(constants).map(|(route, values)| values.is_none().then_some(route)).collect();
-    Ways { routes, add, base, resets }
+    let resets = (0..base.len()).filter(|k| reset[*k]).map(|k| (k as u32, base[k])).collect();
+    let of = |at: u32| base.get(at as usize).copied().unwrap_or(0.0);
+    let routes = routes.iter().enumerate().map(|(k, route)| {
+        constant(k).is_none().then(|| if add[k] { (route.clone(), true) } else { (Route::new(route.places(), of), false) })
+    });
+    Ways { routes: routes.collect(), resets }
 }

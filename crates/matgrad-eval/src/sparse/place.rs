@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::grid::Grid;
-use super::pattern::Places;
 use super::term::{Opener, Term};
 use crate::array::{count, strides};
 use crate::compile::affine::{Affine, Space, Var};
@@ -57,10 +56,17 @@ pub(super) struct Placed {
     filters: Vec<Filter>,
 }
 
-impl Places for Placed {
+impl Placed {
     /// How many entries there are, those that vanish by a filter included.
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.extents.iter().product()
+    }
+
+    /// Row and column of each entry in the order of the coefficients; nothing where it vanishes.
+    pub fn listed(&self) -> Vec<Option<[u32; 2]>> {
+        let mut out = Vec::with_capacity(self.len());
+        self.each(|at| out.push(at.and_then(|[r, c]| Some([u32::try_from(r).ok()?, u32::try_from(c).ok()?]))));
+        out
     }
 
     /// Row and column of each entry in the order of the coefficients; `None` where it vanishes.
@@ -89,9 +95,7 @@ impl Places for Placed {
             }
         }
     }
-}
 
-impl Placed {
     /// Whether entries are at positions that only a table or a filter tells.
     pub fn is_irregular(&self) -> bool {
         !self.gathers.is_empty() || !self.filters.is_empty()

@@ -1,12 +1,15 @@
 //! Coefficients as straight-line code on numbers: what is computed for one turn of a loop, read from inputs and from
 //! tensors that are made before.
 
+use std::rc::Rc;
+
 use matgrad_calculus::graph::{Factor, MapOp, Node, NodeId, Part, Product};
 use matgrad_syntax::Rational;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
 use super::place::Placer;
+use super::site::{Table, Walk};
 use crate::array::{count, strides};
 use crate::code::{Builder, Inst, Reg};
 use crate::error::CompileError;
@@ -30,6 +33,16 @@ impl Ix {
 
     pub fn of_loop(axis: usize) -> Self {
         Self::Affine(0, smallvec![(axis, 1)])
+    }
+
+    /// The same where each loop begins so many turns later.
+    pub fn moved(&self, by: impl Fn(usize) -> i64) -> Self {
+        match self {
+            Self::Affine(c, terms) => {
+                Self::Affine(c + terms.iter().map(|(axis, step)| step * by(*axis)).sum::<i64>(), terms.clone())
+            }
+            table => table.clone(),
+        }
     }
 
     fn plus(&self, by: i64) -> Self {
@@ -69,7 +82,7 @@ pub(super) struct Scalars {
     /// What the loads read.
     pub operands: Vec<Operand>,
     /// Positions for each turn of all loops.
-    tables: Vec<(Vec<i64>, i64, i64)>,
+    tables: Vec<Rc<Table>>,
     known: FxHashMap<Operand, Reg>,
     loads: FxHashMap<Operand, u32>,
     picks: FxHashMap<(NodeId, Indices), Option<usize>>,
@@ -250,8 +263,8 @@ impl Scalars {
                 (low, high)
             }
             Ix::Table(t, c) => {
-                let (_, low, high) = self.tables.get(*t)?;
-                (low + c, high + c)
+                let table = self.tables.get(*t)?;
+                (table.low + c, table.high + c)
             }
         })
     }
@@ -481,12 +494,16 @@ impl Scalars {
         let table = match self.picks.get(&key) {
             Some(known) => *known,
             None => {
-                let found = self.table(&over, &strides(&index.lengths));
-                let found: Option<Vec<i64>> =
-                    found.map(|at| at.iter().map(|k| index.table.get(*k as usize).copied().unwrap_or(-1)).collect());
-                let found = found.filter(|t| t.iter().all(|k| *k >= 0)).map(|table| {
-                    let (low, high) = table.iter().fold((i64::MAX, i64::MIN), |(l, h), k| (l.min(*k), h.max(*k)));
-                    self.tables.push((table, low, high));
+                let whole = matches!(over.as_slice(), [ix] if *ix == Ix::of_loop(0))
+                    && self.extents == [index.table.len()];
+                let found = if whole {
+                    Some(index.table.clone())
+                } else {
+                    let at = self.table(&over, &strides(&index.lengths));
+                    at.map(|at| Rc::new(at.iter().map(|k| index.table.get(*k as usize).copied().unwrap_or(-1)).collect()))
+                };
+                let found = found.map(Table::new).filter(|t| t.places.is_empty() || t.low >= 0).map(|table| {
+                    self.tables.push(Rc::new(table));
                     self.tables.len() - 1
                 });
                 self.picks.insert(key, found);
@@ -496,6 +513,27 @@ impl Scalars {
         let Some(table) = table else { return Ok(None) };
         labels[own] = Some(Ix::Table(table, 0));
         Ok(Some(true))
+    }
+
+    /// Σ position·stride, and a number, in terms of the loops.
+    pub fn walk(&self, at: &[Ix], strides: &[usize], start: usize) -> Option<Walk> {
+        let mut walk = Walk::new(start as i64, SmallVec::from_elem(0, self.extents.len()));
+        for (ix, stride) in at.iter().zip(strides).filter(|(_, s)| **s != 0) {
+            let stride = *stride as i64;
+            match ix {
+                Ix::Affine(c, terms) => {
+                    walk.start += c * stride;
+                    for (axis, by) in terms {
+                        *walk.strides.get_mut(*axis)? += by * stride;
+                    }
+                }
+                Ix::Table(t, c) => {
+                    walk.start += c * stride;
+                    walk.tables.push((self.tables.get(*t)?.clone(), stride));
+                }
+            }
+        }
+        Some(walk)
     }
 
     /// Σ position·stride for each turn.
@@ -515,8 +553,8 @@ impl Scalars {
                     }
                 }
                 Ix::Table(t, c) => {
-                    let (table, ..) = self.tables.get(*t)?;
-                    out.iter_mut().zip(table).for_each(|(out, at)| *out += (at + c) * stride);
+                    let table = self.tables.get(*t)?;
+                    out.iter_mut().zip(table.places.iter()).for_each(|(out, at)| *out += (at + c) * stride);
                 }
             }
         }
