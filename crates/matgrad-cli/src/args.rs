@@ -121,7 +121,7 @@ pub struct EvalArgs {
     /// The Gauss-Newton product J'*J*V, J being the derivative; for several variables V,W
     #[arg(long, value_name = "V", requires = "wrt")]
     pub gnvp: Option<String>,
-    /// Data: FILE.npz, FILE.json, or NAME=FILE.npy, NAME=FILE.csv; may be repeated
+    /// Data: FILE.npz, FILE.json, or NAME=FILE.npy, NAME=FILE.csv, NAME=FILE.mtx; may be repeated
     #[arg(long, value_name = "FILE")]
     pub data: Vec<String>,
     /// Derivatives as sparse matrices by rows; those by several variables side by side

@@ -1,9 +1,10 @@
-//! Data files: `.npz`, `.npy`, `.json` and `.csv` in, `.npz` and `.json` out.
+//! Data files: `.npz`, `.npy`, `.json`, `.csv` and `.mtx` in, `.npz` and `.json` out.
 //!
 //! Files come from strangers: every length is checked before memory is taken, and nothing here panics.
 
 mod csv;
 mod json;
+mod market;
 mod npy;
 mod npz;
 mod sparse;
@@ -15,6 +16,7 @@ use crate::{Array, Inputs};
 
 pub use csv::read_csv;
 pub use json::{read_json, write_json};
+pub use market::read_matrix_market;
 pub use npy::{read_npy, write_npy};
 pub use npz::{read_npz, write_npz};
 pub use sparse::{save_sparse, write_matrix_market};
@@ -73,6 +75,8 @@ pub enum Format {
     Json,
     /// One matrix.
     Csv,
+    /// One matrix in the Matrix Market format.
+    Market,
 }
 
 impl Format {
@@ -83,6 +87,7 @@ impl Format {
             "npy" => Some(Self::Npy),
             "json" => Some(Self::Json),
             "csv" | "tsv" | "txt" => Some(Self::Csv),
+            "mtx" => Some(Self::Market),
             _ => None,
         }
     }
@@ -91,6 +96,7 @@ impl Format {
     pub fn sniff(bytes: &[u8]) -> Self {
         match bytes {
             [b'P', b'K', ..] => Self::Npz,
+            _ if bytes.get(..14).is_some_and(|b| b.eq_ignore_ascii_case(b"%%MatrixMarket")) => Self::Market,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             _ if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') => Self::Json,
             _ => Self::Csv,
@@ -114,6 +120,7 @@ pub fn read_bytes(
         (Format::Json, _) => read_json(text(bytes)?, limits),
         (_, None) => Err(DataError::new("a file with one array needs a name: write `--data NAME=FILE`")),
         (Format::Npy, Some(name)) => Ok(vec![(name.into(), read_npy(bytes, limits)?)]),
+        (Format::Market, Some(name)) => Ok(vec![(name.into(), read_matrix_market(text(bytes)?, limits)?)]),
         (Format::Csv, Some(name)) => Ok(vec![(name.into(), read_csv(text(bytes)?, limits)?)]),
     }
 }
@@ -198,6 +205,7 @@ mod tests {
         assert_eq!(Format::of("b"), None);
         assert_eq!(Format::sniff(b" {\"x\": 1}"), Format::Json);
         assert_eq!(Format::sniff(b"1,2"), Format::Csv);
+        assert_eq!(Format::sniff(b"%%matrixmarket matrix"), Format::Market);
     }
 
     #[test]

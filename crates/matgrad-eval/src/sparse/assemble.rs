@@ -67,19 +67,22 @@ fn by_lines(shape: [usize; 2], sites: &[Site]) -> Option<Laid> {
         let across = columns.strides.last().copied().unwrap_or(0);
         for_each_line(group.extents, |first, index, turns| {
             let mut row = group.rows.at(index, usize::MAX);
+            if !group.careful {
+                for _ in 0..turns {
+                    if let Some(start) = starts.get_mut(row as usize) {
+                        *start += count;
+                    }
+                    row += step;
+                }
+                return;
+            }
             let mut col = columns.at(index, usize::MAX);
             for turn in first..first + turns {
-                let mut new = true;
-                if group.careful {
-                    let own = (col + columns.tabled(turn)) as u32;
-                    if let Some(last) = last.get_mut(row as usize) {
-                        new = *last != own;
-                        *last = own;
-                    }
-                    col += across;
-                    doubles |= !new;
-                }
-                if new && let Some(start) = starts.get_mut(row as usize) {
+                let own = (col + columns.tabled(turn)) as u32;
+                let known = last.get_mut(row as usize).is_some_and(|last| std::mem::replace(last, own) == own);
+                doubles |= known;
+                col += across;
+                if !known && let Some(start) = starts.get_mut(row as usize) {
                     *start += count;
                 }
                 row += step;
@@ -129,6 +132,22 @@ fn fill(group: &Group, next: &mut [u32], last: &mut [u32], indices: &mut [u32]) 
         let mut row = group.rows.at(index, usize::MAX);
         for family in &mut families {
             family.at = family.walk.at(index, usize::MAX);
+        }
+        if let (false, [Family { count: 1, walk, at }]) = (group.careful, families.as_slice())
+            && walk.tables.is_empty()
+        {
+            let (mut col, across) = (*at, walk.strides.last().copied().unwrap_or(0));
+            for _ in 0..turns {
+                let Some(slot) = next.get_mut(row as usize) else { return };
+                track.push(*slot);
+                if let Some(entry) = indices.get_mut(*slot as usize) {
+                    *entry = col as u32;
+                }
+                *slot += 1;
+                row += step;
+                col += across;
+            }
+            return;
         }
         for turn in first..first + turns {
             let Some(slot) = next.get_mut(row as usize) else { return };
@@ -226,10 +245,9 @@ fn groups(shape: [usize; 2], sites: &[Site]) -> Option<Vec<Group<'_>>> {
         let start = out.len();
         for (_, site, cols, extents, rows) in order {
             match out.get_mut(start..).and_then(<[Group]>::last_mut) {
-                Some(group)
-                    if !careful
-                        && std::ptr::eq(group.rows, rows)
-                        && rows.injective(extents) => group.members.push((site, cols)),
+                Some(group) if !careful && std::ptr::eq(group.rows, rows) && rows.injective(extents) => {
+                    group.members.push((site, cols))
+                }
                 _ => out.push(Group { extents, rows, members: vec![(site, cols)], careful }),
             }
         }
@@ -311,7 +329,8 @@ fn sorted([rows, cols]: [usize; 2], sites: &[Site], total: usize) -> Result<Laid
     }
     let doubles = indices.len() < kept;
     let data = vec![0.0; indices.len()];
-    let matrix = Csr::new([rows, cols], indptr, indices, data).ok_or(CompileError::Shapes { what: "a sparse matrix" })?;
+    let matrix =
+        Csr::new([rows, cols], indptr, indices, data).ok_or(CompileError::Shapes { what: "a sparse matrix" })?;
     Ok(Laid { matrix, routes: own, doubles })
 }
 
@@ -374,11 +393,7 @@ mod tests {
             // dense blocks
             ([6, 5], vec![site(&[3, 4], (0, &[1, 0]), (0, &[0, 1])), site(&[3, 5], (3, &[1, 0]), (0, &[0, 1]))], true),
             // two tables that cross
-            (
-                [7, 7],
-                vec![picked(&[7], (0, &[1]), 0, 1, &table), site(&[7], (0, &[1]), (6, &[-1]))],
-                false,
-            ),
+            ([7, 7], vec![picked(&[7], (0, &[1]), 0, 1, &table), site(&[7], (0, &[1]), (6, &[-1]))], false),
             ([3, 2], vec![site(&[0], (0, &[1]), (0, &[1]))], true),
             ([0, 0], vec![], true),
         ];

@@ -112,10 +112,11 @@ fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
         if !plain || !number || extents.contains(&0) {
             continue;
         }
-        let known = buckets.iter_mut().find(|bucket| match bucket.first().and_then(|b| pieces.get(*b)).map(|p| &p.site) {
-            Some(Site::Regular { rows: r, cols: c, .. }) => r.strides == rows.strides && c.strides == cols.strides,
-            _ => false,
-        });
+        let known =
+            buckets.iter_mut().find(|bucket| match bucket.first().and_then(|b| pieces.get(*b)).map(|p| &p.site) {
+                Some(Site::Regular { rows: r, cols: c, .. }) => r.strides == rows.strides && c.strides == cols.strides,
+                _ => false,
+            });
         match known {
             Some(bucket) => bucket.push(k),
             None => buckets.push(vec![k]),
@@ -138,8 +139,7 @@ fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
         if !collisions && !(ragged && long) {
             continue;
         }
-        let own: Vec<&Cell> =
-            cells.iter().filter(|a| moving(a) || cells.iter().any(|b| collide(a, b))).collect();
+        let own: Vec<&Cell> = cells.iter().filter(|a| moving(a) || cells.iter().any(|b| collide(a, b))).collect();
         if let Some(atoms) = cut(&pieces, &own, bucket[0]) {
             own.iter().for_each(|cell| gone[cell.piece] = true);
             made.extend(atoms);

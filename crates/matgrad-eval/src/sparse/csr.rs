@@ -1,13 +1,16 @@
 //! Sparse matrices by rows.
 
+use std::sync::Arc;
+
 use crate::{Array, Precision};
 
 /// A sparse matrix by rows: those of row `i` are entries `indptr[i]..indptr[i+1]`, with ascending columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Csr {
     shape: [usize; 2],
-    indptr: Vec<usize>,
-    indices: Vec<u32>,
+    /// Patterns are large and shared by all that have them.
+    indptr: Arc<Vec<usize>>,
+    indices: Arc<Vec<u32>>,
     data: Vec<f64>,
     /// The precision of the entries.
     precision: Precision,
@@ -33,7 +36,15 @@ impl Csr {
                 return None;
             }
         }
+        let (indptr, indices) = (Arc::new(indptr), Arc::new(indices));
         Some(Self { shape, indptr, indices, data, precision: Precision::Double })
+    }
+
+    /// The same pattern with zeros for entries.
+    #[must_use]
+    pub fn zeros(&self) -> Self {
+        let (indptr, indices) = (self.indptr.clone(), self.indices.clone());
+        Self { shape: self.shape, indptr, indices, data: vec![0.0; self.data.len()], precision: self.precision }
     }
 
     /// Rows and columns.

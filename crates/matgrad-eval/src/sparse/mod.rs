@@ -31,11 +31,11 @@ use crate::compile::{Options, compile_with};
 use crate::error::{CompileError, RunError};
 use crate::program::{Program, Workspace};
 use crate::{Array, Inputs};
+use assemble::{Laid, assemble};
+use atoms::pieces;
 use body::body;
 use draft::{Draft, Moving, draft, drafts};
 use loops::{Nest, Output};
-use assemble::{Laid, assemble};
-use atoms::pieces;
 use pattern::{Fixed, Ways, ways};
 use place::{Placed, Placer};
 use scalar::Operand;
@@ -76,6 +76,8 @@ pub struct Request {
 struct Assembly {
     /// The pattern, with the entries that never change.
     matrix: Csr,
+    /// Whether there are such entries.
+    fixed: bool,
     /// Entries that are set to a number before terms are added to them.
     resets: Vec<(u32, f64)>,
 }
@@ -129,7 +131,8 @@ pub fn compile_sparse(
             scalars.build.invert_once(&mut values);
             outputs.iter_mut().zip(values).for_each(|(o, value)| o.value = value);
             bodies.push(draft(scalars, outputs));
-            assemblies.push(Assembly { matrix, resets });
+            let fixed = constants.iter().any(Option::is_some);
+            assemblies.push(Assembly { matrix, fixed, resets });
             continue;
         }
         let mut own: Vec<Placed> = Vec::new();
@@ -156,7 +159,8 @@ pub fn compile_sparse(
         for (piece, route) in pieces.into_iter().zip(routes) {
             moving.extend(route.map(|(route, add)| Moving { matrix: k, piece, route, add }));
         }
-        assemblies.push(Assembly { matrix, resets });
+        let fixed = constants.iter().any(Option::is_some);
+        assemblies.push(Assembly { matrix, fixed, resets });
     }
     let mut drafts = drafts(&mut placer, moving)?;
     drafts.append(&mut bodies);
@@ -236,7 +240,7 @@ impl SparseProgram {
 
     /// Memory for the sparse results: their patterns, with the entries that never change.
     pub fn matrices(&self) -> Vec<Csr> {
-        self.assemblies.iter().map(|a| a.matrix.clone()).collect()
+        self.assemblies.iter().map(|a| if a.fixed { a.matrix.clone() } else { a.matrix.zeros() }).collect()
     }
 
     /// Computes all results into memory made by [`SparseProgram::results`] and [`SparseProgram::matrices`].

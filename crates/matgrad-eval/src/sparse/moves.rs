@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::lanes::{LANES, Lane};
 
 /// Entries of a tensor that lie side by side at a place that a table tells for each turn; each has a row.
@@ -79,6 +81,19 @@ impl Sent {
         let row = |k: usize| self.rows.get(k).and_then(|row| lanes.get(usize::from(*row)));
         let whole = count.min(LANES) & !3;
         let mut done = 0;
+        if self.step == width
+            && let Some(Some(rows)) = (width < 4).then(|| (0..width).map(row).collect::<Option<SmallVec<[&Lane; 3]>>>())
+            && wide(|| interleave(&rows, data, whole))
+        {
+            for turn in whole..count.min(LANES) {
+                for (k, lane) in rows.iter().enumerate() {
+                    if let Some(entry) = data.get_mut(turn * width + k) {
+                        *entry = lane[turn];
+                    }
+                }
+            }
+            return;
+        }
         while done < width {
             let first = quad(done, width).unwrap_or(done);
             if let (Some(a), Some(b), Some(c), Some(d)) = (row(first), row(first + 1), row(first + 2), row(first + 3))
@@ -259,13 +274,66 @@ fn spread(rows: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: 
     true
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+fn interleave(_: &[&Lane], _: &mut [f64], _: usize) -> bool {
+    false
+}
+
+/// Up to three rows as entries side by side, for the first `whole` turns, a multiple of 4; false where they do not fit in.
+#[cfg(target_arch = "x86_64")]
+fn interleave(rows: &[&Lane], data: &mut [f64], whole: usize) -> bool {
+    use std::arch::x86_64::{
+        __m256d, _mm256_loadu_pd, _mm256_permute2f128_pd, _mm256_shuffle_pd, _mm256_storeu_pd, _mm256_unpackhi_pd,
+        _mm256_unpacklo_pd,
+    };
+    #[target_feature(enable = "avx")]
+    #[allow(unsafe_code)]
+    fn kernel(rows: &[&Lane], data: &mut [f64], whole: usize) {
+        // SAFETY: the caller has checked that `whole` is a multiple of 4 no greater than the length of a row
+        let load = |lane: &Lane, turn: usize| unsafe { _mm256_loadu_pd(lane.as_ptr().add(turn)) };
+        // SAFETY: the caller has checked that the entries of the first `whole` turns are inside the data
+        let mut store = |at: usize, x: __m256d| unsafe { _mm256_storeu_pd(data.as_mut_ptr().add(at), x) };
+        match *rows {
+            [a] => (0..whole).step_by(4).for_each(|turn| store(turn, load(a, turn))),
+            [a, b] => {
+                for turn in (0..whole).step_by(4) {
+                    let (a, b) = (load(a, turn), load(b, turn));
+                    let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+                    store(2 * turn, _mm256_permute2f128_pd::<0x20>(low, high));
+                    store(2 * turn + 4, _mm256_permute2f128_pd::<0x31>(low, high));
+                }
+            }
+            [a, b, c] => {
+                for turn in (0..whole).step_by(4) {
+                    let (a, b, c) = (load(a, turn), load(b, turn), load(c, turn));
+                    let (ab, bc) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(b, c));
+                    let ca = _mm256_shuffle_pd::<0b1010>(c, a);
+                    store(3 * turn, _mm256_permute2f128_pd::<0x20>(ab, ca));
+                    store(3 * turn + 4, _mm256_permute2f128_pd::<0x30>(bc, ab));
+                    store(3 * turn + 8, _mm256_permute2f128_pd::<0x31>(ca, bc));
+                }
+            }
+            _ => {}
+        }
+    }
+    if !whole.is_multiple_of(4) || whole > LANES || !(1..=3).contains(&rows.len()) || whole * rows.len() > data.len() {
+        return false;
+    }
+    // SAFETY: called where AVX was detected; lengths are checked above
+    #[allow(unsafe_code)]
+    unsafe {
+        kernel(rows, data, whole);
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_gathered_and_sent_is_what_was_asked_for() {
-        for width in [1, 3, 4, 5, 8, 11, 14] {
+        for width in [1, 2, 3, 4, 5, 8, 11, 14] {
             for count in [0, 1, 3, 4, 7, LANES - 1, LANES] {
                 let memory: Vec<f64> = (0..500).map(|k| k as f64).collect();
                 let table: Vec<u32> = (0..3 + LANES as u32).map(|k| (k * 37 + 5) % (480 - width as u32)).collect();
@@ -292,7 +360,17 @@ mod tests {
                 }
                 // too little memory is read and written one by one, as far as it goes
                 sent.send(&lanes, 2, count, &mut data[..step * 2], &mut stage);
-                // the same without gaps, past the caches
+                // the same without gaps
+                let mut dense = vec![-1.0; 1 + width * (LANES + 3)];
+                let sent = Sent { matrix: 0, at: 1, step: width, rows: rows.clone() };
+                sent.send(&lanes, 2, count, &mut dense, &mut stage);
+                for (at, value) in dense.iter().enumerate() {
+                    let (turn, k) = ((at.max(1) - 1) / width, (at.max(1) - 1) % width);
+                    let own = at > 0 && (2..2 + count).contains(&turn);
+                    let wanted = if own { lanes[usize::from(rows[k])][turn - 2] } else { -1.0 };
+                    assert_eq!(*value, wanted, "{width} {count} {at}");
+                }
+                // past the caches
                 let mut large = vec![-1.0; LARGE + 1];
                 let sent = Sent { matrix: 0, at: 1, step: width, rows: rows.clone() };
                 sent.send(&lanes, 2, count, &mut large, &mut stage);

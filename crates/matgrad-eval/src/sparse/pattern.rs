@@ -70,7 +70,13 @@ impl Route {
             Self::Runs(runs) => {
                 let mut out = Vec::with_capacity(runs.iter().map(|run| run.len as usize).sum());
                 for run in runs {
-                    let at = |k: u32| if run.at == NOWHERE { NOWHERE } else { (i64::from(run.at) + i64::from(k) * i64::from(run.step)) as u32 };
+                    let at = |k: u32| {
+                        if run.at == NOWHERE {
+                            NOWHERE
+                        } else {
+                            (i64::from(run.at) + i64::from(k) * i64::from(run.step)) as u32
+                        }
+                    };
                     out.extend((0..run.len).map(at));
                 }
                 out
@@ -216,7 +222,9 @@ impl Track {
             }
         }
         self.next = match self.runs.last() {
-            Some(run) if run.len > 1 && run.at != NOWHERE => i64::from(run.at) + i64::from(run.len) * i64::from(run.step),
+            Some(run) if run.len > 1 && run.at != NOWHERE => {
+                i64::from(run.at) + i64::from(run.len) * i64::from(run.step)
+            }
             _ => -1,
         };
     }
@@ -331,7 +339,9 @@ pub(super) fn ways(matrix: &mut Csr, routes: Vec<Route>, constants: &[Option<Fix
     let resets = (0..base.len()).filter(|k| reset[*k]).map(|k| (k as u32, base[k])).collect();
     let of = |at: u32| base.get(at as usize).copied().unwrap_or(0.0);
     let routes = routes.iter().enumerate().map(|(k, route)| {
-        constant(k).is_none().then(|| if add[k] { (route.clone(), true) } else { (Route::new(route.places(), of), false) })
+        constant(k)
+            .is_none()
+            .then(|| if add[k] { (route.clone(), true) } else { (Route::new(route.places(), of), false) })
     });
     Ways { routes: routes.collect(), resets }
 }

@@ -454,16 +454,10 @@ impl<'a, 'g> Placer<'a, 'g> {
                 continue;
             }
             let counts = self.along(counting, &[axis])?;
-            let mut places: FxHashMap<u64, i64> = FxHashMap::default();
-            let distinct =
-                counts.data().iter().enumerate().all(|(k, x)| places.insert(x.to_bits(), k as i64).is_none());
-            if !distinct {
-                continue;
-            }
             let over: Vec<usize> = (0..from_picked.len()).filter(|k| from_picked[*k]).collect();
             let picks = self.along(picked, &over)?;
-            let table = picks.data().iter().map(|x| places.get(&x.to_bits()).copied().unwrap_or(-1));
-            let table = Rc::new(table.collect());
+            let Some(table) = positions(counts.data(), picks.data()) else { continue };
+            let table = Rc::new(table);
             for name in names {
                 if !self.watched.contains(name) {
                     self.watched.push(name.clone());
@@ -648,6 +642,22 @@ impl<'a, 'g> Placer<'a, 'g> {
         p.factor(shift, &[label, last]);
         Ok(last)
     }
+}
+
+/// Where each pick is among the counts, −1 where it is not; nothing where two counts are equal.
+fn positions(counts: &[f64], picks: &[f64]) -> Option<Vec<i64>> {
+    let first = counts.first().copied().unwrap_or(0.0);
+    if counts.iter().enumerate().all(|(k, x)| *x == first + k as f64) && first.abs() < 1e15 {
+        let n = counts.len() as f64;
+        let find = |x: &f64| {
+            let at = x - first;
+            if at >= 0.0 && at < n && at.fract() == 0.0 { at as i64 } else { -1 }
+        };
+        return Some(picks.iter().map(find).collect());
+    }
+    let mut places: FxHashMap<u64, i64> = FxHashMap::default();
+    let distinct = counts.iter().enumerate().all(|(k, x)| places.insert(x.to_bits(), k as i64).is_none());
+    distinct.then(|| picks.iter().map(|x| places.get(&x.to_bits()).copied().unwrap_or(-1)).collect())
 }
 
 impl Index {

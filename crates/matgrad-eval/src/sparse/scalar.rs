@@ -494,13 +494,15 @@ impl Scalars {
         let table = match self.picks.get(&key) {
             Some(known) => *known,
             None => {
-                let whole = matches!(over.as_slice(), [ix] if *ix == Ix::of_loop(0))
-                    && self.extents == [index.table.len()];
+                let whole =
+                    matches!(over.as_slice(), [ix] if *ix == Ix::of_loop(0)) && self.extents == [index.table.len()];
                 let found = if whole {
                     Some(index.table.clone())
                 } else {
                     let at = self.table(&over, &strides(&index.lengths));
-                    at.map(|at| Rc::new(at.iter().map(|k| index.table.get(*k as usize).copied().unwrap_or(-1)).collect()))
+                    at.map(|at| {
+                        Rc::new(at.iter().map(|k| index.table.get(*k as usize).copied().unwrap_or(-1)).collect())
+                    })
                 };
                 let found = found.map(Table::new).filter(|t| t.places.is_empty() || t.low >= 0).map(|table| {
                     self.tables.push(Rc::new(table));

@@ -140,7 +140,8 @@ mod tests {
     fn turns_are_those_of_nested_loops() {
         let table = Rc::new(Table::new(Rc::new(vec![4, 0, 2, 1, 1, 3])));
         let rows = Walk::new(1, SmallVec::from_slice(&[3, 1]));
-        let cols = Walk { start: 2, strides: SmallVec::from_slice(&[0, 10]), tables: [(table, 2)].into_iter().collect() };
+        let cols =
+            Walk { start: 2, strides: SmallVec::from_slice(&[0, 10]), tables: [(table, 2)].into_iter().collect() };
         assert!(rows.injective(&[2, 3]) && !rows.injective(&[2, 4]) && !cols.injective(&[2, 3]));
         assert_eq!((rows.range(&[2, 3]), cols.range(&[2, 3])), ((1, 6), (2, 30)));
         let site = Site::Regular { extents: vec![2, 3], rows, cols };
