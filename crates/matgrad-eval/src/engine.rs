@@ -141,6 +141,19 @@ impl Whole {
         }
     }
 
+    /// Computes the results by machine code, where there is some and the numbers are in double precision; says whether.
+    #[inline]
+    pub fn run_vectors<T: Number>(&self, inputs: &[&[T]], memory: &mut WholeMemory, results: &mut [Vec<T>]) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(native), Some(inputs)) = (&self.native, T::doubles(inputs))
+            && let Some(results) = T::double_vectors(results)
+        {
+            return native.run(inputs, &mut memory.scratch, results);
+        }
+        let _ = (inputs, memory, results);
+        false
+    }
+
     /// Computes the results from and to numbers of any precision.
     pub fn run_on<T: Number>(&self, inputs: &[&[T]], memory: &mut WholeMemory, results: &mut [&mut [T]]) {
         if let (Some(inputs), Some(results)) = (T::doubles(inputs), T::doubles_mut(results)) {

@@ -52,6 +52,11 @@ impl Program {
 impl<T: Number> Prepared<'_, T> {
     /// Computes the results.
     pub fn run(&mut self) {
+        if let Some(whole) = &self.program.whole
+            && whole.run_vectors(&self.inputs, &mut self.workspace.whole, &mut self.results)
+        {
+            return;
+        }
         let mut places: SmallVec<[&mut [T]; 8]> = self.results.iter_mut().map(Vec::as_mut_slice).collect();
         self.program.run_prepared(&self.inputs, &mut self.workspace, &mut places);
     }

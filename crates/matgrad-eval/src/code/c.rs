@@ -101,6 +101,8 @@ pub(crate) fn text(straight: &Straight) -> String {
                 }
             }
             Inst::Select(c, a, b) => format!("r{} != 0 ? r{} : r{}", c.0, a.0, b.0),
+            // made for machine code only
+            Inst::Bits(..) => "NAN".into(),
         };
         let _ = writeln!(out, "  const double r{k} = {value};");
     }

@@ -224,6 +224,8 @@ fn partials(b: &mut Builder, reg: Reg, inst: Inst) -> Option<Partials> {
             };
             smallvec![(x, b.scaled(factor, lower))]
         }
+        // made for machine code only
+        Inst::Bits(..) => return None,
         Inst::Select(c, x, y) => {
             let zero = b.constant(0.0);
             smallvec![(x, b.choose(c, one, zero)), (y, b.choose(c, zero, one))]

@@ -18,6 +18,7 @@ use rustc_hash::FxHashMap;
 use crate::kernel::elementwise::{function_of_two, value_of};
 use crate::kernel::number::Number;
 use crate::kernel::power::Power;
+use crate::kernel::vector;
 pub(crate) use unroll::unroll;
 
 /// The result of the instruction of this number.
@@ -46,6 +47,75 @@ pub(crate) enum Inst {
     Binary(MapOp, Reg, Reg),
     /// The second where the first is not 0, else the third.
     Select(Reg, Reg, Reg),
+    /// What functions are made of in machine code.
+    Bits(Bits, [Reg; 3]),
+}
+
+/// Operations on the bits of numbers. Those of fewer than three operands have the last one several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Bits {
+    And,
+    Or,
+    Xor,
+    /// The sum of the bits as whole numbers.
+    Add,
+    /// The difference of the bits as whole numbers.
+    Sub,
+    /// The bits this many places to the left.
+    Left(u8),
+    /// The bits this many places to the right.
+    Right(u8),
+    /// All bits where the first is less than the second, else none.
+    Less,
+    /// All bits where the first is at most the second, else none.
+    LessEq,
+    /// All bits where the two are equal, else none.
+    Equal,
+    /// All bits where the two are not equal, else none.
+    NotEqual,
+    /// The second where the first has its highest bit, else the third.
+    Choose,
+    /// The smaller one; the second where one is NaN.
+    Least,
+    /// The larger one; the second where one is NaN.
+    Most,
+    /// The first where the size of the second is not larger than this kernel takes, else the function of the second.
+    Unless(MapOp),
+}
+
+impl Bits {
+    /// How many operands it has.
+    fn count(self) -> usize {
+        match self {
+            Self::Left(_) | Self::Right(_) => 1,
+            Self::Choose => 3,
+            _ => 2,
+        }
+    }
+
+    fn value<T: Number>(self, [a, b, c]: [T; 3]) -> T {
+        let [x, y, z] = [a, b, c].map(T::wide);
+        let [p, q] = [x, y].map(f64::to_bits);
+        let mask = |holds: bool| if holds { u64::MAX } else { 0 };
+        let bits = match self {
+            Self::And => p & q,
+            Self::Or => p | q,
+            Self::Xor => p ^ q,
+            Self::Add => p.wrapping_add(q),
+            Self::Sub => p.wrapping_sub(q),
+            Self::Left(by) => p << by,
+            Self::Right(by) => p >> by,
+            Self::Less => mask(x < y),
+            Self::LessEq => mask(x <= y),
+            Self::Equal => mask(x == y),
+            Self::NotEqual => mask(x != y),
+            Self::Choose => if p >> 63 == 1 { y } else { z }.to_bits(),
+            Self::Least => if x < y { x } else { y }.to_bits(),
+            Self::Most => if x > y { x } else { y }.to_bits(),
+            Self::Unless(op) => if y.abs() > vector::LIMIT { value_of(op, y) } else { x }.to_bits(),
+        };
+        T::of(f64::from_bits(bits))
+    }
 }
 
 impl Inst {
@@ -58,6 +128,10 @@ impl Inst {
                 (Some(a), Some(b), None)
             }
             Self::MulAdd(a, b, c) | Self::Select(a, b, c) => (Some(a), Some(b), Some(c)),
+            Self::Bits(bits, [a, b, c]) => {
+                let count = bits.count();
+                (Some(a), (count > 1).then_some(b), (count > 2).then_some(c))
+            }
         };
         [a, b, c].into_iter().flatten()
     }
@@ -76,6 +150,7 @@ impl Inst {
             Self::Unary(op, a) => Self::Unary(op, name(a)),
             Self::Binary(op, a, b) => Self::Binary(op, name(a), name(b)),
             Self::Select(a, b, c) => Self::Select(name(a), name(b), name(c)),
+            Self::Bits(bits, all) => Self::Bits(bits, all.map(name)),
         }
     }
 
@@ -101,6 +176,7 @@ impl Inst {
                     at(c)
                 }
             }
+            Self::Bits(bits, all) => bits.value(all.map(at)),
         }
     }
 }
@@ -113,6 +189,7 @@ enum Key {
     Arithmetic(u8, [Reg; 3]),
     Power(u8, u64, Reg),
     Map(MapOp, [Reg; 3]),
+    Bits(Bits, [Reg; 3]),
 }
 
 impl From<Inst> for Key {
@@ -133,6 +210,7 @@ impl From<Inst> for Key {
             Inst::Power(Power::Real(e), a) => Self::Power(2, e.to_bits(), a),
             Inst::Unary(op, a) => Self::Map(op, [a, a, a]),
             Inst::Binary(op, a, b) => Self::Map(op, [a, b, Reg(0)]),
+            Inst::Bits(bits, all) => Self::Bits(bits, all),
         }
     }
 }

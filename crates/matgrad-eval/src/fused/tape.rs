@@ -225,7 +225,8 @@ fn pass_of(inst: &Inst) -> Pass {
         Inst::Power(power, _) => Pass::Power(power),
         Inst::Unary(op, _) => Pass::Unary(op),
         Inst::Binary(op, ..) => Pass::Binary(op),
-        Inst::Select(..) => Pass::Select,
+        // bits are for machine code
+        Inst::Select(..) | Inst::Bits(..) => Pass::Select,
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) mod sealed {
         fn doubles<'a, 'b>(data: &'b [&'a [Self]]) -> Option<&'b [&'a [f64]]>;
         /// The same slices, where they are in double precision.
         fn doubles_mut<'a, 'b>(data: &'b mut [&'a mut [Self]]) -> Option<&'b mut [&'a mut [f64]]>;
+        /// The same vectors, where they are in double precision.
+        fn double_vectors(data: &mut [Vec<Self>]) -> Option<&mut [Vec<f64>]>;
         /// Does something with two operands and a result in double precision.
         fn in_double(args: [&[Self]; 2], out: &mut [Self], work: impl FnOnce([&[f64]; 2], &mut [f64]));
     }
@@ -43,6 +45,10 @@ impl sealed::Ways for f64 {
         Some(data)
     }
 
+    fn double_vectors(data: &mut [Vec<Self>]) -> Option<&mut [Vec<f64>]> {
+        Some(data)
+    }
+
     fn in_double(args: [&[Self]; 2], out: &mut [Self], work: impl FnOnce([&[f64]; 2], &mut [f64])) {
         work(args, out);
     }
@@ -58,6 +64,10 @@ impl sealed::Ways for f32 {
     }
 
     fn doubles_mut<'a, 'b>(_: &'b mut [&'a mut [Self]]) -> Option<&'b mut [&'a mut [f64]]> {
+        None
+    }
+
+    fn double_vectors(_: &mut [Vec<Self>]) -> Option<&mut [Vec<f64>]> {
         None
     }
 

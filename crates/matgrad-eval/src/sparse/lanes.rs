@@ -53,7 +53,8 @@ impl Pass {
             Inst::Power(power, a) => Self::Power(to, power, at(a)),
             Inst::Unary(op, a) => Self::Unary(to, op, at(a)),
             Inst::Binary(op, a, b) => Self::Binary(to, op, [at(a), at(b)]),
-            Inst::Select(a, b, c) => Self::Select(to, [at(a), at(b), at(c)]),
+            // bits are for machine code
+            Inst::Select(a, b, c) | Inst::Bits(_, [a, b, c]) => Self::Select(to, [at(a), at(b), at(c)]),
         }
     }
 

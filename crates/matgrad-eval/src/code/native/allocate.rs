@@ -4,17 +4,23 @@
 //! out, the one that is needed last goes to memory. Loads and constants are never saved: they are where they came from, and
 //! so is a number that was stored to a result.
 
+mod exact;
+mod kernels;
+
 use matgrad_calculus::graph::MapOp;
 use smallvec::SmallVec;
 
 use super::asm::{
-    Arith, Assembler, Compare, Form as Order, Fused, Gpr, Logic, R12, R13, R14, R15, RAX, RBP, RBX, RDI, RDX, RSI, RSP,
-    Rm, Width, Xmm,
+    Arith, Assembler, Compare, Form as Order, Fused, Gpr, Logic, R12, RAX, RBX, RDI, RDX, RSI, Rm, Shift, Whole, Width,
+    Xmm,
 };
 use super::functions;
+use super::lower::has_formula;
 use super::schedule::{Form, Schedule, Task};
-use crate::code::straight::Straight;
-use crate::code::{Inst, Reg};
+use crate::code::{Bits, Inst, Reg};
+use exact::Exit;
+use kernels::Kernel;
+pub use kernels::assemble;
 
 /// Where a loop finds an operand.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +37,8 @@ pub struct Made {
     pub length: usize,
     /// How many numbers of scratch memory it uses.
     pub scratch: usize,
+    /// Where the function starts.
+    pub start: usize,
 }
 
 /// Where a number is in memory.
@@ -46,15 +54,6 @@ enum Home {
     Pool(Rm),
 }
 
-/// Pointers of the table that stay in registers.
-const PINS: [Gpr; 4] = [RBP, R13, R14, R15];
-
-/// Registers that the caller finds as they were.
-const SAVED: [Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
-
-/// Entries further away than this are not reached.
-const FARTHEST: u32 = 1 << 27;
-
 /// Where a loop puts a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Sink {
@@ -64,6 +63,8 @@ pub enum Sink {
     Add(Gpr, i32),
     /// To a sum in a register.
     Sum(Xmm),
+    /// It stays in a register.
+    Keep,
 }
 
 pub struct Allocator<'a> {
@@ -89,52 +90,17 @@ pub struct Allocator<'a> {
     /// Places that the task at hand may still read.
     freed: Vec<u32>,
     pub scratch: u32,
-}
-
-/// The machine code; `None` where it would not reach its data, or calls what has no address.
-pub fn assemble(schedule: &Schedule, straight: &Straight) -> Option<Made> {
-    let inputs = straight.inputs.len() as u32;
-    let far = straight.loads.iter().any(|(_, at)| *at >= FARTHEST);
-    if far || straight.results.iter().any(|r| r.len() >= FARTHEST as usize) {
-        return None;
-    }
-    let mut pointers = vec![0u32; straight.inputs.len() + straight.results.len()];
-    for task in &schedule.tasks {
-        let mut note = |reg: Reg| {
-            if let Some(Inst::Load(k)) = schedule.code.get(reg.0 as usize)
-                && let Some((input, _)) = straight.loads.get(*k as usize)
-            {
-                pointers[*input as usize] += 1;
-            }
-        };
-        match task {
-            Task::Compute(reg) | Task::Call(reg) => schedule.operands(*reg).into_iter().for_each(&mut note),
-            Task::Row(_, regs) => regs.iter().flat_map(|reg| schedule.operands(*reg)).for_each(&mut note),
-            Task::Store(reg, places) => {
-                note(*reg);
-                places.iter().for_each(|(result, _)| pointers[(inputs + result) as usize] += 1);
-            }
-        }
-    }
-    let mut busiest: Vec<u32> = (0..pointers.len() as u32).filter(|k| pointers[*k as usize] > 1).collect();
-    busiest.sort_by_key(|k| std::cmp::Reverse(pointers[*k as usize]));
-    let pins = busiest.into_iter().zip(PINS).collect();
-    let mut allocator = Allocator::new(schedule, Assembler::default(), Width::One);
-    allocator.pins = pins;
-    for (k, inst) in schedule.code.iter().enumerate() {
-        allocator.homes[k] = match inst {
-            Inst::Constant(x) => Some(Home::Pool(allocator.asm.pooled(x.to_bits()))),
-            Inst::Load(at) => straight.loads.get(*at as usize).map(|(input, place)| Home::Table(*input, *place)),
-            _ => None,
-        };
-    }
-    allocator.enter();
-    for (t, task) in schedule.tasks.iter().enumerate() {
-        allocator.task(t as u32, task, inputs)?;
-    }
-    allocator.leave();
-    let length = allocator.asm.bytes.len();
-    Some(Made { length, scratch: allocator.scratch as usize, bytes: allocator.asm.finish() })
+    /// Registers that point to the table and to scratch memory.
+    table: Gpr,
+    base: Gpr,
+    /// Registers that were written.
+    touched: u16,
+    /// Where values that stay in registers are.
+    kept: SmallVec<[Xmm; 2]>,
+    /// Functions of four numbers at once that stand before.
+    kernels: Vec<Kernel>,
+    /// Jumps to what arguments need that are too large for a formula.
+    exits: Vec<Exit>,
 }
 
 impl<'a> Allocator<'a> {
@@ -167,6 +133,12 @@ impl<'a> Allocator<'a> {
             free: Vec::new(),
             freed: Vec::new(),
             scratch: 0,
+            table: RBX,
+            base: R12,
+            touched: 0,
+            kept: SmallVec::new(),
+            kernels: Vec::new(),
+            exits: Vec::new(),
         }
     }
 
@@ -197,7 +169,7 @@ impl<'a> Allocator<'a> {
 
     /// A place of the scratch memory.
     pub fn cell(&self, slot: u32) -> Rm {
-        Rm::Mem(R12, slot as i32 * if self.width == Width::One { 8 } else { 32 })
+        Rm::Mem(self.base, slot as i32 * if self.width == Width::One { 8 } else { 32 })
     }
 
     fn store_cell(&mut self, slot: u32, from: Xmm) {
@@ -214,23 +186,13 @@ impl<'a> Allocator<'a> {
                 self.asm.store(self.width, Rm::Index(base, at), sum);
             }
             Sink::Sum(sum) => self.asm.arith(self.width, Arith::Add, sum, sum, Rm::Reg(x)),
+            Sink::Keep => {
+                let to = self.spare();
+                self.asm.load(self.width, to, Rm::Reg(x));
+                self.reserved |= 1 << to.0;
+                self.kept.push(to);
+            }
         }
-    }
-
-    fn enter(&mut self) {
-        SAVED.iter().for_each(|r| self.asm.push(*r));
-        self.asm.add(RSP, -8);
-        self.asm.copy(RBX, RDI);
-        self.asm.copy(R12, RSI);
-        for (k, pin) in self.pins.clone() {
-            self.asm.fetch(pin, RBX, 8 * k as i32);
-        }
-    }
-
-    fn leave(&mut self) {
-        self.asm.add(RSP, 8);
-        SAVED.iter().rev().for_each(|r| self.asm.pop(*r));
-        self.asm.ret();
     }
 
     fn home(&self, reg: Reg) -> Option<Home> {
@@ -262,7 +224,7 @@ impl<'a> Allocator<'a> {
                     Some((_, pin)) => *pin,
                     None => {
                         if self.fetched != Some(k) {
-                            self.asm.fetch(RAX, RBX, 8 * k as i32);
+                            self.asm.fetch(RAX, self.table, 8 * k as i32);
                             self.fetched = Some(k);
                         }
                         RAX
@@ -304,6 +266,7 @@ impl<'a> Allocator<'a> {
         let empty = (0..16).filter(open).find(|k| self.holds[*k].is_none());
         let last = || (0..16).filter(open).max_by_key(|k| self.holds[*k].map_or(u32::MAX, |reg| self.next_use(reg)));
         let k = empty.or_else(last).unwrap_or(15);
+        self.touched |= 1 << k;
         if let Some(reg) = self.holds[k] {
             self.save(reg);
             self.forget(reg);
@@ -404,6 +367,7 @@ impl<'a> Allocator<'a> {
         match task {
             Task::Compute(reg) => self.compute(*reg, &operands),
             Task::Call(reg) => self.call(*reg, &operands),
+            Task::Row(op, regs) if has_formula(*op) => self.together(regs, &operands),
             Task::Row(op, regs) => self.row(*op, regs, &operands),
             Task::Store(reg, places) => {
                 let x = self.register(*reg)?;
@@ -491,7 +455,64 @@ impl<'a> Allocator<'a> {
                 self.asm.compare(self.width, Compare::NotEqual, x, c, zero);
                 self.asm.blend(self.width, x, b, a, x);
             }
+            Inst::Bits(bits, [a, b, c]) => self.on_bits(reg, bits, [a, b, c], operands)?,
             Inst::Constant(_) | Inst::Load(_) | Inst::MulAdd(..) | Inst::Unary(..) => return None,
+        }
+        Some(())
+    }
+
+    /// The number in a register, or where four of it are in memory.
+    fn fourfold(&mut self, reg: Reg) -> Option<Rm> {
+        match self.home(reg) {
+            Some(Home::Pool(rm)) if self.held(reg).is_none() => Some(rm),
+            _ => self.register(reg).map(Rm::Reg),
+        }
+    }
+
+    fn on_bits(&mut self, reg: Reg, bits: Bits, [a, b, c]: [Reg; 3], operands: &[Reg]) -> Option<()> {
+        let width = self.width;
+        match bits {
+            Bits::And | Bits::Or | Bits::Xor | Bits::Add | Bits::Sub => {
+                let turn = bits != Bits::Sub && self.held(a).is_none() && self.held(b).is_some();
+                let (a, b) = if turn { (b, a) } else { (a, b) };
+                let (a, b) = (self.register(a)?, self.fourfold(b)?);
+                let x = self.result(reg, operands);
+                match bits {
+                    Bits::And => self.asm.logic(width, Logic::And, x, a, b),
+                    Bits::Or => self.asm.logic(width, Logic::Or, x, a, b),
+                    Bits::Xor => self.asm.logic(width, Logic::Xor, x, a, b),
+                    Bits::Add => self.asm.whole(width, Whole::Add, x, a, b),
+                    _ => self.asm.whole(width, Whole::Sub, x, a, b),
+                }
+            }
+            Bits::Left(by) | Bits::Right(by) => {
+                let a = self.register(a)?;
+                let x = self.result(reg, operands);
+                let way = if matches!(bits, Bits::Left(_)) { Shift::Left } else { Shift::Right };
+                self.asm.shift(width, way, x, a, by);
+            }
+            Bits::Less | Bits::LessEq | Bits::Equal | Bits::NotEqual => {
+                let (a, b) = (self.register(a)?, self.anywhere(b)?);
+                let x = self.result(reg, operands);
+                let how = match bits {
+                    Bits::Less => Compare::Less,
+                    Bits::LessEq => Compare::LessEqual,
+                    Bits::Equal => Compare::Equal,
+                    _ => Compare::NotEqual,
+                };
+                self.asm.compare(width, how, x, a, b);
+            }
+            Bits::Choose => {
+                let (mask, a, b) = (self.register(a)?, self.register(b)?, self.register(c)?);
+                let x = self.result(reg, operands);
+                self.asm.blend(width, x, b, a, mask);
+            }
+            Bits::Least | Bits::Most => {
+                let (a, b) = (self.register(a)?, self.anywhere(b)?);
+                let x = self.result(reg, operands);
+                self.asm.arith(width, if bits == Bits::Least { Arith::Min } else { Arith::Max }, x, a, b);
+            }
+            Bits::Unless(op) => self.unless(reg, op, a, b, operands)?,
         }
         Some(())
     }
@@ -573,6 +594,9 @@ impl<'a> Allocator<'a> {
     }
 
     fn jump(&mut self, address: u64) {
+        if !self.kernels.is_empty() {
+            self.asm.clear_upper();
+        }
         self.asm.number(RAX, address);
         self.asm.call(RAX);
     }
@@ -642,8 +666,8 @@ impl<'a> Allocator<'a> {
             }
         }
         self.fetched = None;
-        self.asm.address(RDI, R12, 8 * from as i32);
-        self.asm.address(RSI, R12, 8 * to as i32);
+        self.asm.address(RDI, self.base, 8 * from as i32);
+        self.asm.address(RSI, self.base, 8 * to as i32);
         self.asm.number(RDX, u64::from(count));
         self.jump(functions::address_of_row(op)?);
         self.release(operands);

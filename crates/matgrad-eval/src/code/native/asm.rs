@@ -61,7 +61,22 @@ pub enum Arith {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logic {
     And = 0x54,
+    Or = 0x56,
     Xor = 0x57,
+}
+
+/// Operations on bits as whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    Add = 0xd4,
+    Sub = 0xfb,
+}
+
+/// Bits moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    Right = 2,
+    Left = 6,
 }
 
 /// Products and sums rounded once: the signs of the product and of the third number.
@@ -94,7 +109,13 @@ pub enum Compare {
     LessEqual = 2,
     Unordered = 3,
     NotEqual = 4,
+    /// Not where one is NaN, and no exception there.
+    Greater = 0x1e,
 }
+
+/// The end of a jump or call whose place is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Open(usize);
 
 /// Machine code in the making.
 #[derive(Clone, Debug, Default)]
@@ -200,6 +221,93 @@ impl Assembler {
 
     pub fn logic(&mut self, width: Width, op: Logic, dst: Xmm, a: Xmm, b: Rm) {
         self.vex(Opcode(Map::Of0f, 1, false, width == Width::Four, op as u8), dst.0, a.0, b, 0);
+    }
+
+    pub fn whole(&mut self, width: Width, op: Whole, dst: Xmm, a: Xmm, b: Rm) {
+        self.vex(Opcode(Map::Of0f, 1, false, width == Width::Four, op as u8), dst.0, a.0, b, 0);
+    }
+
+    /// The bits of each number, so many places further.
+    pub fn shift(&mut self, width: Width, way: Shift, dst: Xmm, a: Xmm, by: u8) {
+        self.vex(Opcode(Map::Of0f, 1, false, width == Width::Four, 0x73), way as u8, dst.0, Rm::Reg(a), 1);
+        self.bytes.push(by);
+    }
+
+    /// Jumps where a number has its highest bit; where it jumps to is still open. Changes rax.
+    pub fn jump_where(&mut self, width: Width, mask: Xmm) -> Open {
+        self.vex(Opcode(Map::Of0f, 1, false, width == Width::Four, 0x50), 0, 0, Rm::Reg(mask), 0);
+        // one number: the other half of the register is not looked at
+        self.bytes.extend(if width == Width::One { [0xa8, 0x01] } else { [0x85, 0xc0] });
+        self.bytes.extend([0x0f, 0x85, 0, 0, 0, 0]);
+        Open(self.bytes.len())
+    }
+
+    /// Calls what comes later.
+    pub fn call_open(&mut self) -> Open {
+        self.bytes.extend([0xe8, 0, 0, 0, 0]);
+        Open(self.bytes.len())
+    }
+
+    /// A jump or call goes to the present place.
+    pub fn close(&mut self, Open(end): Open) {
+        let distance = (self.bytes.len() - end) as i32;
+        if let Some(place) = self.bytes.get_mut(end - 4..end) {
+            place.copy_from_slice(&distance.to_le_bytes());
+        }
+    }
+
+    /// Goes to a place before.
+    pub fn jump_back(&mut self, place: usize) {
+        self.bytes.push(0xe9);
+        self.distance(place);
+    }
+
+    /// Calls a place before.
+    pub fn call_back(&mut self, place: usize) {
+        self.bytes.push(0xe8);
+        self.distance(place);
+    }
+
+    fn distance(&mut self, place: usize) {
+        let distance = place as i64 - (self.bytes.len() + 4) as i64;
+        self.bytes.extend((distance as i32).to_le_bytes());
+    }
+
+    /// eax = value.
+    pub fn small_number(&mut self, value: u32) {
+        self.bytes.push(0xb8);
+        self.bytes.extend(value.to_le_bytes());
+    }
+
+    /// esi = eax.
+    pub fn second_argument(&mut self) {
+        self.bytes.extend([0x89, 0xc6]);
+    }
+
+    /// rsp to a multiple of 32.
+    pub fn align_stack(&mut self) {
+        self.bytes.extend([0x48, 0x83, 0xe4, 0xe0]);
+    }
+
+    /// Two numbers, one after the other.
+    pub fn load_two(&mut self, dst: Xmm, from: Rm) {
+        self.vex(Opcode(Map::Of0f, 1, false, false, 0x10), dst.0, 0, from, 0);
+    }
+
+    /// The first number of `a`, and a number of memory.
+    pub fn load_second(&mut self, dst: Xmm, a: Xmm, from: Rm) {
+        self.vex(Opcode(Map::Of0f, 1, false, false, 0x16), dst.0, a.0, from, 0);
+    }
+
+    /// The first numbers of two registers.
+    pub fn pair(&mut self, dst: Xmm, a: Xmm, b: Xmm) {
+        self.vex(Opcode(Map::Of0f, 1, false, false, 0x14), dst.0, a.0, Rm::Reg(b), 0);
+    }
+
+    /// The first two numbers of two registers.
+    pub fn join(&mut self, dst: Xmm, a: Xmm, b: Xmm) {
+        self.vex(Opcode(Map::Of0f3a, 1, false, true, 0x18), dst.0, a.0, Rm::Reg(b), 1);
+        self.bytes.push(1);
     }
 
     /// All bits where the comparison holds, else none.
@@ -388,6 +496,21 @@ mod tests {
         check(|a| a.arith(One, Arith::Add, x(1), x(2), Index(RSP, 800)), "c5 eb 58 8c cc 20 03 00 00");
         check(|a| a.again(0), "48 39 d1 0f 82 f7 ff ff ff");
         check(Assembler::clear_upper, "c5 f8 77");
+        check(|a| a.logic(Four, Logic::Or, x(1), x(2), Reg(x(3))), "c5 ed 56 cb");
+        check(|a| a.whole(Four, Whole::Add, x(9), x(2), Reg(x(3))), "c5 6d d4 cb");
+        check(|a| a.whole(One, Whole::Sub, x(1), x(2), Reg(x(11))), "c4 c1 69 fb cb");
+        check(|a| a.shift(Four, Shift::Left, x(9), x(10), 52), "c4 c1 35 73 f2 34");
+        check(|a| a.shift(One, Shift::Right, x(1), x(2), 52), "c5 f1 73 d2 34");
+        check(|a| a.compare(Four, Compare::Greater, x(1), x(2), Reg(x(3))), "c5 ed c2 cb 1e");
+        check(|a| a.load_two(x(9), Mem(RBX, 16)), "c5 79 10 4b 10");
+        check(|a| a.load_second(x(9), x(10), Mem(R13, 16)), "c4 41 29 16 4d 10");
+        check(|a| a.pair(x(1), x(2), x(9)), "c4 c1 69 14 c9");
+        check(|a| a.join(x(1), x(2), x(9)), "c4 c3 6d 18 c9 01");
+        check(|a| _ = a.jump_where(Four, x(9)), "c4 c1 7d 50 c1 85 c0 0f 85 00 00 00 00");
+        check(|a| _ = a.jump_where(One, x(2)), "c5 f9 50 c2 a8 01 0f 85 00 00 00 00");
+        check(Assembler::align_stack, "48 83 e4 e0");
+        check(Assembler::second_argument, "89 c6");
+        check(|a| a.address(RSP, RBP, -64), "48 8d 65 c0");
         let mut asm = Assembler::default();
         let one = asm.pooled(1.0f64.to_bits());
         asm.compare(One, Compare::Equal, x(1), x(2), one);

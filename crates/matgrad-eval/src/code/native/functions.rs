@@ -2,6 +2,7 @@
 
 use matgrad_calculus::graph::MapOp;
 
+use super::asm::Xmm;
 use crate::kernel::elementwise::{function, function_of_two};
 use crate::kernel::power::Power;
 use crate::kernel::vector;
@@ -80,6 +81,38 @@ macro_rules! tables {
 }
 
 tables!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19);
+
+/// What the code says of a number that is too large for a formula: where it and the value are, how many there are, and
+/// which function it is.
+pub fn exact_code(op: MapOp, number: Xmm, value: Xmm, lanes: u32) -> Option<u32> {
+    let k = FUNCTIONS.iter().position(|f| *f == op)?;
+    Some(u32::from(number.0) | u32::from(value.0) << 4 | lanes << 8 | (k as u32) << 12)
+}
+
+/// Puts right the values of numbers that are too large for a formula.
+///
+/// # Safety
+/// `registers` points to the 16 vector registers, of four numbers each.
+#[allow(unsafe_code, reason = "called by machine code, which has pointers only")]
+unsafe extern "sysv64" fn exact(registers: *mut f64, what: u32) {
+    // SAFETY: as the caller promises
+    let registers = unsafe { std::slice::from_raw_parts_mut(registers, 64) };
+    let (number, value, lanes, op) = (what & 15, what >> 4 & 15, what >> 8 & 7, what >> 12);
+    let f = function(FUNCTIONS.get(op as usize).copied().unwrap_or(MapOp::Sin));
+    for lane in 0..lanes as usize {
+        let x = registers.get(4 * number as usize + lane).copied().unwrap_or(f64::NAN);
+        if x.abs() > vector::LIMIT
+            && let Some(place) = registers.get_mut(4 * value as usize + lane)
+        {
+            *place = f(x);
+        }
+    }
+}
+
+/// Where that is.
+pub fn address_of_exact() -> u64 {
+    exact as *const () as usize as u64
+}
 
 /// Where the function of one number is.
 pub fn address_of_one(op: MapOp) -> Option<u64> {

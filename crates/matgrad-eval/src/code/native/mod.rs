@@ -8,11 +8,11 @@ mod allocate;
 mod asm;
 mod blocks;
 mod functions;
+mod lower;
 mod rows;
 mod schedule;
 
 use memmap2::{Mmap, MmapMut};
-use smallvec::SmallVec;
 
 use super::straight::Straight;
 pub(crate) use blocks::Blocks;
@@ -32,7 +32,12 @@ pub(crate) struct Native {
     results: Vec<usize>,
     /// Results that are set to 0 before.
     cleared: Vec<bool>,
+    /// Where the function starts.
+    start: usize,
 }
+
+/// Tables of so many pointers are on the stack.
+const FEW: usize = 16;
 
 /// A table of pointers to the inputs and then the results, and scratch memory.
 #[allow(unsafe_code, reason = "machine code")]
@@ -49,6 +54,7 @@ impl Native {
         if !Self::available() {
             return None;
         }
+        let straight = &lower::straight(straight);
         let schedule = Schedule::new(straight);
         let made = allocate::assemble(&schedule, straight)?;
         let mut memory = MmapMut::map_anon(made.bytes.len()).ok()?;
@@ -56,7 +62,8 @@ impl Native {
         let code = memory.make_exec().ok()?;
         let results = straight.results.iter().map(Vec::len).collect();
         let (inputs, cleared) = (straight.inputs.clone(), schedule.cleared);
-        Some(Self { code, length: made.length, scratch: made.scratch, inputs, results, cleared })
+        let (length, scratch, start) = (made.length, made.scratch, made.start);
+        Some(Self { code, length, scratch, inputs, results, cleared, start })
     }
 
     /// How many numbers of scratch memory a run needs.
@@ -70,31 +77,40 @@ impl Native {
     }
 
     /// Computes the results; says whether all lengths were right, else nothing happens.
-    pub fn run(&self, inputs: &[&[f64]], scratch: &mut [f64], results: &mut [&mut [f64]]) -> bool {
-        let long = |x: &[f64], n: &usize| x.len() >= *n;
-        let fits = inputs.len() >= self.inputs.len()
-            && results.len() == self.results.len()
-            && scratch.len() >= self.scratch
-            && inputs.iter().zip(&self.inputs).all(|(x, n)| long(x, n))
-            && results.iter().zip(&self.results).all(|(x, n)| long(x, n));
-        if !fits {
+    #[inline]
+    pub fn run<R: AsMut<[f64]>>(&self, inputs: &[&[f64]], scratch: &mut [f64], results: &mut [R]) -> bool {
+        let (reads, writes) = (self.inputs.len(), self.results.len());
+        if inputs.len() < reads || results.len() != writes || scratch.len() < self.scratch {
             return false;
         }
-        for (result, cleared) in results.iter_mut().zip(&self.cleared) {
+        let long = inputs.iter().zip(&self.inputs).all(|(x, n)| x.len() >= *n)
+            && results.iter_mut().zip(&self.results).all(|(x, n)| x.as_mut().len() >= *n);
+        if !long {
+            return false;
+        }
+        let (mut few, mut many) = ([std::ptr::null::<f64>(); FEW], Vec::new());
+        let table = if reads + writes <= FEW {
+            &mut few[..reads + writes]
+        } else {
+            many.resize(reads + writes, std::ptr::null());
+            many.as_mut_slice()
+        };
+        let (from, to) = table.split_at_mut(reads);
+        from.iter_mut().zip(inputs).for_each(|(place, input)| *place = input.as_ptr());
+        for ((place, result), cleared) in to.iter_mut().zip(results.iter_mut()).zip(&self.cleared) {
+            let result = result.as_mut();
             if *cleared {
                 result.fill(0.0);
             }
+            *place = result.as_mut_ptr().cast_const();
         }
-        let mut table: SmallVec<[*const f64; 16]> = SmallVec::new();
-        table.extend(inputs.iter().take(self.inputs.len()).map(|x| x.as_ptr()));
-        table.extend(results.iter_mut().map(|x| x.as_mut_ptr().cast_const()));
         // SAFETY: the bytes are a whole function of this type, made by `assemble` for the sizes that were checked above, on
         // a processor with the features that `new` has checked. It reads the inputs below `self.inputs[k]`, writes the
         // results below `self.results[k]` and the scratch memory below `self.scratch`, which are exclusive borrows, and
         // nothing else; the pages are readable and executable and live as long as `self`.
         #[allow(unsafe_code)]
         unsafe {
-            let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr());
+            let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr().wrapping_add(self.start));
             entry(table.as_ptr(), scratch.as_mut_ptr());
         }
         true
@@ -176,7 +192,7 @@ mod tests {
             let (mut registers, mut scratch) = (Vec::new(), vec![f64::NAN; native.scratch()]);
             let (mut a, mut b, mut c, mut d) = ([0.0; 7], [0.0; 33], [9.0; 7], [9.0; 33]);
             straight.run(&[&x, &y], &mut registers, &mut [&mut a, &mut b]);
-            assert!(native.run(&[&x, &y], &mut scratch, &mut [&mut c, &mut d]));
+            assert!(native.run(&[&x, &y], &mut scratch, &mut [&mut c[..], &mut d]));
             for (k, (p, q)) in a.iter().chain(&b).zip(c.iter().chain(&d)).enumerate() {
                 // what is rounded once may turn a comparison around, and is blown up by what follows
                 let same = p == q || p.is_nan() && q.is_nan() || (p - q).abs() <= 1e-9 * p.abs().max(1.0);
@@ -194,10 +210,10 @@ mod tests {
         let native = Native::new(&random(&mut draw, 40)).expect("memory for code");
         let (x, mut scratch) = ([1.0; 6], vec![0.0; native.scratch()]);
         let (mut a, mut b) = ([0.0; 7], [0.0; 33]);
-        assert!(!native.run(&[&x], &mut scratch, &mut [&mut a, &mut b]));
-        assert!(!native.run(&[&x, &x[..2]], &mut scratch, &mut [&mut a, &mut b]));
+        assert!(!native.run(&[&x], &mut scratch, &mut [&mut a[..], &mut b]));
+        assert!(!native.run(&[&x, &x[..2]], &mut scratch, &mut [&mut a[..], &mut b]));
         assert!(!native.run(&[&x, &x], &mut scratch, &mut [&mut a]));
-        assert!(!native.run(&[&x, &x], &mut scratch, &mut [&mut a, &mut b[1..]]));
-        assert!(native.run(&[&x, &x], &mut scratch, &mut [&mut a, &mut b]));
+        assert!(!native.run(&[&x, &x], &mut scratch, &mut [&mut a[..], &mut b[1..]]));
+        assert!(native.run(&[&x, &x], &mut scratch, &mut [&mut a[..], &mut b]));
     }
 }

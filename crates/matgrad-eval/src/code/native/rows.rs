@@ -8,9 +8,10 @@ use super::allocate::{Allocator, Load, Sink};
 use super::asm::{
     Assembler, Gpr, Logic, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, Rm, Width, Xmm,
 };
+use super::lower::expand;
 use super::schedule::Schedule;
+use crate::code::Reg;
 use crate::code::straight::Straight;
-use crate::code::{Builder, Inst, Reg};
 use crate::fused::{Fold, FusedLoop, Strides};
 
 /// Registers for what moves.
@@ -126,22 +127,8 @@ impl Rows {
             return None;
         }
         let plan = Plan::new(work)?;
-        // powers become products
-        let mut build = Builder::default();
-        let mut names: Vec<Reg> = Vec::with_capacity(work.code.insts.len());
-        for inst in &work.code.insts {
-            let named = inst.renamed(|a| names.get(a.0 as usize).copied().unwrap_or(a));
-            let reg = match named {
-                Inst::Power(power, a) => build.power(power, a),
-                other => build.push(other),
-            };
-            names.push(reg);
-        }
-        let mut values = Vec::with_capacity(work.outputs.len());
-        for output in &work.outputs {
-            values.push(*names.get(output.value.0 as usize)?);
-        }
-        let code = build.finish(&mut values);
+        let mut values: Vec<Reg> = work.outputs.iter().map(|output| output.value).collect();
+        let code = expand(&work.code, &mut values, |_| true);
         let results = values.into_iter().map(|value| vec![value]).collect();
         let straight = Straight { code, loads: Vec::new(), inputs: Vec::new(), results };
         let schedule = Schedule::new(&straight);
@@ -287,6 +274,7 @@ fn function(schedule: &Schedule, plan: &Plan, asm: Assembler, width: Width) -> O
     it.asm.clear_upper();
     SAVED.iter().rev().for_each(|r| it.asm.pop(*r));
     it.asm.ret();
+    it.exits();
     let scratch = it.scratch;
     Some((it.asm, scratch))
 }
@@ -294,6 +282,7 @@ fn function(schedule: &Schedule, plan: &Plan, asm: Assembler, width: Width) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::{Builder, Inst};
     use crate::fused::{Output, Scratch, Stream};
     use crate::kernel::power::Power;
     use matgrad_calculus::graph::MapOp;

@@ -1,9 +1,11 @@
 //! In which order code is carried out: functions that can be called together come together, all else where it is used.
 
 use matgrad_calculus::graph::MapOp;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::asm::Fused;
+use super::lower::has_formula;
 use crate::code::straight::Straight;
 use crate::code::{Inst, Reg};
 use crate::kernel::power::Power;
@@ -13,7 +15,7 @@ use crate::kernel::power::Power;
 pub enum Task {
     /// An instruction that is carried out in registers.
     Compute(Reg),
-    /// A function of several numbers at once, for instructions of one kind.
+    /// A function of several numbers at once, for instructions of one kind; sine and cosine are one.
     Row(MapOp, Vec<Reg>),
     /// An instruction that calls a function.
     Call(Reg),
@@ -38,6 +40,41 @@ pub struct Schedule<'a> {
     pub tasks: Vec<Task>,
     /// Results that are set to 0 before, because most of them are.
     pub cleared: Vec<bool>,
+}
+
+/// What functions that are computed together have in common: the same function, or sine and cosine.
+fn kind(inst: &Inst) -> Option<MapOp> {
+    match inst {
+        Inst::Unary(MapOp::Polygamma(_), _) => None,
+        Inst::Unary(MapOp::Cos, _) => Some(MapOp::Sin),
+        Inst::Unary(op, _) => Some(*op),
+        _ => None,
+    }
+}
+
+/// Which instructions are functions that do not wait for each other and have a formula, of two numbers or more.
+pub fn groups(code: &[Inst]) -> Vec<bool> {
+    let mut rounds = vec![0u32; code.len()];
+    let mut members: FxHashMap<(u32, MapOp), Vec<usize>> = FxHashMap::default();
+    for (k, inst) in code.iter().enumerate() {
+        rounds[k] = inst.operands().filter_map(|r| at(&rounds, r)).max().unwrap_or(0);
+        if calls(inst) {
+            if let Some(kind) = kind(inst).filter(|kind| has_formula(*kind)) {
+                members.entry((rounds[k], kind)).or_default().push(k);
+            }
+            rounds[k] += 1;
+        }
+    }
+    let mut together = vec![false; code.len()];
+    for members in members.into_values() {
+        let mut numbers: Vec<Reg> = members.iter().flat_map(|k| code[*k].operands()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.len() > 1 {
+            members.into_iter().for_each(|k| together[k] = true);
+        }
+    }
+    together
 }
 
 /// Whether an instruction calls a function.
@@ -146,16 +183,13 @@ impl<'a> Schedule<'a> {
                 }
             }
             while let Some(first) = batch.first().copied() {
-                let kind = |reg: &Reg| match at(self.code, *reg) {
-                    Some(Inst::Unary(op, _)) if !matches!(op, MapOp::Polygamma(_)) => Some(op),
-                    _ => None,
-                };
+                let kind = |reg: &Reg| at(self.code, *reg).and_then(|inst| kind(&inst));
                 let op = kind(&first);
                 let (same, rest): (Vec<Reg>, Vec<Reg>) =
                     batch.iter().partition(|reg| **reg == first || op.is_some() && kind(reg) == op);
                 same.iter().for_each(|reg| done[reg.0 as usize] = true);
                 match op {
-                    Some(op) if same.len() > 1 => self.tasks.push(Task::Row(op, same)),
+                    Some(op) if same.len() > 1 || has_formula(op) => self.tasks.push(Task::Row(op, same)),
                     _ => self.tasks.push(Task::Call(first)),
                 }
                 batch = rest;

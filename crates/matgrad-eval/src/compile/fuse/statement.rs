@@ -335,7 +335,7 @@ impl Statement {
         let one = |inst: &Inst| match inst {
             Inst::Constant(_) => 0,
             Inst::Load(_) | Inst::Neg(_) | Inst::Add(..) | Inst::Sub(..) | Inst::Mul(..) | Inst::MulAdd(..) => 1,
-            Inst::Select(..) | Inst::Unary(MapOp::Abs | MapOp::Relu, _) => 1,
+            Inst::Bits(..) | Inst::Select(..) | Inst::Unary(MapOp::Abs | MapOp::Relu, _) => 1,
             Inst::Power(Power::Whole(k), _) if *k > 0 => (32 - k.leading_zeros()) as usize,
             Inst::Div(..) | Inst::Power(Power::Whole(_) | Power::Half(_), _) => 5,
             Inst::Binary(

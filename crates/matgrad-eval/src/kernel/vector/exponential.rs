@@ -3,11 +3,11 @@
 use super::{ROUND, fma, horner};
 
 /// log 2 in two parts, the first short enough that whole multiples of it are exact.
-pub(super) const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
-pub(super) const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+pub const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+pub const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// 1/2!, 1/3!, …
-const TAYLOR: [f64; 12] = [
+pub const TAYLOR: [f64; 12] = [
     1.0 / 2.0,
     1.0 / 6.0,
     1.0 / 24.0,

@@ -4,7 +4,8 @@
 use super::exponential::{LN2_HIGH, LN2_LOW, exp};
 use super::{fma, horner};
 
-const SERIES: [f64; 7] = [
+/// The coefficients.
+pub const SERIES: [f64; 7] = [
     6.666_666_666_666_735e-1,
     3.999_999_999_940_942e-1,
     2.857_142_874_366_239e-1,

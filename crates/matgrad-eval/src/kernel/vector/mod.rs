@@ -15,6 +15,10 @@ mod trigonometric;
 use matgrad_calculus::graph::MapOp;
 use matgrad_dense::Real;
 
+pub use exponential::{LN2_HIGH, LN2_LOW, TAYLOR};
+pub use logarithm::SERIES;
+pub use trigonometric::{COSINE, HALF_PI, LIMIT, SINE};
+
 /// `a·b + c`, fused where the machine does it in one instruction.
 #[inline(always)]
 fn fma<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
@@ -34,7 +38,7 @@ fn horner<const FUSED: bool, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
 }
 
 /// Adding it rounds to a whole number, which then stands in the low bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
+pub const ROUND: f64 = 6_755_399_441_055_744.0;
 
 macro_rules! over_slices {
     ($($name:ident = $module:ident::$kernel:ident;)*) => { $(
