@@ -108,6 +108,11 @@ impl Whole {
         }))
     }
 
+    /// How many instructions there are.
+    pub fn cost(&self) -> usize {
+        self.straight.code.insts.len()
+    }
+
     /// Where each result starts, were they one after the other, and where the last one ends.
     pub fn starts(&self) -> &[usize] {
         &self.starts

@@ -57,6 +57,14 @@ impl<T: Number> Prepared<'_, T> {
         {
             return;
         }
+        #[cfg(target_arch = "x86_64")]
+        if self.program.chain.is_some()
+            && let (Some(data), Some(workspace)) = (T::doubles(&self.inputs), T::double_workspace(&mut self.workspace))
+            && let Some(results) = T::double_vectors(&mut self.results)
+            && self.program.run_chain(data, workspace, results)
+        {
+            return;
+        }
         let mut places: SmallVec<[&mut [T]; 8]> = self.results.iter_mut().map(Vec::as_mut_slice).collect();
         self.program.run_prepared(&self.inputs, &mut self.workspace, &mut places);
     }

@@ -248,6 +248,9 @@ pub struct Program {
     pub(crate) key: Arc<()>,
     /// What computes all results at once, in place of the steps.
     pub(crate) whole: Option<Whole>,
+    /// The steps as one function, where they are short loops.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) chain: Option<Arc<crate::code::native::Chain>>,
 }
 
 /// Memory of a run, kept for the next one.
@@ -263,6 +266,8 @@ pub struct Workspace<T = f64> {
     roots: Vec<T>,
     /// Blocks of fused loops.
     fused: Scratch<T>,
+    #[cfg(target_arch = "x86_64")]
+    chain: crate::code::native::ChainMemory,
     /// What the loops of sparse results keep.
     pub(crate) lanes: crate::sparse::Memory,
 }
@@ -396,10 +401,39 @@ impl Program {
         if let Some(whole) = &self.whole {
             return whole.run_on(data, &mut workspace.whole, results);
         }
+        #[cfg(target_arch = "x86_64")]
+        if self.chain.is_some()
+            && let (Some(data), Some(workspace)) = (T::doubles(data), T::double_workspace(workspace))
+            && let Some(results) = T::doubles_mut(results)
+            && self.run_chain(data, workspace, results)
+        {
+            return;
+        }
         self.execute_all(data, workspace);
         for (view, result) in self.roots.iter().zip(results) {
             self.collect(view, data, &workspace.buffers, result);
         }
+    }
+
+    /// Runs the loops that are one function; says whether there are such.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn run_chain<R: AsMut<[f64]>>(
+        &self,
+        data: &[&[f64]],
+        workspace: &mut Workspace<f64>,
+        results: &mut [R],
+    ) -> bool {
+        let Some(chain) = &self.chain else { return false };
+        let Workspace { buffers, chain: memory, .. } = workspace;
+        if !chain.run(data, &self.constants, buffers, results, memory) {
+            return false;
+        }
+        for k in chain.rest() {
+            if let (Some(view), Some(result)) = (self.roots.get(*k), results.get_mut(*k)) {
+                self.collect(view, data, buffers, result.as_mut());
+            }
+        }
+        true
     }
 
     /// Runs in memory that is prepared; the roots stay in it.
@@ -667,6 +701,10 @@ impl Program {
         let _ = writeln!(out, "return {}", roots.join(", "));
         if let Some(whole) = &self.whole {
             let _ = writeln!(out, "# as {}", whole.text());
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(chain) = &self.chain {
+            let _ = writeln!(out, "# as one function, {} bytes of machine code", chain.length());
         }
         let _ = writeln!(
             out,

@@ -10,6 +10,8 @@ use super::hold::{hold, kept};
 use super::tile::tile;
 use super::{Compiler, Options};
 use crate::array::count;
+#[cfg(target_arch = "x86_64")]
+use crate::code::native::Chain;
 use crate::engine::{Engine, Whole};
 use crate::error::CompileError;
 use crate::program::{Op, Place, Program, Slot, View};
@@ -29,22 +31,65 @@ impl Compiler<'_> {
             held: 0,
             key: Arc::default(),
             whole: None,
+            #[cfg(target_arch = "x86_64")]
+            chain: None,
         };
-        program.whole = Whole::new(&program, self.options.engine)?;
+        let whole = Whole::new(&program, self.options.engine)?;
+        // the steps of a recurrence have their own way to the states
+        let machine =
+            matches!(self.options.engine, Engine::Auto | Engine::Native) && self.options.fuse && self.step.is_none();
+        if let Some(long) = whole.as_ref().map(Whole::cost).filter(|cost| machine && *cost > LONG)
+            && let Some(loops) = shorter(&program, &self.options, long)
+        {
+            return Ok(loops);
+        }
+        program.whole = whole;
         if program.whole.is_none() {
-            hold(&mut program, &self.options.held);
-            if self.options.fuse && self.options.engine != Engine::Steps {
-                fuse(&mut program);
-                let machine = !matches!(self.options.engine, Engine::Vm | Engine::Loops);
-                tile(&mut program, machine);
-                if machine {
-                    compile_loops(&mut program);
-                }
-            }
+            loops(&mut program, &self.options);
         }
         let kept = kept(&program);
         place(&mut program, &self.options, &kept)?;
+        #[cfg(target_arch = "x86_64")]
+        if machine {
+            program.chain = Chain::new(&program).map(Arc::new);
+        }
         Ok(program)
+    }
+}
+
+/// Straight-line code of more instructions than this may be slower than loops.
+const LONG: usize = 120;
+
+/// The program in loops, where all of them are one function that is shorter than this many instructions.
+#[cfg(target_arch = "x86_64")]
+fn shorter(program: &Program, options: &Options, long: usize) -> Option<Program> {
+    if !options.held.is_empty() {
+        return None;
+    }
+    let mut other = program.clone();
+    loops(&mut other, options);
+    let kept = kept(&other);
+    place(&mut other, options, &kept).ok()?;
+    let chain = Chain::new(&other).filter(|chain| chain.cost() < long)?;
+    other.chain = Some(Arc::new(chain));
+    Some(other)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn shorter(_: &Program, _: &Options, _: usize) -> Option<Program> {
+    None
+}
+
+/// Joins steps to loops.
+fn loops(program: &mut Program, options: &Options) {
+    hold(program, &options.held);
+    if options.fuse && options.engine != Engine::Steps {
+        fuse(program);
+        let machine = matches!(options.engine, Engine::Auto | Engine::Native | Engine::Cc);
+        tile(program, machine);
+        if machine {
+            compile_loops(program);
+        }
     }
 }
 

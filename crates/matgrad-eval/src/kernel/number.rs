@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use matgrad_dense::Real;
 
+use crate::program::Workspace;
+
 /// A number that programs run on: `f64`, or `f32` where half the memory counts more than half the digits.
 ///
 /// A program is planned once, whatever it runs on; its constants are rounded when they are first needed. In single
@@ -15,7 +17,7 @@ impl Number for f64 {}
 impl Number for f32 {}
 
 pub(crate) mod sealed {
-    use super::OnceLock;
+    use super::{OnceLock, Workspace};
 
     /// What differs between the precisions.
     pub trait Ways: Sized {
@@ -27,6 +29,8 @@ pub(crate) mod sealed {
         fn doubles_mut<'a, 'b>(data: &'b mut [&'a mut [Self]]) -> Option<&'b mut [&'a mut [f64]]>;
         /// The same vectors, where they are in double precision.
         fn double_vectors(data: &mut [Vec<Self>]) -> Option<&mut [Vec<f64>]>;
+        /// The same workspace, where it is for double precision.
+        fn double_workspace(workspace: &mut Workspace<Self>) -> Option<&mut Workspace<f64>>;
         /// Does something with two operands and a result in double precision.
         fn in_double(args: [&[Self]; 2], out: &mut [Self], work: impl FnOnce([&[f64]; 2], &mut [f64]));
     }
@@ -49,6 +53,10 @@ impl sealed::Ways for f64 {
         Some(data)
     }
 
+    fn double_workspace(workspace: &mut Workspace<Self>) -> Option<&mut Workspace<f64>> {
+        Some(workspace)
+    }
+
     fn in_double(args: [&[Self]; 2], out: &mut [Self], work: impl FnOnce([&[f64]; 2], &mut [f64])) {
         work(args, out);
     }
@@ -68,6 +76,10 @@ impl sealed::Ways for f32 {
     }
 
     fn double_vectors(_: &mut [Vec<Self>]) -> Option<&mut [Vec<f64>]> {
+        None
+    }
+
+    fn double_workspace(_: &mut Workspace<Self>) -> Option<&mut Workspace<f64>> {
         None
     }
 

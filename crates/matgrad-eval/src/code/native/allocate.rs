@@ -18,7 +18,7 @@ use super::functions;
 use super::lower::has_formula;
 use super::schedule::{Form, Schedule, Task};
 use crate::code::{Bits, Inst, Reg};
-use exact::Exit;
+pub use exact::Exit;
 use kernels::Kernel;
 pub use kernels::assemble;
 
@@ -100,7 +100,7 @@ pub struct Allocator<'a> {
     /// Functions of four numbers at once that stand before.
     kernels: Vec<Kernel>,
     /// Jumps to what arguments need that are too large for a formula.
-    exits: Vec<Exit>,
+    pub exits: Vec<Exit>,
 }
 
 impl<'a> Allocator<'a> {

@@ -15,14 +15,7 @@ use crate::kernel::vector::{COSINE, HALF_PI, LN2_HIGH, LN2_LOW, ROUND, SERIES, S
 pub fn has_formula(op: MapOp) -> bool {
     matches!(
         op,
-        MapOp::Exp
-            | MapOp::Log
-            | MapOp::Sin
-            | MapOp::Cos
-            | MapOp::Tan
-            | MapOp::Tanh
-            | MapOp::Sigmoid
-            | MapOp::Softplus
+        MapOp::Exp | MapOp::Log | MapOp::Sin | MapOp::Cos | MapOp::Tan | MapOp::Tanh | MapOp::Sigmoid | MapOp::Softplus
     )
 }
 
@@ -373,7 +366,7 @@ impl Builder {
 mod tests {
     use super::*;
     use crate::code::native::{Native, Rows};
-    use crate::fused::{FusedLoop, Output, Scratch, Strides, Stream};
+    use crate::fused::{FusedLoop, Output, Scratch, Stream, Strides};
     use crate::kernel::elementwise::function;
     use crate::kernel::vector::LIMIT;
 

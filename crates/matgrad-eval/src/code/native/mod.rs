@@ -7,6 +7,7 @@
 mod allocate;
 mod asm;
 mod blocks;
+mod chain;
 mod functions;
 mod lower;
 mod rows;
@@ -16,6 +17,7 @@ use memmap2::{Mmap, MmapMut};
 
 use super::straight::Straight;
 pub(crate) use blocks::Blocks;
+pub(crate) use chain::{Chain, ChainMemory};
 pub(crate) use rows::Rows;
 use schedule::Schedule;
 

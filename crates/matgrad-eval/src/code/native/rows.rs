@@ -15,7 +15,7 @@ use crate::code::straight::Straight;
 use crate::fused::{Fold, FusedLoop, Strides};
 
 /// Registers for what moves.
-const BASES: [Gpr; 10] = [RBX, RBP, R13, R14, R15, R8, R9, R10, R11, RSI];
+pub(super) const BASES: [Gpr; 10] = [RBX, RBP, R13, R14, R15, R8, R9, R10, R11, RSI];
 
 /// Registers that the caller finds as they were.
 const SAVED: [Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
@@ -25,11 +25,11 @@ const MOST_SUMS: usize = 4;
 
 /// Something that the code has a pointer to: an argument or a result, where a row starts, how that moves.
 #[derive(Clone, Debug, PartialEq)]
-struct Pointer {
-    written: bool,
-    which: usize,
-    start: usize,
-    strides: Strides,
+pub(super) struct Pointer {
+    pub written: bool,
+    pub which: usize,
+    pub start: usize,
+    pub strides: Strides,
 }
 
 /// A table of pointers, scratch memory, the end of the row and where to start.
@@ -50,18 +50,21 @@ pub(crate) struct Rows {
 }
 
 /// Where things are: pointers, loads and sinks.
-struct Plan {
-    pointers: Vec<Pointer>,
-    moving: usize,
-    loads: Vec<Load>,
-    sinks: Vec<Sink>,
-    sums: Vec<usize>,
-    fixed: u32,
+pub(super) struct Plan {
+    pub pointers: Vec<Pointer>,
+    /// How many of the first pointers move.
+    pub moving: usize,
+    pub loads: Vec<Load>,
+    pub sinks: Vec<Sink>,
+    /// The outputs that are sums along a row.
+    pub sums: Vec<usize>,
+    /// How many loads do not move.
+    pub fixed: u32,
 }
 
 impl Plan {
     /// `None` where something moves by more than one, or too much moves at once.
-    fn new(work: &FusedLoop) -> Option<Self> {
+    pub fn new(work: &FusedLoop) -> Option<Self> {
         let inner = |strides: &Strides| strides.last().copied();
         let mut plan =
             Self { pointers: Vec::new(), moving: 0, loads: Vec::new(), sinks: Vec::new(), sums: Vec::new(), fixed: 0 };

@@ -84,8 +84,7 @@ pub fn assemble(schedule: &Schedule, straight: &Straight) -> Option<Made> {
     allocator.find_homes();
     for (k, inst) in schedule.code.iter().enumerate() {
         if let Inst::Load(at) = inst {
-            allocator.homes[k] =
-                straight.loads.get(*at as usize).map(|(input, place)| Home::Table(*input, *place));
+            allocator.homes[k] = straight.loads.get(*at as usize).map(|(input, place)| Home::Table(*input, *place));
         }
     }
     allocator.enter(outside);
