@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 #[cfg(any(unix, windows))]
 use crate::code::c::Compiled;
 #[cfg(target_arch = "x86_64")]
-use crate::code::native::Native;
+use crate::code::native::{Bound, Native};
 use crate::code::straight::Straight;
 use crate::code::unroll;
 use crate::error::CompileError;
@@ -157,6 +157,13 @@ impl Whole {
         }
         let _ = (inputs, memory, results);
         false
+    }
+
+    /// Machine code bound to its memory, where there is some and the numbers are in double precision.
+    #[cfg(target_arch = "x86_64")]
+    pub fn bind<T: Number>(&self, inputs: &[&[T]], memory: &mut WholeMemory, results: &mut [Vec<T>]) -> Option<Bound> {
+        let native = self.native.as_ref()?;
+        native.bind(T::doubles(inputs)?, &mut memory.scratch, T::double_vectors(results)?)
     }
 
     /// Computes the results from and to numbers of any precision.

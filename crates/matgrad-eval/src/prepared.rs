@@ -3,6 +3,8 @@
 use smallvec::SmallVec;
 
 use crate::array::Inputs;
+#[cfg(target_arch = "x86_64")]
+use crate::code::native::Bound;
 use crate::error::RunError;
 use crate::kernel::number::Number;
 use crate::program::{Program, Workspace};
@@ -16,6 +18,9 @@ pub struct Prepared<'a, T = f64> {
     inputs: SmallVec<[&'a [T]; 8]>,
     workspace: Workspace<T>,
     results: Vec<Vec<T>>,
+    /// Machine code that does it all.
+    #[cfg(target_arch = "x86_64")]
+    bound: Option<Bound>,
 }
 
 impl Program {
@@ -36,8 +41,20 @@ impl Program {
         self.check_lengths(inputs)?;
         let mut workspace = Workspace::default();
         workspace.prepare(self);
-        let results = self.lengths().map(|length| vec![T::zero(); length]).collect();
-        Ok(Prepared { program: self, inputs: SmallVec::from_slice(inputs), workspace, results })
+        let mut results: Vec<Vec<T>> = self.lengths().map(|length| vec![T::zero(); length]).collect();
+        #[cfg(target_arch = "x86_64")]
+        let bound = match &self.whole {
+            Some(whole) => whole.bind(inputs, &mut workspace.whole, &mut results),
+            None => self.bind_chain(inputs, &mut workspace, &mut results),
+        };
+        Ok(Prepared {
+            program: self,
+            inputs: SmallVec::from_slice(inputs),
+            workspace,
+            results,
+            #[cfg(target_arch = "x86_64")]
+            bound,
+        })
     }
 
     /// The numbers of the inputs in single precision, in the order of [`Program::inputs`].
@@ -51,7 +68,19 @@ impl Program {
 
 impl<T: Number> Prepared<'_, T> {
     /// Computes the results.
+    #[inline]
     pub fn run(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(bound) = &self.bound {
+            // SAFETY: the code is that of the program, which is borrowed as long as this is, and so are the inputs; results
+            // and workspace are its own, keep their lengths, and are borrowed exclusively by this call
+            #[allow(unsafe_code)]
+            return unsafe { bound.run() };
+        }
+        self.run_steps();
+    }
+
+    fn run_steps(&mut self) {
         if let Some(whole) = &self.program.whole
             && whole.run_vectors(&self.inputs, &mut self.workspace.whole, &mut self.results)
         {

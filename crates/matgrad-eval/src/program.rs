@@ -415,6 +415,19 @@ impl Program {
         }
     }
 
+    /// The loops that are one function, bound to their memory.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn bind_chain<T: Number>(
+        &self,
+        data: &[&[T]],
+        workspace: &mut Workspace<T>,
+        results: &mut [Vec<T>],
+    ) -> Option<crate::code::native::Bound> {
+        let chain = self.chain.as_ref()?;
+        let Workspace { buffers, chain: memory, .. } = T::double_workspace(workspace)?;
+        chain.bind(T::doubles(data)?, &self.constants, buffers, T::double_vectors(results)?, memory)
+    }
+
     /// Runs the loops that are one function; says whether there are such.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn run_chain<R: AsMut<[f64]>>(

@@ -70,7 +70,7 @@ fn shorter(program: &Program, options: &Options, long: usize) -> Option<Program>
     loops(&mut other, options);
     let kept = kept(&other);
     place(&mut other, options, &kept).ok()?;
-    let chain = Chain::new(&other).filter(|chain| chain.cost() < long)?;
+    let chain = Chain::new(&other).filter(|chain| chain.cost() + chain.cost() / 2 < long)?;
     other.chain = Some(Arc::new(chain));
     Some(other)
 }

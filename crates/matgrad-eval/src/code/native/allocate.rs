@@ -92,11 +92,13 @@ pub struct Allocator<'a> {
     pub scratch: u32,
     /// Registers that point to the table and to scratch memory.
     table: Gpr,
-    base: Gpr,
+    pub base: Gpr,
     /// Registers that were written.
     touched: u16,
     /// Where values that stay in registers are.
     kept: SmallVec<[Xmm; 2]>,
+    /// Numbers that are in registers all the time.
+    hoisted: Vec<(Reg, Xmm)>,
     /// Functions of four numbers at once that stand before.
     kernels: Vec<Kernel>,
     /// Jumps to what arguments need that are too large for a formula.
@@ -137,19 +139,35 @@ impl<'a> Allocator<'a> {
             base: R12,
             touched: 0,
             kept: SmallVec::new(),
+            hoisted: Vec::new(),
             kernels: Vec::new(),
             exits: Vec::new(),
         }
     }
 
+    /// Where the values of a loop go.
+    pub fn set_sinks(&mut self, sinks: &'a [Sink]) {
+        self.sinks = sinks;
+        self.reserved |= self.sinks_reserved();
+    }
+
+    /// Ready for the body of the loop once more.
+    pub fn once_more(&mut self) {
+        self.over.iter_mut().for_each(|over| *over = 0);
+        self.homes.iter_mut().for_each(|home| *home = None);
+        self.held.iter_mut().for_each(|held| *held = None);
+        self.holds = [None; 16];
+        self.fetched = None;
+        self.freed.clear();
+        self.free.clear();
+        for (reg, x) in self.hoisted.clone() {
+            self.put(reg, x);
+        }
+    }
+
     /// The body of a loop: loads come from these homes, values go to these sinks; `None` where it calls functions.
     pub fn body(&mut self, loads: &[Load], sinks: &'a [Sink]) -> Option<()> {
-        self.sinks = sinks;
-        for sink in sinks {
-            if let Sink::Sum(x) = sink {
-                self.reserved |= 1 << x.0;
-            }
-        }
+        self.set_sinks(sinks);
         for (k, inst) in self.schedule.code.iter().enumerate() {
             self.homes[k] = match inst {
                 Inst::Constant(x) => Some(Home::Pool(self.asm.pooled(x.to_bits()))),
@@ -165,6 +183,35 @@ impl<'a> Allocator<'a> {
             return None;
         }
         tasks.iter().enumerate().try_for_each(|(t, task)| self.task(t as u32, task, 0))
+    }
+
+    /// Loads constants that are used most into registers that are not given away; before the loop.
+    pub fn hoist(&mut self, most: usize) {
+        let reserved = self.sinks_reserved();
+        let mut constants: Vec<(usize, u64)> = Vec::new();
+        for (k, inst) in self.schedule.code.iter().enumerate() {
+            if let Inst::Constant(x) = inst
+                && self.uses.get(k).is_some_and(|uses| !uses.is_empty())
+            {
+                constants.push((k, x.to_bits()));
+            }
+        }
+        constants.sort_by_key(|(k, _)| std::cmp::Reverse(self.uses[*k].len()));
+        let registers = (0..16u8).rev().filter(|x| reserved >> x & 1 == 0);
+        for ((k, bits), x) in constants.into_iter().take(most).zip(registers) {
+            let from = self.asm.pooled(bits);
+            self.asm.load(self.width, Xmm(x), from);
+            // never over
+            self.uses[k].push(u32::MAX - 1);
+            self.put(Reg(k as u32), Xmm(x));
+            self.hoisted.push((Reg(k as u32), Xmm(x)));
+            self.reserved |= 1 << x;
+        }
+    }
+
+    fn sinks_reserved(&self) -> u16 {
+        let sum = |sink: &Sink| if let Sink::Sum(x) = sink { 1 << x.0 } else { 0 };
+        self.sinks.iter().fold(self.reserved, |all, sink| all | sum(sink))
     }
 
     /// A place of the scratch memory.

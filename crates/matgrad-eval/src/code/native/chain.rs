@@ -3,12 +3,15 @@
 
 use memmap2::{Mmap, MmapMut};
 
-use super::Native;
-use super::allocate::{Allocator, Exit, Load};
-use super::asm::{Arith, Assembler, Logic, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, Rm, Width, Xmm};
+use super::allocate::{Allocator, Exit, Load, Sink};
+use super::asm::{
+    Arith, Assembler, Gpr, Logic, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, Rm, Width,
+    Xmm,
+};
 use super::lower::expand;
 use super::rows::{BASES, Plan};
 use super::schedule::Schedule;
+use super::{Bound, Native};
 use crate::code::Reg;
 use crate::code::straight::Straight;
 use crate::fused::{FusedLoop, Strides};
@@ -18,7 +21,10 @@ use crate::program::{Op, Place, Program, Slot, Step};
 const MOST_LOOPS: usize = 48;
 
 /// Registers that the caller finds as they were.
-const SAVED: [super::asm::Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
+const SAVED: [Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
+
+/// Registers for what moves that need not be saved.
+const FREE: [Gpr; 4] = [R8, R9, R10, R11];
 
 /// A table of pointers, and scratch memory.
 #[allow(unsafe_code, reason = "machine code")]
@@ -74,16 +80,28 @@ impl Chain {
                 _ => return None,
             }
         }
-        let mut maker = Maker { program, direct, table: Vec::new(), exits: Vec::new(), scratch: 0, cost: 0 };
+        // few registers are enough where little moves: none has to be saved
+        let little = |step: &Step| match &step.op {
+            Op::Fused(work) => flat(work).is_some_and(|work| Plan::new(&work, &FREE).is_some()),
+            _ => false,
+        };
+        let few = program.steps.iter().all(little);
+        let (bases, base): (&[Gpr], Gpr) = if few { (&FREE, RSI) } else { (&BASES, R12) };
+        let (table, exits) = (Vec::new(), Vec::new());
+        let mut maker = Maker { program, direct, table, exits, scratch: 0, cost: 0, bases, base };
         let mut asm = Assembler::default();
-        SAVED.iter().for_each(|r| asm.push(*r));
-        asm.copy(R12, RSI);
+        if !few {
+            SAVED.iter().for_each(|r| asm.push(*r));
+            asm.copy(R12, RSI);
+        }
         for step in &program.steps {
             let Op::Fused(work) = &step.op else { return None };
             asm = maker.step(step, work, asm)?;
         }
         asm.clear_upper();
-        SAVED.iter().rev().for_each(|r| asm.pop(*r));
+        if !few {
+            SAVED.iter().rev().for_each(|r| asm.pop(*r));
+        }
         asm.ret();
         let Maker { table, exits, scratch, cost, .. } = maker;
         let none = Straight { code: Default::default(), loads: Vec::new(), inputs: Vec::new(), results: Vec::new() };
@@ -131,6 +149,49 @@ impl Chain {
             many.resize(self.table.len(), std::ptr::null());
             many.as_mut_slice()
         };
+        if !self.find(data, constants, buffers, results, table) {
+            return false;
+        }
+        if memory.scratch.len() < self.scratch {
+            memory.scratch.resize(self.scratch, 0.0);
+        }
+        // SAFETY: the bytes are a whole function of this type, made by `new` on a processor with the features that it has
+        // checked. It reads and writes at the pointers of the table below the lengths that were checked above, and scratch
+        // memory below `self.scratch`. It writes to buffers and results only, which are exclusive borrows.
+        #[allow(unsafe_code)]
+        unsafe {
+            let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr());
+            entry(table.as_ptr(), memory.scratch.as_mut_ptr());
+        }
+        true
+    }
+
+    /// The code bound to its memory, where all lengths are right and all results are written.
+    pub fn bind<R: AsMut<[f64]>>(
+        &self,
+        data: &[&[f64]],
+        constants: &[Vec<f64>],
+        buffers: &mut [Vec<f64>],
+        results: &mut [R],
+        memory: &mut ChainMemory,
+    ) -> Option<Bound> {
+        let mut table = vec![std::ptr::null(); self.table.len()];
+        if !self.rest.is_empty() || !self.find(data, constants, buffers, results, &mut table) {
+            return None;
+        }
+        memory.scratch.resize(self.scratch.max(memory.scratch.len()), 0.0);
+        Some(Bound { entry: self.code.as_ptr(), table, scratch: memory.scratch.as_mut_ptr() })
+    }
+
+    /// Fills the table; says whether all is long enough.
+    fn find<R: AsMut<[f64]>>(
+        &self,
+        data: &[&[f64]],
+        constants: &[Vec<f64>],
+        buffers: &mut [Vec<f64>],
+        results: &mut [R],
+        table: &mut [*const f64],
+    ) -> bool {
         for ((source, length), place) in self.table.iter().zip(table.iter_mut()) {
             // each buffer and each result is borrowed once
             let found = match *source {
@@ -147,17 +208,6 @@ impl Chain {
                 _ => return false,
             }
         }
-        if memory.scratch.len() < self.scratch {
-            memory.scratch.resize(self.scratch, 0.0);
-        }
-        // SAFETY: the bytes are a whole function of this type, made by `new` on a processor with the features that it has
-        // checked. It reads and writes at the pointers of the table below the lengths that were checked above, and scratch
-        // memory below `self.scratch`. It writes to buffers and results only, which are exclusive borrows.
-        #[allow(unsafe_code)]
-        unsafe {
-            let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr());
-            entry(table.as_ptr(), memory.scratch.as_mut_ptr());
-        }
         true
     }
 }
@@ -170,6 +220,61 @@ struct Maker<'p> {
     exits: Vec<Exit>,
     scratch: usize,
     cost: usize,
+    /// Registers for what moves, and the one that points to scratch memory.
+    bases: &'p [Gpr],
+    base: Gpr,
+}
+
+/// Some turns of a loop.
+struct Section {
+    width: Width,
+    /// How often the body stands there.
+    copies: usize,
+    from: usize,
+    to: usize,
+}
+
+impl Section {
+    fn lanes(&self) -> usize {
+        if self.width == Width::One { 1 } else { 4 }
+    }
+
+    fn turns(&self) -> usize {
+        (self.to - self.from).div_ceil(self.lanes() * self.copies)
+    }
+}
+
+/// The sections of a loop: eight places at a time, then four; what is left one by one, or together with some of the last
+/// again where these may be computed twice.
+fn sections(n: usize, again: bool, long: bool) -> Vec<Section> {
+    let section = |width, copies, from, to| Section { width, copies, from, to };
+    let eight = if n >= 16 && !long { n & !7 } else { 0 };
+    let four = n & !3;
+    let mut all = vec![section(Width::Four, 2, 0, eight), section(Width::Four, 1, eight, four)];
+    if again && n >= 4 && four < n {
+        all.push(section(Width::Four, 1, n - 4, n));
+    } else {
+        all.push(section(Width::One, 1, four, n));
+    }
+    all.retain(|section| section.from < section.to);
+    all
+}
+
+/// A body of more tasks than this stands there once.
+const LONG: usize = 64;
+
+/// So many numbers at most are kept in registers over a loop.
+const HOISTED: usize = 8;
+
+/// What one loop needs.
+struct Frame<'f> {
+    schedule: &'f Schedule<'f>,
+    loads: Vec<Vec<Load>>,
+    sinks: &'f [Vec<Sink>],
+    /// What does not move: where its pointer is, and where it is from there.
+    fixed: Vec<(i32, i32)>,
+    /// Pointers to sums, and where they are from there.
+    sums: Vec<(i32, i32, bool)>,
 }
 
 impl Maker<'_> {
@@ -211,7 +316,7 @@ impl Maker<'_> {
             let slot = *outs.get(output.out)?;
             writes.push(self.pointer(slot, reach(output.start, &output.strides)?)?);
         }
-        let plan = Plan::new(&work)?;
+        let plan = Plan::new(&work, self.bases)?;
         let mut values: Vec<Reg> = work.outputs.iter().map(|output| output.value).collect();
         let code = expand(&work.code, &mut values, |_| true);
         let results = values.into_iter().map(|value| vec![value]).collect();
@@ -234,7 +339,7 @@ impl Maker<'_> {
             }
         }
         // what moves
-        for (pointer, base) in plan.pointers.iter().take(plan.moving).zip(BASES) {
+        for (pointer, base) in plan.pointers.iter().take(plan.moving).zip(self.bases.iter().copied()) {
             let at = if pointer.written {
                 let output = work.outputs.iter().position(|output| output.out == pointer.which)?;
                 *writes.get(output)?
@@ -247,70 +352,117 @@ impl Maker<'_> {
                 asm.address(base, base, far(pointer.start)?);
             }
         }
-        let whole = n & !3;
-        for (width, from, to) in [(Width::Four, 0, whole), (Width::One, whole, n)] {
-            if from == to {
-                continue;
-            }
-            let mut it = Allocator::new(&schedule, asm, width);
-            it.exits = std::mem::take(&mut self.exits);
-            let lanes = if width == Width::One { 1 } else { 4 };
-            it.scratch = sums.len() as u32 + plan.fixed;
-            for (k, pointer) in plan.pointers.iter().enumerate().skip(plan.moving) {
-                let stream = work.streams.iter().position(|s| {
-                    !pointer.written
-                        && s.arg == pointer.which
-                        && s.start == pointer.start
-                        && s.strides == pointer.strides
-                })?;
-                it.asm.fetch(RAX, RDI, *reads.get(stream)?);
-                let from = Rm::Mem(RAX, far(pointer.start)?);
-                match width {
-                    Width::One => it.asm.load(width, Xmm(0), from),
-                    Width::Four => it.asm.broadcast(Xmm(0), from),
+        let mut fixed = Vec::new();
+        for pointer in plan.pointers.iter().skip(plan.moving) {
+            let stream = work.streams.iter().position(|s| {
+                !pointer.written && s.arg == pointer.which && s.start == pointer.start && s.strides == pointer.strides
+            })?;
+            fixed.push((*reads.get(stream)?, far(pointer.start)?));
+        }
+        // those of the second copy are four places further
+        let further = |at: i32, copy: i32| at + 32 * copy;
+        let first = sums.len() as u32;
+        let loads = |copy: i32| -> Vec<Load> {
+            let one = |load: &Load| match *load {
+                Load::Fixed(slot) => Load::Fixed(first + slot),
+                Load::Moving(base, at) => Load::Moving(base, further(at, copy)),
+            };
+            plan.loads.iter().map(one).collect()
+        };
+        let sinks = |copy: i32| -> Vec<Sink> {
+            let one = |sink: &Sink| match *sink {
+                Sink::Set(base, at) => Sink::Set(base, further(at, copy)),
+                Sink::Add(base, at) => Sink::Add(base, further(at, copy)),
+                other => other,
+            };
+            plan.sinks.iter().map(one).collect()
+        };
+        let again = plan.sinks.iter().all(|sink| matches!(sink, Sink::Set(..)))
+            && !outs.iter().any(|out| step.args.contains(out));
+        let all_sinks = [sinks(0), sinks(1)];
+        let frame = Frame { schedule: &schedule, loads: vec![loads(0), loads(1)], sinks: &all_sinks, fixed, sums };
+        for section in sections(n, again, schedule.tasks.len() > LONG) {
+            let lanes = section.lanes();
+            let most = if section.turns() >= 4 { HOISTED } else { 0 };
+            let mut made = self.section(&frame, &section, asm.clone(), 0)?;
+            let mut hoisted = most;
+            while hoisted > 0 {
+                let other = self.section(&frame, &section, asm.clone(), hoisted)?;
+                if other.1 == made.1 {
+                    made = other;
+                    break;
                 }
-                let cell = it.cell((sums.len() + k - plan.moving) as u32);
-                it.asm.store(width, cell, Xmm(0));
+                // it would spill
+                hoisted /= 2;
             }
-            for k in 0..sums.len() {
-                let sum = Xmm(15 - k as u8);
-                it.asm.logic(width, Logic::Xor, sum, sum, Rm::Reg(sum));
-            }
-            it.asm.number(RCX, from as u64);
-            if to - from > lanes {
-                it.asm.number(RDX, to as u64);
-            }
-            let top = it.asm.bytes.len();
-            let loads: Vec<Load> = plan
-                .loads
-                .iter()
-                .map(|load| match load {
-                    Load::Fixed(slot) => Load::Fixed(sums.len() as u32 + slot),
-                    moving => *moving,
-                })
-                .collect();
-            it.body(&loads, &plan.sinks)?;
-            if to - from > lanes {
-                it.asm.add(RCX, lanes as i32);
-                it.asm.again(top);
-            }
-            for (k, (pointer, start, _)) in sums.iter().enumerate() {
-                let Rm::Mem(base, at) = it.cell(k as u32) else { return None };
-                it.asm.store(width, Rm::Mem(base, at), Xmm(15 - k as u8));
-                it.asm.fetch(RAX, RDI, *pointer);
-                it.asm.load(Width::One, Xmm(0), Rm::Mem(base, at));
-                for lane in 1..lanes as i32 {
-                    it.asm.arith(Width::One, Arith::Add, Xmm(0), Xmm(0), Rm::Mem(base, at + 8 * lane));
-                }
-                it.asm.arith(Width::One, Arith::Add, Xmm(0), Xmm(0), Rm::Mem(RAX, *start));
-                it.asm.store(Width::One, Rm::Mem(RAX, *start), Xmm(0));
-            }
-            self.scratch = self.scratch.max(lanes * it.scratch as usize);
-            self.cost += (to - from).div_ceil(lanes) * schedule.tasks.len() + 10;
-            self.exits = std::mem::take(&mut it.exits);
-            asm = it.asm;
+            let (code, scratch, exits) = made;
+            self.scratch = self.scratch.max(lanes * scratch as usize);
+            self.cost += section.turns() * section.copies * schedule.tasks.len() + 20;
+            self.exits = exits;
+            asm = code;
         }
         Some(asm)
+    }
+
+    /// The machine code of some turns, how much scratch memory they take, and the jumps out of all code so far.
+    fn section(
+        &self,
+        frame: &Frame,
+        section: &Section,
+        asm: Assembler,
+        hoisted: usize,
+    ) -> Option<(Assembler, u32, Vec<Exit>)> {
+        let Section { width, copies, from, to } = *section;
+        let lanes = section.lanes();
+        let mut it = Allocator::new(frame.schedule, asm, width);
+        it.base = self.base;
+        it.exits = self.exits.clone();
+        let sums = frame.sums.len();
+        it.scratch = (sums + frame.fixed.len()) as u32;
+        for (k, (pointer, at)) in frame.fixed.iter().enumerate() {
+            it.asm.fetch(RAX, RDI, *pointer);
+            let from = Rm::Mem(RAX, *at);
+            match width {
+                Width::One => it.asm.load(width, Xmm(0), from),
+                Width::Four => it.asm.broadcast(Xmm(0), from),
+            }
+            let cell = it.cell((sums + k) as u32);
+            it.asm.store(width, cell, Xmm(0));
+        }
+        for k in 0..sums {
+            let sum = Xmm(15 - k as u8);
+            it.asm.logic(width, Logic::Xor, sum, sum, Rm::Reg(sum));
+        }
+        it.set_sinks(frame.sinks.first()?);
+        it.hoist(hoisted);
+        it.asm.number(RCX, from as u64);
+        let repeats = section.turns() > 1;
+        if repeats {
+            it.asm.number(RDX, to as u64);
+        }
+        let top = it.asm.bytes.len();
+        for (copy, loads) in frame.loads.iter().enumerate().take(copies) {
+            if copy > 0 {
+                it.once_more();
+            }
+            it.body(loads, frame.sinks.get(copy)?)?;
+        }
+        if repeats {
+            it.asm.add(RCX, (lanes * copies) as i32);
+            it.asm.again(top);
+        }
+        for (k, (pointer, start, _)) in frame.sums.iter().enumerate() {
+            let Rm::Mem(base, at) = it.cell(k as u32) else { return None };
+            it.asm.store(width, Rm::Mem(base, at), Xmm(15 - k as u8));
+            it.asm.fetch(RAX, RDI, *pointer);
+            it.asm.load(Width::One, Xmm(0), Rm::Mem(base, at));
+            for lane in 1..lanes as i32 {
+                it.asm.arith(Width::One, Arith::Add, Xmm(0), Xmm(0), Rm::Mem(base, at + 8 * lane));
+            }
+            it.asm.arith(Width::One, Arith::Add, Xmm(0), Xmm(0), Rm::Mem(RAX, *start));
+            it.asm.store(Width::One, Rm::Mem(RAX, *start), Xmm(0));
+        }
+        Some((it.asm, it.scratch, it.exits))
     }
 }
 

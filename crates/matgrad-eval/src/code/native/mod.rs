@@ -119,6 +119,57 @@ impl Native {
     }
 }
 
+/// Machine code with all that it reads and writes: a call finds nothing and checks nothing.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    entry: *const u8,
+    table: Vec<*const f64>,
+    scratch: *mut f64,
+}
+
+// SAFETY: the pointers are used by `run` alone, whose caller promises that nobody else uses what is written meanwhile; what
+// is read are numbers that may be read from anywhere
+#[allow(unsafe_code)]
+unsafe impl Send for Bound {}
+// SAFETY: as above
+#[allow(unsafe_code)]
+unsafe impl Sync for Bound {}
+
+impl Bound {
+    /// Runs the code.
+    ///
+    /// # Safety
+    /// The code and all memory that it was bound to are where they were, and nothing else uses what it writes.
+    #[allow(unsafe_code, reason = "machine code")]
+    #[inline]
+    pub unsafe fn run(&self) {
+        // SAFETY: the bytes are a function of this type, made for memory of the lengths that were checked when it was
+        // bound; that this memory is still there is what the caller promises
+        unsafe {
+            let entry = std::mem::transmute::<*const u8, Entry>(self.entry);
+            entry(self.table.as_ptr(), self.scratch);
+        }
+    }
+}
+
+impl Native {
+    /// The code bound to its memory, where all lengths are right and no result has to be cleared.
+    pub fn bind<R: AsMut<[f64]>>(&self, inputs: &[&[f64]], scratch: &mut [f64], results: &mut [R]) -> Option<Bound> {
+        let fits = inputs.len() >= self.inputs.len()
+            && results.len() == self.results.len()
+            && scratch.len() >= self.scratch
+            && !self.cleared.contains(&true)
+            && inputs.iter().zip(&self.inputs).all(|(x, n)| x.len() >= *n)
+            && results.iter_mut().zip(&self.results).all(|(x, n)| x.as_mut().len() >= *n);
+        if !fits {
+            return None;
+        }
+        let mut table: Vec<*const f64> = inputs.iter().take(self.inputs.len()).map(|x| x.as_ptr()).collect();
+        table.extend(results.iter_mut().map(|x| x.as_mut().as_mut_ptr().cast_const()));
+        Some(Bound { entry: self.code.as_ptr().wrapping_add(self.start), table, scratch: scratch.as_mut_ptr() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use matgrad_calculus::graph::MapOp;

@@ -64,7 +64,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// `None` where something moves by more than one, or too much moves at once.
-    pub fn new(work: &FusedLoop) -> Option<Self> {
+    pub fn new(work: &FusedLoop, bases: &[Gpr]) -> Option<Self> {
         let inner = |strides: &Strides| strides.last().copied();
         let mut plan =
             Self { pointers: Vec::new(), moving: 0, loads: Vec::new(), sinks: Vec::new(), sums: Vec::new(), fixed: 0 };
@@ -76,7 +76,7 @@ impl Plan {
             };
             let sink = match inner(&output.strides)? {
                 1 => {
-                    let (base, at) = plan.base(true, output.out, output.start, &output.strides)?;
+                    let (base, at) = plan.base(bases, true, output.out, output.start, &output.strides)?;
                     if adds { Sink::Add(base, at) } else { Sink::Set(base, at) }
                 }
                 0 if adds && plan.sums.len() < MOST_SUMS => {
@@ -89,7 +89,7 @@ impl Plan {
         }
         for stream in &work.streams {
             if inner(&stream.strides)? == 1 {
-                let (base, at) = plan.base(false, stream.arg, stream.start, &stream.strides)?;
+                let (base, at) = plan.base(bases, false, stream.arg, stream.start, &stream.strides)?;
                 plan.loads.push(Load::Moving(base, at));
             } else {
                 plan.loads.push(Load::Fixed(0));
@@ -112,14 +112,21 @@ impl Plan {
     }
 
     /// A register that points to a row, and the distance from there.
-    fn base(&mut self, written: bool, which: usize, start: usize, strides: &Strides) -> Option<(Gpr, i32)> {
+    fn base(
+        &mut self,
+        bases: &[Gpr],
+        written: bool,
+        which: usize,
+        start: usize,
+        strides: &Strides,
+    ) -> Option<(Gpr, i32)> {
         let same = |p: &Pointer| p.written == written && p.which == which && p.strides == *strides;
         let at = self.pointers.iter().position(same).unwrap_or_else(|| {
             self.pointers.push(Pointer { written, which, start, strides: strides.clone() });
             self.pointers.len() - 1
         });
         let distance = i64::try_from(start).ok()? - i64::try_from(self.pointers.get(at)?.start).ok()?;
-        Some((*BASES.get(at)?, i32::try_from(distance.checked_mul(8)?).ok()?))
+        Some((*bases.get(at)?, i32::try_from(distance.checked_mul(8)?).ok()?))
     }
 }
 
@@ -129,7 +136,7 @@ impl Rows {
         if !Native::available() || work.extents.is_empty() {
             return None;
         }
-        let plan = Plan::new(work)?;
+        let plan = Plan::new(work, &BASES)?;
         let mut values: Vec<Reg> = work.outputs.iter().map(|output| output.value).collect();
         let code = expand(&work.code, &mut values, |_| true);
         let results = values.into_iter().map(|value| vec![value]).collect();
