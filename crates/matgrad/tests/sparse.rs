@@ -125,9 +125,13 @@ fn check(matrix: &Csr, expected: &Array, what: &str) {
 #[test]
 fn every_case_agrees_with_the_dense_derivative() {
     for case in cases() {
-        // loops with many turns are machine code
-        let sizes: &[usize] =
-            if case.order == 1 && case.name.starts_with("picked") { &[1, 2, 5, 7, 150] } else { &[1, 2, 5, 7] };
+        // loops with many turns are machine code, in blocks of which the last is not full
+        let square = ["n x n", "D in", "V in", "W in"].iter().any(|shape| case.script.contains(shape));
+        let sizes: &[usize] = match (case.order, square) {
+            (_, false) => &[1, 2, 5, 7, 301],
+            (1, true) if case.name.starts_with("picked") => &[1, 2, 5, 7, 150],
+            _ => &[1, 2, 5, 7],
+        };
         for &n in sizes {
             let inputs = data(n);
             let what = format!("{} (n = {n})", case.name);
@@ -140,6 +144,7 @@ fn every_case_agrees_with_the_dense_derivative() {
                 }
                 (Err(message), Some(_)) => panic!("{what}: {message}"),
                 // by several variables there is no dense Hessian to compare with: differences of the gradient
+                (Ok(_), None) if n > 100 => {}
                 (Ok(matrix), None) if n > 1 => {
                     assert!(case.wrt.len() > 1 && case.order == 2, "{what}: no dense derivative");
                     check(&matrix, &differences(&case, &inputs), &what);

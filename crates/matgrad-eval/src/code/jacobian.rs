@@ -62,7 +62,7 @@ impl Elimination {
         outputs.iter().for_each(|r| needed[r.0 as usize] = true);
         for k in (0..count).rev() {
             if needed[k] {
-                build.inst(Reg(k as u32))?.operands().for_each(|a| needed[a.0 as usize] = true);
+                build.origin(Reg(k as u32))?.operands().for_each(|a| needed[a.0 as usize] = true);
             }
         }
         let total = count + outputs.len();
@@ -74,7 +74,7 @@ impl Elimination {
         };
         for k in 0..count {
             let reg = Reg(k as u32);
-            let inst = build.inst(reg)?;
+            let inst = build.origin(reg)?;
             let own = inst.operands().any(|a| active[a.0 as usize]);
             if !needed[k] || active[k] || !own {
                 continue;

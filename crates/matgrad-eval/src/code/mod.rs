@@ -252,6 +252,8 @@ pub(crate) struct Code {
 pub(crate) struct Builder {
     code: Code,
     known: FxHashMap<Key, Reg>,
+    /// What registers with loaded values would be computed by.
+    origins: FxHashMap<Reg, Inst>,
 }
 
 impl Builder {
@@ -264,6 +266,17 @@ impl Builder {
             self.code.insts.push(inst);
         }
         found
+    }
+
+    /// Takes a register for the result of an instruction, which is not computed: its operands come before the register.
+    pub fn stand_in(&mut self, inst: Inst, value: Reg) {
+        self.known.insert(inst.into(), value);
+        self.origins.insert(value, inst);
+    }
+
+    /// What a register is the result of.
+    pub fn origin(&self, at: Reg) -> Option<Inst> {
+        self.origins.get(&at).or_else(|| self.code.insts.get(at.0 as usize)).copied()
     }
 
     /// How many instructions there are.
@@ -318,6 +331,7 @@ impl Builder {
         let worth = |b: Reg| last.get(&b).is_some_and(|(count, inverse)| *count > 2 || *inverse && *count > 1);
         let old = std::mem::take(&mut self.code.insts);
         self.known.clear();
+        self.origins.clear();
         let mut names: Vec<Reg> = Vec::with_capacity(old.len());
         for inst in old {
             let named = inst.renamed(|r| names.get(r.0 as usize).copied().unwrap_or(r));

@@ -136,7 +136,8 @@ fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
             }
         }
         let long = cells.iter().any(|c| moving(c) && pieces[c.piece].site.len() > 64);
-        if !collisions && !(ragged && long) {
+        let worth = collisions || ragged && long;
+        if !worth {
             continue;
         }
         let own: Vec<&Cell> = cells.iter().filter(|a| moving(a) || cells.iter().any(|b| collide(a, b))).collect();

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::lanes::{LANES, Lane, Pass, run};
-use super::moves::{Gathered, Sent, settle};
+#[cfg(target_arch = "x86_64")]
+use super::native::{LONG, Native};
 use super::pattern::{Cursor, Route};
 use super::scalar::{Ix, Operand, Scalars};
 use crate::array::strides;
 #[cfg(target_arch = "x86_64")]
-use crate::code::native::Blocks;
+use crate::code::Row;
 use crate::code::{Code, Inst, Reg};
 use crate::program::View;
 
 /// How an operand moves with the turns of a loop.
 #[derive(Clone, Debug)]
-enum Motion {
+pub(super) enum Motion {
     /// By strides along the loops.
     Affine(SmallVec<[usize; 4]>),
     /// To a place for each turn.
@@ -25,21 +26,21 @@ enum Motion {
 
 /// An operand of a loop.
 #[derive(Clone, Debug)]
-struct Stream {
+pub(super) struct Stream {
     /// Which root of the program.
-    root: usize,
-    start: usize,
-    motion: Motion,
+    pub root: usize,
+    pub start: usize,
+    pub motion: Motion,
 }
 
 impl Stream {
     /// Whether it is the same number in all turns.
-    fn stays(&self) -> bool {
+    pub fn stays(&self) -> bool {
         matches!(&self.motion, Motion::Affine(strides) if strides.iter().all(|s| *s == 0))
     }
 
     /// Loads a block of turns.
-    fn load(&self, memory: &[f64], lane: &mut Lane, loops: (&[usize], &[usize]), from: usize, count: usize) {
+    pub fn load(&self, memory: &[f64], lane: &mut [f64], loops: (&[usize], &[usize]), from: usize, count: usize) {
         match &self.motion {
             Motion::Table(table) => {
                 let places = table.get(from..from + count).unwrap_or(&[]);
@@ -84,21 +85,6 @@ pub(super) struct Nest {
     native: Option<Arc<Native>>,
 }
 
-/// A loop as machine code: how its rows are filled, what computes, where its rows go.
-#[cfg(target_arch = "x86_64")]
-#[derive(Debug)]
-struct Native {
-    blocks: Blocks<LANES>,
-    gathered: Vec<Gathered>,
-    /// Rows and streams of what is loaded otherwise.
-    loads: Vec<(u16, usize)>,
-    /// Rows and streams of what stays.
-    uniforms: Vec<(u16, usize)>,
-    sent: Vec<Sent>,
-    /// Rows of the outputs that go another way.
-    singles: Vec<(u16, usize)>,
-}
-
 /// Loops with fewer turns than this are not worth machine code.
 #[cfg(target_arch = "x86_64")]
 const FEWEST_TURNS: usize = 256;
@@ -106,10 +92,16 @@ const FEWEST_TURNS: usize = 256;
 /// Memory of the runs of loops.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    lanes: Vec<Lane>,
-    cursors: Vec<Cursor>,
+    pub(super) lanes: Vec<Lane>,
+    #[cfg(target_arch = "x86_64")]
+    pub(super) long: Vec<Row<LONG>>,
+    pub(super) cursors: Vec<Cursor>,
     /// Entries of a block in their order.
-    stage: Vec<f64>,
+    #[cfg(target_arch = "x86_64")]
+    pub(super) stage: Vec<f64>,
+    /// What is read where a tensor ends.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) spare: Vec<f64>,
 }
 
 impl Nest {
@@ -167,7 +159,7 @@ impl Nest {
             streams.push(Stream { root, start: usize::try_from(start).ok()?, motion });
         }
         #[cfg(target_arch = "x86_64")]
-        let native = (turns >= FEWEST_TURNS).then(|| Native::new(turns, &streams, code, &outputs)).flatten();
+        let native = (turns >= FEWEST_TURNS).then(|| Native::new(&extents, &streams, code, &outputs)).flatten();
         let mut nest = Self::allot(extents, turns, streams, code, outputs)?;
         #[cfg(target_arch = "x86_64")]
         {
@@ -298,6 +290,17 @@ impl Nest {
         )
     }
 
+    /// Loops, streams and how many turns there are.
+    #[cfg(target_arch = "x86_64")]
+    pub fn shape(&self) -> (&[usize], &[Stream], usize) {
+        (&self.extents, &self.streams, self.turns)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub fn output(&self, k: usize) -> Option<&Output> {
+        self.outputs.get(k).map(|(_, output)| output)
+    }
+
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
         self.outputs.iter().map(|(_, o)| o)
     }
@@ -333,7 +336,7 @@ impl Nest {
                 let Some(stream) = self.loads.get(usize::from(k)).and_then(|(_, s)| self.streams.get(*s)) else {
                     return;
                 };
-                stream.load(operand(stream.root), lane, (&self.extents, &own), from, count);
+                stream.load(operand(stream.root), lane.as_mut_slice(), (&self.extents, &own), from, count);
             };
             run(&self.passes, lanes, load);
             for ((register, output), cursor) in self.outputs.iter().zip(cursors.iter_mut()) {
@@ -347,105 +350,9 @@ impl Nest {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-impl Native {
-    fn new(turns: usize, streams: &[Stream], code: &Code, outputs: &[Output]) -> Option<Self> {
-        let values: Vec<Reg> = outputs.iter().map(|o| o.value).collect();
-        let (blocks, places) = Blocks::new(code, streams.len(), &values)?;
-        u16::try_from(blocks.rows()).ok()?;
-        let (mut gathered, mut loads, mut uniforms) = (Vec::<Gathered>::new(), Vec::new(), Vec::new());
-        let mut order: Vec<usize> = (0..streams.len()).collect();
-        order.sort_by_key(|k| streams[*k].start);
-        for k in order {
-            let (row, stream) = (k as u16, &streams[k]);
-            match &stream.motion {
-                Motion::Table(table) => {
-                    let beside = |g: &Gathered| {
-                        g.root == stream.root && Arc::ptr_eq(&g.table, table) && g.start + g.rows.len() == stream.start
-                    };
-                    match gathered.iter_mut().find(|g| beside(g)) {
-                        Some(group) => group.rows.push(row),
-                        None => {
-                            let (root, start) = (stream.root, stream.start);
-                            let most = table.iter().copied().max().unwrap_or(0) as usize;
-                            gathered.push(Gathered { root, table: table.clone(), most, start, rows: vec![row] });
-                        }
-                    }
-                }
-                Motion::Affine(_) if stream.stays() => uniforms.push((row, k)),
-                Motion::Affine(_) => loads.push((row, k)),
-            }
-        }
-        // rows beside each other go together
-        let (mut sent, mut singles) = (Vec::<Sent>::new(), Vec::new());
-        let mut order: Vec<(usize, usize, usize, usize)> = Vec::new();
-        for (k, output) in outputs.iter().enumerate() {
-            match output.route.line(turns).filter(|_| !output.add) {
-                Some((at, step)) => order.push((output.matrix, step, at, k)),
-                None => singles.push((places[k] as u16, k)),
-            }
-        }
-        order.sort_unstable();
-        for (matrix, step, at, k) in order {
-            let row = places[k] as u16;
-            match sent.last_mut() {
-                Some(last) if (last.matrix, last.step, last.at + last.rows.len()) == (matrix, step, at) => {
-                    last.rows.push(row)
-                }
-                _ => sent.push(Sent { matrix, at, step, rows: vec![row] }),
-            }
-        }
-        Some(Self { blocks, gathered, loads, uniforms, sent, singles })
-    }
-
-    fn run<'a>(&self, nest: &Nest, operand: impl Fn(usize) -> &'a [f64], memory: &mut Memory, data: &mut [&mut [f64]]) {
-        let Memory { lanes, cursors, stage } = memory;
-        if lanes.len() < self.blocks.rows() {
-            lanes.resize(self.blocks.rows(), Lane::default());
-        }
-        cursors.clear();
-        cursors.resize(self.singles.len(), Cursor::default());
-        self.blocks.prepare(lanes);
-        let own = strides(&nest.extents);
-        for (row, stream) in &self.uniforms {
-            let value = nest.streams.get(*stream).and_then(|s| operand(s.root).get(s.start)).copied();
-            if let Some(lane) = lanes.get_mut(usize::from(*row)) {
-                lane.fill(value.unwrap_or(f64::NAN));
-            }
-        }
-        let mut from = 0;
-        while from < nest.turns {
-            let count = LANES.min(nest.turns - from);
-            for gathered in &self.gathered {
-                gathered.load(operand(gathered.root), from, count, lanes);
-            }
-            for (row, stream) in &self.loads {
-                if let (Some(lane), Some(stream)) = (lanes.get_mut(usize::from(*row)), nest.streams.get(*stream)) {
-                    stream.load(operand(stream.root), lane, (&nest.extents, &own), from, count);
-                }
-            }
-            self.blocks.run(lanes);
-            for sent in &self.sent {
-                if let Some(data) = data.get_mut(sent.matrix) {
-                    sent.send(lanes, from, count, data, stage);
-                }
-            }
-            for ((row, output), cursor) in self.singles.iter().zip(cursors.iter_mut()) {
-                if let (Some(lane), Some((_, output))) = (lanes.get(usize::from(*row)), nest.outputs.get(*output))
-                    && let Some(data) = data.get_mut(output.matrix)
-                {
-                    output.route.send(lane.get(..count).unwrap_or(&[]), from, output.add, cursor, data);
-                }
-            }
-            from += count;
-        }
-        settle();
-    }
-}
-
 /// Loads a block whose places are affine in the loops.
 fn affine(
-    lane: &mut Lane,
+    lane: &mut [f64],
     memory: &[f64],
     start: usize,
     steps: &[usize],

@@ -13,6 +13,8 @@ mod grid;
 mod lanes;
 mod loops;
 mod moves;
+#[cfg(target_arch = "x86_64")]
+mod native;
 mod pattern;
 mod place;
 mod scalar;

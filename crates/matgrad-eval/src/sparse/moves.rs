@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::lanes::{LANES, Lane};
+use crate::code::Row;
 
 /// Entries of a tensor that lie side by side at a place that a table tells for each turn; each has a row.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Fills the rows for some turns.
-    pub fn load(&self, memory: &[f64], from: usize, count: usize, lanes: &mut [Lane]) {
+    pub fn load<const N: usize>(&self, memory: &[f64], from: usize, count: usize, lanes: &mut [Row<N>]) {
         let (Some(places), Some(memory)) = (self.table.get(from..from + count), memory.get(self.start..)) else {
             return;
         };
@@ -61,11 +61,18 @@ pub(super) struct Sent {
 impl Sent {
     /// Writes the entries of some turns. What has no gaps is put together in `stage` and written at once, past the caches
     /// where the data does not fit into them.
-    pub fn send(&self, lanes: &[Lane], from: usize, count: usize, data: &mut [f64], stage: &mut Vec<f64>) {
+    pub fn send<const N: usize>(
+        &self,
+        lanes: &[Row<N>],
+        from: usize,
+        count: usize,
+        data: &mut [f64],
+        stage: &mut Vec<f64>,
+    ) {
         let large = data.len() >= LARGE;
         let Some(data) = data.get_mut(self.at + from * self.step..) else { return };
         if self.step == self.rows.len() && self.step > 1 && large {
-            stage.resize(self.step * LANES, 0.0);
+            stage.resize(stage.len().max(self.step * N), 0.0);
             self.put(lanes, count, stage);
             if let (Some(data), Some(stage)) = (data.get_mut(..self.step * count), stage.get(..self.step * count)) {
                 stream(stage, data);
@@ -76,16 +83,17 @@ impl Sent {
     }
 
     /// Writes the entries of some turns, the first of which is at the start of the data.
-    fn put(&self, lanes: &[Lane], count: usize, data: &mut [f64]) {
+    fn put<const N: usize>(&self, lanes: &[Row<N>], count: usize, data: &mut [f64]) {
         let width = self.rows.len();
         let row = |k: usize| self.rows.get(k).and_then(|row| lanes.get(usize::from(*row)));
-        let whole = count.min(LANES) & !3;
+        let whole = count.min(N) & !3;
         let mut done = 0;
         if self.step == width
-            && let Some(Some(rows)) = (width < 4).then(|| (0..width).map(row).collect::<Option<SmallVec<[&Lane; 3]>>>())
+            && let Some(Some(rows)) =
+                (width < 4).then(|| (0..width).map(row).collect::<Option<SmallVec<[&Row<N>; 3]>>>())
             && wide(|| interleave(&rows, data, whole))
         {
-            for turn in whole..count.min(LANES) {
+            for turn in whole..count.min(N) {
                 for (k, lane) in rows.iter().enumerate() {
                     if let Some(entry) = data.get_mut(turn * width + k) {
                         *entry = lane[turn];
@@ -99,7 +107,7 @@ impl Sent {
             if let (Some(a), Some(b), Some(c), Some(d)) = (row(first), row(first + 1), row(first + 2), row(first + 3))
                 && wide(|| spread([a, b, c, d], data, self.step, first, whole))
             {
-                for turn in whole..count.min(LANES) {
+                for turn in whole..count.min(N) {
                     for (k, lane) in [a, b, c, d].into_iter().enumerate() {
                         if let Some(entry) = data.get_mut(turn * self.step + first + k) {
                             *entry = lane[turn];
@@ -121,10 +129,10 @@ impl Sent {
 }
 
 /// Entries of a matrix that are more than the caches of a core hold.
-const LARGE: usize = 1 << 17;
+pub(super) const LARGE: usize = 1 << 20;
 
 /// Copies numbers past the caches.
-fn stream(from: &[f64], to: &mut [f64]) {
+pub(super) fn stream(from: &[f64], to: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx") && from.len() == to.len() {
         use std::arch::x86_64::{_mm256_loadu_pd, _mm256_stream_pd};
@@ -176,12 +184,12 @@ fn wide(kernel: impl FnOnce() -> bool) -> bool {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn fill(_: [&mut Lane; 4], _: &[f64], _: &[u32], _: usize) -> bool {
+fn fill<const N: usize>(_: [&mut Row<N>; 4], _: &[f64], _: &[u32], _: usize) -> bool {
     false
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn spread(_: [&Lane; 4], _: &mut [f64], _: usize, _: usize, _: usize) -> bool {
+fn spread<const N: usize>(_: [&Row<N>; 4], _: &mut [f64], _: usize, _: usize, _: usize) -> bool {
     false
 }
 
@@ -204,13 +212,13 @@ fn turned(rows: [std::arch::x86_64::__m256d; 4]) -> [std::arch::x86_64::__m256d;
 
 /// Four rows from the four numbers at `first` behind each place; false where one of them is outside the memory.
 #[cfg(target_arch = "x86_64")]
-fn fill(rows: [&mut Lane; 4], memory: &[f64], places: &[u32], first: usize) -> bool {
+fn fill<const N: usize>(rows: [&mut Row<N>; 4], memory: &[f64], places: &[u32], first: usize) -> bool {
     use std::arch::x86_64::{_mm256_loadu_pd, _mm256_storeu_pd};
     #[target_feature(enable = "avx")]
     #[allow(unsafe_code)]
-    fn kernel([a, b, c, d]: [&mut Lane; 4], memory: &[f64], places: &[u32], first: usize) -> bool {
+    fn kernel<const N: usize>([a, b, c, d]: [&mut Row<N>; 4], memory: &[f64], places: &[u32], first: usize) -> bool {
         let mut turn = 0;
-        for quad in places.chunks(4).take(LANES / 4) {
+        for quad in places.chunks(4).take(N / 4) {
             let mut found = [turned_nothing(); 4];
             for (found, at) in found.iter_mut().zip(quad) {
                 let Some(four) = memory.get(*at as usize + first..*at as usize + first + 4) else { return false };
@@ -243,11 +251,11 @@ fn fill(rows: [&mut Lane; 4], memory: &[f64], places: &[u32], first: usize) -> b
 /// Four rows to the four entries at `first` behind each turn, for the first `whole` turns, a multiple of 4; false where one
 /// of them is outside the data.
 #[cfg(target_arch = "x86_64")]
-fn spread(rows: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: usize) -> bool {
+fn spread<const N: usize>(rows: [&Row<N>; 4], data: &mut [f64], step: usize, first: usize, whole: usize) -> bool {
     use std::arch::x86_64::{_mm256_loadu_pd, _mm256_storeu_pd};
     #[target_feature(enable = "avx")]
     #[allow(unsafe_code)]
-    fn kernel([a, b, c, d]: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: usize) {
+    fn kernel<const N: usize>([a, b, c, d]: [&Row<N>; 4], data: &mut [f64], step: usize, first: usize, whole: usize) {
         let mut turn = 0;
         while turn < whole {
             // SAFETY: the caller has checked that `whole` is a multiple of 4 no greater than the length of a row
@@ -259,7 +267,7 @@ fn spread(rows: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: 
             turn += 4;
         }
     }
-    if !whole.is_multiple_of(4) || whole > LANES {
+    if !whole.is_multiple_of(4) || whole > N {
         return false;
     }
     let last = whole.saturating_sub(1).checked_mul(step).and_then(|at| at.checked_add(first + 4));
@@ -275,22 +283,22 @@ fn spread(rows: [&Lane; 4], data: &mut [f64], step: usize, first: usize, whole: 
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn interleave(_: &[&Lane], _: &mut [f64], _: usize) -> bool {
+fn interleave<const N: usize>(_: &[&Row<N>], _: &mut [f64], _: usize) -> bool {
     false
 }
 
 /// Up to three rows as entries side by side, for the first `whole` turns, a multiple of 4; false where they do not fit in.
 #[cfg(target_arch = "x86_64")]
-fn interleave(rows: &[&Lane], data: &mut [f64], whole: usize) -> bool {
+fn interleave<const N: usize>(rows: &[&Row<N>], data: &mut [f64], whole: usize) -> bool {
     use std::arch::x86_64::{
         __m256d, _mm256_loadu_pd, _mm256_permute2f128_pd, _mm256_shuffle_pd, _mm256_storeu_pd, _mm256_unpackhi_pd,
         _mm256_unpacklo_pd,
     };
     #[target_feature(enable = "avx")]
     #[allow(unsafe_code)]
-    fn kernel(rows: &[&Lane], data: &mut [f64], whole: usize) {
+    fn kernel<const N: usize>(rows: &[&Row<N>], data: &mut [f64], whole: usize) {
         // SAFETY: the caller has checked that `whole` is a multiple of 4 no greater than the length of a row
-        let load = |lane: &Lane, turn: usize| unsafe { _mm256_loadu_pd(lane.as_ptr().add(turn)) };
+        let load = |lane: &Row<N>, turn: usize| unsafe { _mm256_loadu_pd(lane.as_ptr().add(turn)) };
         // SAFETY: the caller has checked that the entries of the first `whole` turns are inside the data
         let mut store = |at: usize, x: __m256d| unsafe { _mm256_storeu_pd(data.as_mut_ptr().add(at), x) };
         match *rows {
@@ -316,7 +324,7 @@ fn interleave(rows: &[&Lane], data: &mut [f64], whole: usize) -> bool {
             _ => {}
         }
     }
-    if !whole.is_multiple_of(4) || whole > LANES || !(1..=3).contains(&rows.len()) || whole * rows.len() > data.len() {
+    if !whole.is_multiple_of(4) || whole > N || !(1..=3).contains(&rows.len()) || whole * rows.len() > data.len() {
         return false;
     }
     // SAFETY: called where AVX was detected; lengths are checked above
@@ -330,6 +338,7 @@ fn interleave(rows: &[&Lane], data: &mut [f64], whole: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sparse::lanes::{LANES, Lane};
 
     #[test]
     fn what_is_gathered_and_sent_is_what_was_asked_for() {

@@ -136,7 +136,9 @@ impl Scalars {
         let sign =
             matches!(p.opener.graph.node(node), Node::LeviCivita(_)) && at.iter().all(|ix| ix.number().is_some());
         let small = entries.saturating_mul(4) <= self.turns() && !open && !sign;
-        let found = if leaf || small || self.only_loads || self.depth >= MOST_DEPTH {
+        let found = if let Some(found) = self.stand_in(p, &key, entries)? {
+            Some(found)
+        } else if leaf || small || self.only_loads || self.depth >= MOST_DEPTH {
             None
         } else {
             self.depth += 1;
@@ -152,6 +154,25 @@ impl Scalars {
         };
         self.known.insert(key, found);
         Ok(Some(found))
+    }
+
+    /// A function of few numbers, which the code would compute again and again, is made before the loop; the code only knows
+    /// what it is a function of.
+    fn stand_in(&mut self, p: &mut Placer, key: &Operand, entries: usize) -> Result<Option<Reg>, CompileError> {
+        let few = entries.saturating_mul(16) <= self.turns() && self.dependent.contains(&key.node);
+        let Node::Map(op, args) = p.opener.graph.node(key.node) else { return Ok(None) };
+        let (op, [arg]) = (*op, args.as_slice()) else { return Ok(None) };
+        if !few || self.depth >= MOST_DEPTH || matches!(op, MapOp::Abs | MapOp::Sign | MapOp::Relu) {
+            return Ok(None);
+        }
+        let arg = *arg;
+        self.depth += 1;
+        let of = self.entry(p, arg, &key.at)?;
+        self.depth -= 1;
+        let Some(of) = of.filter(|of| self.build.number(*of).is_none()) else { return Ok(None) };
+        let value = self.load(key);
+        self.build.stand_in(Inst::Unary(op, of), value);
+        Ok(Some(value))
     }
 
     fn load(&mut self, key: &Operand) -> Reg {

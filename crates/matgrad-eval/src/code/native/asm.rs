@@ -101,6 +101,20 @@ pub enum Form {
     F231,
 }
 
+/// Ways to put the numbers a0 … a3 and b0 … b3 of two registers side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weave {
+    /// a0 b0 a2 b2
+    Low,
+    /// a1 b1 a3 b3
+    High,
+    /// a0 b1 a2 b3
+    Ends,
+    /// A half of one of them, and a half of one of them: 0x20 is the lower ones of both, 0x31 the upper ones, 0x30 the lower
+    /// one of the first and the upper one of the second.
+    Halves(u8),
+}
+
 /// Comparisons, by the number the instruction takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compare {
@@ -350,6 +364,18 @@ impl Assembler {
     pub fn store(&mut self, width: Width, to: Rm, from: Xmm) {
         let (prefix, long) = if width == Width::One { (3, false) } else { (1, true) };
         self.vex(Opcode(Map::Of0f, prefix, false, long, 0x11), from.0, 0, to, 0);
+    }
+
+    /// Numbers of two registers side by side.
+    pub fn weave(&mut self, how: Weave, dst: Xmm, a: Xmm, b: Xmm) {
+        let (map, opcode, tail) = match how {
+            Weave::Low => (Map::Of0f, 0x14, None),
+            Weave::High => (Map::Of0f, 0x15, None),
+            Weave::Ends => (Map::Of0f, 0xc6, Some(0b1010)),
+            Weave::Halves(which) => (Map::Of0f3a, 0x06, Some(which)),
+        };
+        self.vex(Opcode(map, 1, false, true, opcode), dst.0, a.0, Rm::Reg(b), u8::from(tail.is_some()));
+        self.bytes.extend(tail);
     }
 
     /// One number of memory, four times.

@@ -6,7 +6,9 @@ use memmap2::{Mmap, MmapMut};
 
 use super::Native;
 use super::allocate::{Allocator, Load, Sink};
-use super::asm::{Assembler, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RSI, Width};
+use super::asm::{
+    Assembler, Gpr, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RSI, Rm, Weave, Width, Xmm,
+};
 use super::schedule::{Schedule, calls};
 use crate::code::straight::Straight;
 use crate::code::{Code, Inst, Reg, Row};
@@ -17,9 +19,29 @@ use crate::kernel::vector;
 /// Registers that the caller finds as they were.
 const SAVED: [super::asm::Gpr; 6] = [RBX, RBP, R12, R13, R14, R15];
 
-/// The rows, scratch memory, the length of a row and where to start.
+/// Registers that point to what is read where it is.
+const SOURCES: [Gpr; 4] = [RBP, R13, R14, R15];
+
+/// Registers that point to what is written row by row.
+const TARGETS: [Gpr; 4] = [R9, R10, R11, RSI];
+
+/// The rows, scratch memory, the length of a row, where to start, and pointers to sources and targets.
 #[allow(unsafe_code, reason = "machine code")]
-type Entry = unsafe extern "sysv64" fn(*mut f64, *mut f64, usize, usize);
+type Entry = unsafe extern "sysv64" fn(*mut f64, *mut f64, usize, usize, *const *mut f64);
+
+/// What is read and written elsewhere than in rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Links {
+    /// For each load the source that has its numbers side by side, and where they begin there.
+    pub direct: Vec<Option<(usize, usize)>>,
+    /// For each target the outputs whose numbers alternate there.
+    pub woven: Vec<Vec<usize>>,
+}
+
+impl Links {
+    /// How many pointers there can be to sources, and to targets.
+    pub const MOST: usize = SOURCES.len();
+}
 
 /// A function over rows, and which row it writes.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +69,9 @@ pub(crate) struct Blocks<const N: usize> {
     spills: usize,
     /// Rows that hold a number all the time.
     constants: Vec<(u32, f64)>,
+    links: Links,
+    /// How many numbers are read from each source.
+    reach: Vec<usize>,
 }
 
 /// The instructions between two rounds of function calls.
@@ -62,34 +87,65 @@ struct Section {
 
 impl<const N: usize> Blocks<N> {
     /// Machine code whose load `k` is row `k` of the first `loads`, and the rows of the outputs; `None` where the machine has
-    /// no such code.
-    pub fn new(code: &Code, loads: usize, outputs: &[Reg]) -> Option<(Self, Vec<u32>)> {
+    /// no such code. The links that are possible are kept: those to sources where no function reads the row, those to targets
+    /// where there is one piece of code.
+    pub fn new(code: &Code, loads: usize, outputs: &[Reg], mut links: Links) -> Option<(Self, Vec<u32>)> {
         if !Native::available() || !N.is_multiple_of(4) {
             return None;
         }
         let mut rows = loads as u32;
         let mut constants = Vec::new();
         let (sections, places) = sections(code, outputs, &mut rows, &mut constants)?;
+        links.direct.resize(loads, None);
+        for k in 0..loads as u32 {
+            let read = sections.iter().flat_map(|s| &s.functions).any(|f| f.reads(k));
+            let source = links.direct[k as usize].is_some_and(|(source, _)| source < SOURCES.len());
+            if read || places.contains(&k) || !source {
+                links.direct[k as usize] = None;
+            }
+        }
+        let plain = matches!(sections.as_slice(), [only] if only.functions.is_empty() && !only.results.is_empty());
+        links.woven.truncate(TARGETS.len());
+        if !plain || links.woven.iter().flatten().any(|k| *k >= places.len()) {
+            links.woven.clear();
+        }
+        let mut reach: Vec<usize> = Vec::new();
+        for (source, at) in links.direct.iter().flatten() {
+            reach.resize(reach.len().max(source + 1), 0);
+            reach[*source] = reach[*source].max(at + N);
+        }
         let mut asm = Assembler::default();
         let mut pieces = Vec::new();
         let mut cells = 0;
+        let place = |row: u32| i32::try_from(row as usize * 8 * N).ok();
         for section in sections {
             if !section.results.is_empty() {
                 pieces.push(Piece::Code(asm.bytes.len()));
                 let values = section.results.iter().map(|(value, _)| vec![*value]).collect();
                 let straight = Straight { code: section.code, loads: Vec::new(), inputs: Vec::new(), results: values };
                 let schedule = Schedule::new(&straight);
-                let place = |row: u32| i32::try_from(row as usize * 8 * N).ok();
-                let loads: Vec<Load> =
-                    section.loads.iter().map(|row| Some(Load::Moving(RBX, place(*row)?))).collect::<Option<_>>()?;
+                let of = |row: u32| match links.direct.get(row as usize).copied().flatten() {
+                    Some((source, at)) => Some(Load::Moving(*SOURCES.get(source)?, i32::try_from(8 * at).ok()?)),
+                    None => Some(Load::Moving(RBX, place(row)?)),
+                };
+                let loads: Vec<Load> = section.loads.iter().map(|row| of(*row)).collect::<Option<_>>()?;
                 let sinks: Vec<Sink> =
                     section.results.iter().map(|(_, row)| Some(Sink::Set(RBX, place(*row)?))).collect::<Option<_>>()?;
                 let mut it = Allocator::new(&schedule, asm, Width::Four);
                 SAVED.iter().for_each(|r| it.asm.push(*r));
                 it.asm.copy(RBX, RDI);
                 it.asm.copy(R12, RSI);
+                let pointers = SOURCES.iter().take(reach.len()).chain(TARGETS.iter().take(links.woven.len()));
+                for (k, register) in pointers.enumerate() {
+                    it.asm.fetch(*register, R8, 8 * k as i32);
+                }
                 let top = it.asm.bytes.len();
                 it.body(&loads, &sinks)?;
+                for (target, group) in TARGETS.iter().zip(&links.woven) {
+                    let rows: Vec<i32> = group.iter().map(|k| place(*places.get(*k)?)).collect::<Option<_>>()?;
+                    weave(&mut it.asm, &rows, *target);
+                    it.asm.add(*target, 32 * rows.len() as i32);
+                }
                 it.asm.add(RCX, 4);
                 it.asm.again(top);
                 it.asm.clear_upper();
@@ -106,7 +162,17 @@ impl<const N: usize> Blocks<N> {
         let mut memory = MmapMut::map_anon(bytes.len().max(1)).ok()?;
         memory.get_mut(..bytes.len())?.copy_from_slice(&bytes);
         let code = memory.make_exec().ok()?;
-        Some((Self { code, pieces, rows, spills, constants }, places))
+        Some((Self { code, pieces, rows, spills, constants, links, reach }, places))
+    }
+
+    /// The links that are made.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// How many numbers are read from each source.
+    pub fn reach(&self) -> &[usize] {
+        &self.reach
     }
 
     /// How many rows a run needs.
@@ -123,11 +189,21 @@ impl<const N: usize> Blocks<N> {
         }
     }
 
-    /// Computes all rows; nothing happens where there are too few.
-    pub fn run(&self, rows: &mut [Row<N>]) {
-        if rows.len() < self.rows {
+    /// Computes all rows; nothing happens where rows, sources or targets are too short.
+    pub fn run(&self, rows: &mut [Row<N>], sources: &[&[f64]], targets: &mut [&mut [f64]]) {
+        let long = |(source, reach): (&&[f64], &usize)| source.len() >= *reach;
+        let wide = |(target, group): (&&mut [f64], &Vec<usize>)| target.len() >= N * group.len();
+        if rows.len() < self.rows
+            || sources.len() != self.reach.len()
+            || targets.len() != self.links.woven.len()
+            || !sources.iter().zip(&self.reach).all(long)
+            || !targets.iter().zip(&self.links.woven).all(wide)
+        {
             return;
         }
+        let mut pointers = [std::ptr::null_mut::<f64>(); 2 * Links::MOST];
+        let all = sources.iter().map(|s| s.as_ptr().cast_mut()).chain(targets.iter_mut().map(|t| t.as_mut_ptr()));
+        pointers.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         for piece in &self.pieces {
             match piece {
                 Piece::Code(start) => {
@@ -135,14 +211,87 @@ impl<const N: usize> Blocks<N> {
                     let spills = base.wrapping_add(self.spills);
                     // SAFETY: the bytes there are a function of this type, made by `new` on a processor with the features
                     // that it has checked. It reads and writes the first `spills` rows at places below `N`, and behind them
-                    // as much as `rows` says, which is there as was checked above; the borrow is exclusive.
+                    // as much as `rows` says, which is there as was checked above; the borrow is exclusive. It reads the
+                    // first `reach` numbers of the sources and writes as many numbers to the targets as rows that go there
+                    // have, which was checked too; nothing is written through pointers to sources.
                     #[allow(unsafe_code)]
                     unsafe {
                         let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr().wrapping_add(*start));
-                        entry(base.cast(), spills.cast(), N, 0);
+                        entry(base.cast(), spills.cast(), N, 0, pointers.as_ptr());
                     }
                 }
                 Piece::Function(function) => apply(*function, rows),
+            }
+        }
+    }
+}
+
+impl Function {
+    fn reads(&self, row: u32) -> bool {
+        match self {
+            Self::One(_, from, _) | Self::Power(_, from, _) => *from == row,
+            Self::Two(_, from, _) => from.contains(&row),
+        }
+    }
+}
+
+/// Writes four numbers of each of some rows so that the rows alternate.
+fn weave(asm: &mut Assembler, rows: &[i32], target: Gpr) {
+    let width = rows.len();
+    let [a, b, c, d] = [0, 1, 2, 3].map(Xmm);
+    let [e, f, g, h] = [4, 5, 6, 7].map(Xmm);
+    let load = |asm: &mut Assembler, to: Xmm, row: i32| asm.load(Width::Four, to, Rm::Index(RBX, row));
+    let store =
+        |asm: &mut Assembler, at: usize, from: Xmm| asm.store(Width::Four, Rm::Mem(target, 8 * at as i32), from);
+    match *rows {
+        [] => {}
+        [p] => {
+            load(asm, a, p);
+            store(asm, 0, a);
+        }
+        [p, q] => {
+            load(asm, a, p);
+            load(asm, b, q);
+            asm.weave(Weave::Low, c, a, b);
+            asm.weave(Weave::High, d, a, b);
+            asm.weave(Weave::Halves(0x20), a, c, d);
+            asm.weave(Weave::Halves(0x31), b, c, d);
+            store(asm, 0, a);
+            store(asm, 4, b);
+        }
+        [p, q, r] => {
+            load(asm, a, p);
+            load(asm, b, q);
+            load(asm, c, r);
+            asm.weave(Weave::Low, d, a, b);
+            asm.weave(Weave::High, e, b, c);
+            asm.weave(Weave::Ends, f, c, a);
+            asm.weave(Weave::Halves(0x20), a, d, f);
+            asm.weave(Weave::Halves(0x30), b, e, d);
+            asm.weave(Weave::Halves(0x31), c, f, e);
+            store(asm, 0, a);
+            store(asm, 4, b);
+            store(asm, 8, c);
+        }
+        _ => {
+            // four rows at a time, the last four again where they are no multiple of four
+            let mut first = 0;
+            while first < width {
+                first = first.min(width - 4);
+                for (k, to) in [a, b, c, d].into_iter().enumerate() {
+                    load(asm, to, rows[first + k]);
+                }
+                asm.weave(Weave::Low, e, a, b);
+                asm.weave(Weave::High, f, a, b);
+                asm.weave(Weave::Low, g, c, d);
+                asm.weave(Weave::High, h, c, d);
+                for (turn, (how, x, y)) in
+                    [(0x20, e, g), (0x20, f, h), (0x31, e, g), (0x31, f, h)].into_iter().enumerate()
+                {
+                    asm.weave(Weave::Halves(how), a, x, y);
+                    store(asm, turn * width + first, a);
+                }
+                first += 4;
             }
         }
     }
@@ -294,13 +443,13 @@ mod tests {
         let root = build.push(Inst::Power(Power::Half(1), y));
         let mut outputs = vec![chosen, root, two, x, sine, angle, chosen];
         let code = build.finish(&mut outputs);
-        let (blocks, places) = Blocks::<N>::new(&code, 3, &outputs).expect("memory for code");
+        let (blocks, places) = Blocks::<N>::new(&code, 3, &outputs, Links::default()).expect("memory for code");
         let mut rows = vec![Row([f64::NAN; N]); blocks.rows()];
         for (k, row) in rows.iter_mut().enumerate().take(3) {
             row.iter_mut().enumerate().for_each(|(t, x)| *x = 0.3 + ((3 * t + k) as f64 * 0.77).sin().abs());
         }
         blocks.prepare(&mut rows);
-        blocks.run(&mut rows);
+        blocks.run(&mut rows, &[], &mut []);
         let mut registers = Vec::new();
         for t in 0..N {
             let at = |k: u32| rows.get(k as usize).map_or(f64::NAN, |row| row[t]);
@@ -310,6 +459,53 @@ mod tests {
                 assert!((found - wanted).abs() <= 1e-14 * wanted.abs().max(1.0), "{t}: {found}, not {wanted}");
             }
         }
-        blocks.run(&mut rows[..2]); // too few: nothing is touched
+        blocks.run(&mut rows[..2], &[], &mut []); // too few: nothing is touched
+    }
+
+    #[test]
+    fn what_is_read_and_written_elsewhere_is_the_same() {
+        if !Native::available() {
+            return;
+        }
+        for width in [1, 2, 3, 4, 5, 7, 14] {
+            let mut build = Builder::default();
+            let loads: Vec<Reg> = (0..3).map(|k| build.push(Inst::Load(k))).collect();
+            let mut outputs: Vec<Reg> = Vec::new();
+            for k in 0..width + 1 {
+                let c = build.constant(k as f64);
+                let scaled = build.push(Inst::Mul(c, loads[1]));
+                let sum = build.push(Inst::MulAdd(loads[0], loads[2], scaled));
+                outputs.push(sum);
+            }
+            outputs.push(loads[2]);
+            let code = build.finish(&mut outputs);
+            let links = Links {
+                direct: vec![Some((0, 2)), Some((0, 0)), Some((1, 0))],
+                woven: vec![(0..width).rev().collect(), vec![width + 1, width]],
+            };
+            let (blocks, places) = Blocks::<N>::new(&code, 3, &outputs, links).expect("memory for code");
+            // the last load is an output and stays in its row
+            assert_eq!(blocks.links().direct, [Some((0, 2)), Some((0, 0)), None]);
+            assert_eq!((blocks.reach(), blocks.links().woven.len()), ([N + 2].as_slice(), 2));
+            let source: Vec<f64> = (0..N + 2).map(|k| 0.5 * k as f64 - 1.0).collect();
+            let mut rows = vec![Row([f64::NAN; N]); blocks.rows()];
+            rows[2].iter_mut().enumerate().for_each(|(turn, x)| *x = turn as f64 + 7.0);
+            let (mut first, mut second) = (vec![-1.0; N * width + 1], vec![-1.0; 2 * N]);
+            blocks.prepare(&mut rows);
+            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second[..N]]);
+            assert!(first.iter().all(|x| *x == -1.0), "too little memory");
+            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second]);
+            let mut registers = Vec::new();
+            for turn in 0..N {
+                code.run(&mut registers, |k| [source[turn + 2], source[turn], turn as f64 + 7.0][k as usize]);
+                let value = |k: usize| registers[outputs[k].0 as usize];
+                for k in 0..width {
+                    assert_eq!(first[turn * width + k], value(width - 1 - k), "{width} {turn} {k}");
+                }
+                assert_eq!([second[2 * turn], second[2 * turn + 1]], [value(width + 1), value(width)]);
+                assert_eq!(rows[places[0] as usize][turn], value(0));
+            }
+            assert_eq!(first.last(), Some(&-1.0));
+        }
     }
 }

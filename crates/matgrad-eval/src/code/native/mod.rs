@@ -16,7 +16,7 @@ mod schedule;
 use memmap2::{Mmap, MmapMut};
 
 use super::straight::Straight;
-pub(crate) use blocks::Blocks;
+pub(crate) use blocks::{Blocks, Links};
 pub(crate) use chain::{Chain, ChainMemory};
 pub(crate) use rows::Rows;
 use schedule::Schedule;
