@@ -11,7 +11,7 @@ use matgrad_eval::{
     Block, CompileError, Engine, Grid, Inputs, LayoutError, Options, Precision, SparseRequest, compile_sparse,
     infer_sizes,
 };
-use matgrad_syntax::{Name, Source};
+use matgrad_syntax::{Diagnostic, Name, Source};
 use rustc_hash::FxHashMap;
 
 use crate::batch;
@@ -378,6 +378,7 @@ impl<'a> Planner<'a> {
         }
         self.within_limits()?;
         let sizes = self.sizes(data, &mut solving)?;
+        self.check_positions(&sizes)?;
         let systems = solving.compile(&self.analysis.graph, &sizes, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
         let nodes = self.roots.split_off(dense);
@@ -707,6 +708,19 @@ impl<'a> Planner<'a> {
             return Err(self.refuse("data", format!("the data has no array for {}", missing.join(", "))));
         }
         infer_sizes(&g.sizes, &inputs, data).map_err(|error| self.refuse("data", error.to_string()))
+    }
+
+    /// Refuses subscripts that are outside of their axes at these sizes.
+    fn check_positions(&mut self, sizes: &BTreeMap<Name, usize>) -> Result<(), Failure> {
+        let table = &mut self.analysis.graph.sizes;
+        for position in &self.analysis.positions {
+            if let Some((k, length)) = position.outside(table, sizes) {
+                let message = format!("the subscript {k} is outside of 1 to {length}");
+                let diagnostic = Diagnostic::error("out-of-range", position.span, message);
+                return Err(Failure::new(self.source.clone(), diagnostic.help("the data make the axis so long")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -368,8 +368,19 @@ impl<'a> Work<'a> {
                 None => self.along_units(at)?,
             },
         };
-        let formula = formula.ok_or_else(|| self.no_notation())?;
+        let formula = match formula {
+            Some(formula) => formula,
+            None => self.by_entries(&arranged)?,
+        };
         Ok(self.shown(formula, &arranged))
+    }
+
+    /// Index notation, where nothing else shows a derivative.
+    fn by_entries(&mut self, arranged: &Arranged) -> Result<Formula, Failure> {
+        let g = &mut self.analysis.graph;
+        let formula =
+            notation::write_by_entries(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
+        formula.ok_or_else(|| self.no_notation())
     }
 
     /// A flattened derivative of matrix square roots with Kronecker products.
@@ -398,7 +409,10 @@ impl<'a> Work<'a> {
     pub fn written(&mut self, arranged: &Arranged) -> Result<Written, Failure> {
         let g = &mut self.analysis.graph;
         let formula = notation::write(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
-        let formula = formula.ok_or_else(|| self.no_notation())?;
+        let formula = match formula {
+            Some(formula) => formula,
+            None => self.by_entries(arranged)?,
+        };
         Ok(self.shown(formula, arranged))
     }
 

@@ -266,6 +266,89 @@ impl Work {
         None
     }
 
+    /// Blocks cut at the same places along a label, one of which is 0 but for one piece: only that piece is left.
+    pub(super) fn only_piece(&mut self, g: &mut Graph) -> Option<Vec<Factor>> {
+        for k in 0..self.factors.len() {
+            let Node::Stack(axis, parts) = g.node(self.factors[k].node) else { continue };
+            let (label, parts) = (self.factors[k].labels[*axis as usize], parts.clone());
+            if self.factors[k].exponent.is_negative() || parts.iter().all(|p| p.extent.is_none()) {
+                continue;
+            }
+            let mut there = (0..parts.len()).filter(|at| !g.is_zero(parts[*at].node));
+            let (Some(at), None) = (there.next(), there.next()) else { continue };
+            let on: Vec<usize> = (0..self.factors.len()).filter(|j| self.factors[*j].labels.contains(&label)).collect();
+            let summed = self.summed(label);
+            if !summed && on.len() < 2 {
+                continue;
+            }
+            let extents: Vec<Option<Dim>> = parts.iter().map(|p| p.extent).collect();
+            let mut pieces = Vec::with_capacity(on.len());
+            for j in &on {
+                let f = &self.factors[*j];
+                let Node::Stack(axis, own) = g.node(f.node) else { break };
+                let alone = f.labels.iter().filter(|l| **l == label).count() == 1;
+                let same = own.len() == extents.len() && own.iter().zip(&extents).all(|(p, e)| p.extent == *e);
+                if f.labels[*axis as usize] != label || !alone || !same {
+                    break;
+                }
+                pieces.push((own[at].node, *axis as usize));
+            }
+            if pieces.len() < on.len() {
+                continue;
+            }
+            // the piece has a shorter axis in place of the label, or none
+            let short = extents[at].map(|extent| {
+                self.dims.push(extent);
+                self.dims.len() as super::Label - 1
+            });
+            for (j, (node, axis)) in on.iter().zip(pieces) {
+                let f = &mut self.factors[*j];
+                f.node = node;
+                match short {
+                    Some(short) => f.labels[axis] = short,
+                    None => drop(f.labels.remove(axis)),
+                }
+            }
+            if summed {
+                self.kill(label);
+                return Some(std::mem::take(&mut self.factors));
+            }
+            let (mut builder, mut out) = (ProductBuilder::new(), Labels::new());
+            builder.dims = self.dims.clone();
+            for j in on.iter().rev() {
+                let f = self.factors.swap_remove(*j);
+                out.extend(f.labels.iter().filter(|l| Some(**l) != short).copied());
+                builder.power(f.node, &f.labels, f.exponent);
+            }
+            out.sort_unstable();
+            out.dedup();
+            let rest = out.clone();
+            if let Some(short) = short {
+                out.insert(0, short);
+            }
+            builder.forget_unused(&out);
+            let piece = builder.build(g, &out);
+            let parts = extents.iter().enumerate().map(|(j, extent)| {
+                let node = if j == at {
+                    piece
+                } else {
+                    let dims: Dims = extent.iter().copied().chain(rest.iter().map(|l| self.dims[*l as usize])).collect();
+                    g.zeros(&dims)
+                };
+                Part { node, extent: *extent }
+            });
+            let parts = parts.collect();
+            let node = g.stack(0, parts);
+            if let Some(short) = short {
+                self.kill(short);
+            }
+            let labels = std::iter::once(label).chain(rest).collect();
+            self.factors.push(Factor { node, labels, exponent: Rational::ONE });
+            return Some(std::mem::take(&mut self.factors));
+        }
+        None
+    }
+
     fn zip_stacks(
         &mut self,
         g: &mut Graph,

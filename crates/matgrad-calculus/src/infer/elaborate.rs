@@ -70,6 +70,8 @@ pub(super) struct Elaborator<'a> {
     pub notes: Vec<String>,
     /// Dimensions that literal subscripts need to be large enough.
     pub at_least: Vec<(crate::graph::Dim, crate::graph::Dim)>,
+    /// Subscripts to be looked at when the sizes are known.
+    pub positions: Vec<super::Position>,
     /// Undeclared names that are read as scalars against the convention.
     pub scalars: &'a [Name],
     pub bindings: Vec<(Name, Binding)>,
@@ -122,6 +124,7 @@ impl<'a> Elaborator<'a> {
             diagnostics: Vec::new(),
             notes: Vec::new(),
             at_least: Vec::new(),
+            positions: Vec::new(),
             scalars,
             bindings: Vec::new(),
             frame: 0,

@@ -4,6 +4,7 @@ use matgrad_syntax::{Diagnostic, ExprId, Reducer, Subscript};
 use smallvec::SmallVec;
 
 use super::affine::{Place, Whole};
+use super::Position;
 use super::elaborate::Elaborator;
 use super::errors::short_text;
 use super::term::{Affine, IndexId, Sub, TermId, TermKind, Type, Use};
@@ -26,6 +27,18 @@ impl Elaborator<'_> {
             self.at_least.push((n, k));
         }
         Ok(())
+    }
+
+    /// Keeps a subscript for when the sizes are known, where it is not decided yet.
+    fn note_position(&mut self, from: Option<Dim>, to: Dim, length: Dim, at: ExprId) {
+        let decided = |e: &mut Self, k: Dim| {
+            let (k, n) = (e.dims.resolve(k), e.dims.resolve(length));
+            let left = e.dims.table.sub(n, k);
+            e.dims.table.value(left).is_some() && e.dims.table.value(k).is_some()
+        };
+        if !decided(self, to) || from.is_some_and(|from| !decided(self, from)) {
+            self.positions.push(Position { from, to, length, span: self.span(at) });
+        }
     }
 
     /// `base[subs]`
@@ -80,6 +93,7 @@ impl Elaborator<'_> {
                 Sub::Range(from, to) => {
                     self.inside(*from, *dim, at)?;
                     self.inside(*to, *dim, at)?;
+                    self.note_position(Some(*from), *to, *dim, at);
                     let length = self.dims.table.sub(*to, *from);
                     let length = self.dims.table.add(length, one);
                     if self.dims.value(length).is_some_and(|v| v < 1) {
@@ -163,7 +177,11 @@ impl Elaborator<'_> {
     /// Notes what a subscript says about the range of its index.
     fn use_of(&mut self, affine: &Affine, dim: Dim, at: ExprId) -> Result<(), Box<Diagnostic>> {
         match affine.indices.as_slice() {
-            [] => self.inside(affine.constant, dim, at),
+            [] => {
+                self.inside(affine.constant, dim, at)?;
+                self.note_position(None, affine.constant, dim, at);
+                Ok(())
+            }
             [(index, sign @ (1 | -1))] => {
                 let (sign, offset) = (*sign as i8, affine.constant);
                 self.indices[index.0 as usize].uses.push(Use { sign, offset, dim, at });

@@ -31,10 +31,12 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use matgrad_syntax::suggest::nearest;
 use matgrad_syntax::{Attribute, Diagnostic, Ident, Name, QueryKind, Script, Span};
 
-use crate::graph::{Dim, Dims, FunctionId, Graph, NodeId};
+use crate::graph::{Dim, DimTable, Dims, FunctionId, Graph, NodeId};
 use elaborate::Elaborator;
 use lower::Lower;
 use readings::Reading;
@@ -206,6 +208,41 @@ impl Equation {
     }
 }
 
+/// A written subscript without an index, or a written range: whether it is inside depends on the sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Where the range starts.
+    pub from: Option<Dim>,
+    /// The position, or where the range ends.
+    pub to: Dim,
+    /// How long the axis is.
+    pub length: Dim,
+    /// Where it is written.
+    pub span: Span,
+}
+
+impl Position {
+    /// For known sizes: the position that is outside, and the length of its axis. A range without entries is inside.
+    pub fn outside(&self, table: &mut DimTable, sizes: &BTreeMap<Name, usize>) -> Option<(i64, i64)> {
+        // lengths are not negative, positions may be
+        const SHIFT: i64 = 1 << 40;
+        let mut value = |dim: Dim| {
+            let shift = table.constant(SHIFT);
+            let shifted = table.add(dim, shift);
+            i64::try_from(table.evaluate(shifted, sizes)?).ok().map(|value| value - SHIFT)
+        };
+        let (to, length) = (value(self.to)?, value(self.length)?);
+        let first = match self.from {
+            Some(from) => value(from)?,
+            None => to,
+        };
+        if first > to {
+            return None;
+        }
+        [first, to].into_iter().find(|k| !(1..=length).contains(k)).map(|k| (k, length))
+    }
+}
+
 /// What inference finds out.
 #[derive(Clone)]
 pub struct Analysis {
@@ -223,6 +260,8 @@ pub struct Analysis {
     pub assumptions: Vec<String>,
     /// Dimensions that literal subscripts need to be at least that large.
     pub at_least: Vec<(Dim, Dim)>,
+    /// Subscripts that are inside for some sizes only.
+    pub positions: Vec<Position>,
     /// Queries in their order.
     pub queries: Vec<Query>,
     /// Implicit definitions in their order.
@@ -264,6 +303,7 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
     let (assumptions, mut notes) = (elaborator.assumptions(), std::mem::take(&mut elaborator.notes));
     notes.extend(elaborator.doubtful_names());
     let at_least = std::mem::take(&mut elaborator.at_least);
+    let positions = std::mem::take(&mut elaborator.positions);
     // an unknown has all its entries free, as a variable that is differentiated by
     let mut free: Vec<&str> = options.wrt.to_vec();
     free.extend(implicits.iter().map(|implicit| &*implicit.name));
@@ -311,6 +351,13 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
             bounds.push(pair);
         }
     }
+    let positions = positions.into_iter().map(|position| Position {
+        from: position.from.map(|from| lower.dim(from)),
+        to: lower.dim(position.to),
+        length: lower.dim(position.length),
+        span: position.span,
+    });
+    let positions = positions.collect();
     let functions = lower.functions();
     Ok(Analysis {
         graph: lower.g,
@@ -320,6 +367,7 @@ pub fn analyze(script: &Script, options: &Options) -> Result<Analysis, Vec<Diagn
         variables,
         assumptions,
         at_least: bounds,
+        positions,
         queries,
         implicits,
         solves,

@@ -696,7 +696,7 @@ impl Printer<'_> {
     }
 
     fn stacked_rows(&mut self, axis: u8, parts: &[Part]) -> Option<M> {
-        let mut rows = Vec::new();
+        let (mut rows, mut whole) = (Vec::new(), Vec::new());
         for part in parts {
             let m = self.known(part.node)?;
             // along axis 1 the transposed pieces are stacked, and the whole is transposed at the end
@@ -706,14 +706,18 @@ impl Printer<'_> {
                 (Some(_), _) => self.arena.transpose(m),
             };
             rows.push(self.row_entries(part, row));
+            whole.push(row);
         }
         let width = rows.iter().map(Vec::len).max().unwrap_or(1);
         if rows.iter().any(|r| r.len() != width) {
-            for (row, part) in rows.iter_mut().zip(parts) {
-                if row.len() != width {
-                    *row = self.spread(part, width)?;
-                }
+            let mut level = Vec::with_capacity(rows.len());
+            for (row, part) in rows.iter().zip(parts) {
+                level.push(if row.len() == width { Some(row.clone()) } else { self.spread(part, width) });
             }
+            rows = match level.into_iter().collect::<Option<Vec<_>>>() {
+                Some(level) => level,
+                None => whole.into_iter().map(|row| vec![row]).collect(),
+            };
         }
         let m = self.arena.raw(Kind::Rows(rows), Form::Matrix);
         Some(if axis == 0 { m } else { self.arena.transpose(m) })

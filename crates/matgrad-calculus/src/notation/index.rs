@@ -42,7 +42,7 @@ impl Printer<'_> {
             .unwrap_or_else(|| Name::from(stem))
     }
 
-    fn fresh_bound(&mut self) -> Name {
+    pub(super) fn fresh_bound(&mut self) -> Name {
         let pool = ["a", "b", "c", "d", "e", "f", "g", "h", "k", "l", "r", "s"];
         let used = |n: &Name| self.taken.contains(&**n) || self.bound.contains(n) || self.g.has_name(n);
         let free = pool.iter().map(|n| Name::from(*n)).find(|n| !used(n));
@@ -81,7 +81,7 @@ impl Printer<'_> {
                 let position = rest.remove(axis as usize);
                 for (k, part) in parts.iter().enumerate() {
                     if part.extent.is_some() {
-                        return None;
+                        return self.stacked_entry(axis as usize, &parts, at, depth);
                     }
                     let inner = self.entry_at(part.node, &rest, depth + 1)?;
                     let number = self.arena.int(k as i64 + 1);
@@ -91,6 +91,9 @@ impl Printer<'_> {
                     terms.push((Rational::ONE, m));
                 }
                 return Some(self.arena.sum(terms, Form::Scalar));
+            }
+            Node::Matrix(op, args) if self.total && (self.g.rank(id) > 2 || self.expr(id).is_none()) => {
+                return self.function_entry(op, &args, (self.g.rank(id), at), depth);
             }
             Node::Shift { offset, .. } => {
                 let offset = self.arena.size_or_number(self.g, offset);
@@ -460,6 +463,8 @@ impl Printer<'_> {
             scalars.push((guarded, Rational::ONE));
             return Some(self.arena.product(Rational::ONE, scalars, Vec::new()));
         }
+        let placed = if self.total { self.place_selected(p, &mut place) } else { None };
+        let p = placed.as_ref().unwrap_or(p);
         let summed = |l: &Label| !p.out.contains(l);
         for group in groups(&p.factors, &p.out) {
             let mut open: Labels = Labels::new();

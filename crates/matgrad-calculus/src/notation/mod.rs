@@ -21,6 +21,7 @@ mod rows;
 mod selected;
 mod split;
 mod tied;
+mod total;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,7 @@ use crate::graph::{Dim, Graph, NodeId, ProductBuilder};
 pub use along::{Gathered, direction, write_along};
 pub use split::split_loops;
 pub use tied::{Sides, write_tied};
+pub use total::write_by_entries;
 
 use emit::Emitter;
 use expr::{Arena, Form, Kind, M};
@@ -152,12 +154,14 @@ pub(crate) struct Printer<'g> {
     whole: bool,
     taken: BTreeSet<Name>,
     bound: Vec<Name>,
+    /// Whether functions of matrices that have entries only are written too.
+    total: bool,
 }
 
 impl<'g> Printer<'g> {
     fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
         let Memory { arena, memo, diagonals, names, whole } = memory;
-        Self { g, arena, memo, diagonals, names, whole, taken, bound: Vec::new() }
+        Self { g, arena, memo, diagonals, names, whole, taken, bound: Vec::new(), total: false }
     }
 
     fn into_memory(self) -> Memory {

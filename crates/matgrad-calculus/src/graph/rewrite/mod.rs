@@ -70,7 +70,7 @@ impl Work {
                 return found;
             }
         }
-        self.contract_stacks(g)
+        self.contract_stacks(g).or_else(|| self.only_piece(g))
     }
 
     /// A summed label without a factor is a sum of equal terms.
