@@ -17,6 +17,14 @@ pub(crate) fn symmetric<T: Scalar>(a: &Array<T>, name: &str) -> Result<(Vec<T>, 
     let mut d = a.zip(&a.transposed(), |x, y| (x + y).scale(0.5));
     let mut v = Array::eye(n);
     let size = d.data().iter().fold(f64::MIN_POSITIVE, |most, x| x.re().abs().max(most));
+    // no algorithm knows the entries better than that, which decides on the vectors of equal eigenvalues
+    for j in 0..n {
+        for i in 0..=j {
+            let x = d.at(i, j).uncertain(size);
+            d.set(i, j, x);
+            d.set(j, i, x);
+        }
+    }
     let mut extra = T::ORDER + 1;
     for _ in 0..MAX_SWEEPS {
         let off = off_diagonal(&d);

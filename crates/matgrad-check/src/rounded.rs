@@ -144,6 +144,10 @@ impl Scalar for Rounded {
     fn scale(self, factor: f64) -> Self {
         self * Self::new(factor)
     }
+    fn uncertain(self, size: f64) -> Self {
+        let share = (chance() % 1025) as f64 / 512.0 - 1.0;
+        Self { value: self.value + share * f64::EPSILON * size, size: self.size }
+    }
 }
 
 #[cfg(test)]

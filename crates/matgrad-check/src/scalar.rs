@@ -67,6 +67,10 @@ pub trait Scalar:
     fn pow(self, exponent: Self) -> Self;
     fn atan2(self, x: Self) -> Self;
     fn scale(self, factor: f64) -> Self;
+    /// Where rounding is random, a number that is known up to the last place of `size` only.
+    fn uncertain(self, _size: f64) -> Self {
+        self
+    }
 
     fn recip(self) -> Self {
         Self::ONE / self
@@ -284,6 +288,9 @@ impl<T: Scalar> Scalar for Dual<T> {
     }
     fn scale(self, factor: f64) -> Self {
         Self { re: self.re.scale(factor), eps: self.eps.scale(factor) }
+    }
+    fn uncertain(self, size: f64) -> Self {
+        Self { re: self.re.uncertain(size), eps: self.eps }
     }
 }
 

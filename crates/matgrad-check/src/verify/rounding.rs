@@ -49,12 +49,15 @@ impl<T: Lift> Check<'_, T> {
     ) -> Result<Rounding> {
         let spread = self.spread(point, directions, truth, found)?;
         let noise = spread.truth + spread.answer;
+        let most = largest(truth.data());
         if found.absolute > FACTOR * noise {
-            return Ok(Rounding::IsSmall);
+            // a few runs may round alike: what is 0 is so in units of the last place of the terms that cancelled
+            let unit = FACTOR * f64::EPSILON * spread.size;
+            let vanishes = most <= unit && largest(&found.got) <= unit;
+            return Ok(if vanishes { Rounding::Vanishes(found.absolute / spread.size) } else { Rounding::IsSmall });
         }
         self.plain.set_inputs(point.inputs.clone());
         let value = self.plain.eval(self.model.target)?.dense()?.magnitude();
-        let most = largest(truth.data());
         Ok(if noise <= 1e-5 * most {
             Rounding::Explains(found.absolute / most.max(value))
         } else if most <= FACTOR * spread.truth && noise <= 1e-6 * spread.size.max(value) {

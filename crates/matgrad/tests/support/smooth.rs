@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use matgrad::{Array, Convention, Evaluation, Inputs, Product, Random, Request};
 
-use super::agree::{result, values};
+use super::agree::{plain_value, result, values};
 use super::draw::{data, member, sequence};
 
 /// What the values of a function say about its derivative.
@@ -80,6 +80,9 @@ pub fn at(
     domain: &str,
     random: &mut Random,
 ) -> Local {
+    if plain_value(request, dims, inputs).is_err() {
+        return Local::NoValue; // none, or one that rounding decides on
+    }
     let shape = inputs.get(&request.wrt).map(|x| x.shape().to_vec()).unwrap_or_default();
     let kept = match domain {
         "spd" => "sym",
