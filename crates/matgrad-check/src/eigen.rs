@@ -17,14 +17,6 @@ pub(crate) fn symmetric<T: Scalar>(a: &Array<T>, name: &str) -> Result<(Vec<T>, 
     let mut d = a.zip(&a.transposed(), |x, y| (x + y).scale(0.5));
     let mut v = Array::eye(n);
     let size = d.data().iter().fold(f64::MIN_POSITIVE, |most, x| x.re().abs().max(most));
-    // no algorithm knows the entries better than that, which decides on the vectors of equal eigenvalues
-    for j in 0..n {
-        for i in 0..=j {
-            let x = d.at(i, j).uncertain(size);
-            d.set(i, j, x);
-            d.set(j, i, x);
-        }
-    }
     let mut extra = T::ORDER + 1;
     for _ in 0..MAX_SWEEPS {
         let off = off_diagonal(&d);
@@ -56,6 +48,23 @@ pub(crate) fn symmetric<T: Scalar>(a: &Array<T>, name: &str) -> Result<(Vec<T>, 
         fix_sign(&mut vectors, j);
     }
     Ok((values, vectors))
+}
+
+/// Eigenvectors as columns. No algorithm knows the entries better than to the last place of the largest one, which decides
+/// on the vectors of equal eigenvalues.
+pub(crate) fn vectors<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
+    let n = need_symmetric(a, "eigvecs")?;
+    let size = a.data().iter().fold(0.0, |most: f64, x| x.re().abs().max(most));
+    let mut a = a.clone();
+    for j in 0..n {
+        for i in 0..=j {
+            let (x, y) = (a.at(i, j), a.at(j, i));
+            let moved = x.uncertain(size);
+            a.set(i, j, moved);
+            a.set(j, i, if i == j { moved } else { y + (moved - x) });
+        }
+    }
+    Ok(symmetric(&a, "eigvecs")?.1)
 }
 
 fn off_diagonal<T: Scalar>(d: &Array<T>) -> f64 {

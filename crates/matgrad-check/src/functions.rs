@@ -128,7 +128,7 @@ fn of_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
             if function == Builtin::Logm { matfun::logm(a)? } else { matfun::sqrtm(a)? }
         }
         Builtin::Eigvals => Array::column(eigen::symmetric(a, "eigvals")?.0),
-        Builtin::Eigvecs => eigen::symmetric(a, "eigvecs")?.1,
+        Builtin::Eigvecs => eigen::vectors(a)?,
         Builtin::Singvals => Array::column(eigen::svd(a, "singvals")?.s),
         Builtin::SvdU => determined(eigen::svd(a, "svdU")?, a.rows() >= a.cols(), |svd| svd.u),
         Builtin::SvdV => determined(eigen::svd(a, "svdV")?, a.rows() < a.cols(), |svd| svd.v),

@@ -378,8 +378,7 @@ impl<'a> Work<'a> {
     /// Index notation, where nothing else shows a derivative.
     fn by_entries(&mut self, arranged: &Arranged) -> Result<Formula, Failure> {
         let g = &mut self.analysis.graph;
-        let formula =
-            notation::write_by_entries(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
+        let formula = notation::write_by_entries(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
         formula.ok_or_else(|| self.no_notation())
     }
 

@@ -81,3 +81,38 @@ fn products_beside_zeros() {
         assert_eq!(derivative.data(), expected, "{expression} at {x:?}, order {order}");
     }
 }
+
+/// A written subscript is inside of its axis for the data at hand, or it is refused at its place; empty ranges are inside.
+#[test]
+fn subscripts_are_inside_of_the_data() {
+    let mut data = Inputs::new();
+    data.insert("U", Array::new(vec![1, 1], vec![1.5]).expect("a shape"));
+    data.insert("x", Array::vector(vec![1.0, 2.0]));
+    let outside = |expression: &str| {
+        let text = Text::expression(expression).declare("U in R^(n x n)").declare("x in R^m");
+        let failure = Evaluation::new(text).plan(&data).err()?;
+        failure.diagnostics.iter().find(|d| d.code == "out-of-range").map(|d| d.message.clone())
+    };
+    for (expression, message) in [
+        ("U[2,:]", Some("the subscript 2 is outside of 1 to 1")),
+        ("x[3]", Some("the subscript 3 is outside of 1 to 2")),
+        ("x[2:3]", Some("the subscript 3 is outside of 1 to 2")),
+        ("x[n-1]", Some("the subscript 0 is outside of 1 to 2")),
+        ("x[m-2]", Some("the subscript 0 is outside of 1 to 2")),
+        ("x[n+1]", None),
+        ("x[2:m]", None),
+        ("U[1:n-1,1]", None),
+        ("U[2:n,1]", None),
+    ] {
+        assert_eq!(outside(expression).as_deref(), message, "{expression}");
+    }
+}
+
+/// What has no matrix notation has entries: functions of matrices that are known by their entries only, and of blocks.
+#[test]
+fn everything_has_entries() {
+    let text = Text::expression("expm(eigvecs(S)*diag(b)*eigvecs(S)'/5)").declare("S in R^(2 x 2) symmetric");
+    let request = Request { order: 2, ..Request::new(text.declare("b in R^2"), "S").layout(Layout::Tensor) };
+    let answer = derive(&request).expect("an answer");
+    assert!(answer.verified.as_ref().is_some_and(|verdict| verdict.is_right()), "{:?}", answer.verified);
+}

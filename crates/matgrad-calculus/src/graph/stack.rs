@@ -332,7 +332,8 @@ impl Work {
                 let node = if j == at {
                     piece
                 } else {
-                    let dims: Dims = extent.iter().copied().chain(rest.iter().map(|l| self.dims[*l as usize])).collect();
+                    let dims: Dims =
+                        extent.iter().copied().chain(rest.iter().map(|l| self.dims[*l as usize])).collect();
                     g.zeros(&dims)
                 };
                 Part { node, extent: *extent }

@@ -3,8 +3,8 @@
 use matgrad_syntax::{Diagnostic, ExprId, Reducer, Subscript};
 use smallvec::SmallVec;
 
-use super::affine::{Place, Whole};
 use super::Position;
+use super::affine::{Place, Whole};
 use super::elaborate::Elaborator;
 use super::errors::short_text;
 use super::term::{Affine, IndexId, Sub, TermId, TermKind, Type, Use};

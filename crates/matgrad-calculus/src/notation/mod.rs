@@ -3,6 +3,7 @@
 
 mod along;
 mod atoms;
+mod blocks;
 mod build;
 mod cases;
 mod common;

@@ -171,8 +171,7 @@ impl Printer<'_> {
                 self.arena.product(one.clone(), vec![(same, one.clone()), (inner, one.clone())], Vec::new())
             } else {
                 let bound = self.fresh_bound();
-                let (index, size) =
-                    (self.arena.name(&bound, Form::Scalar), self.arena.size_or_number(self.g, length));
+                let (index, size) = (self.arena.name(&bound, Form::Scalar), self.arena.size_or_number(self.g, length));
                 let mut own = rest.clone();
                 own.insert(axis, index);
                 let inner = self.entry_at(part.node, &own, depth + 1)?;

@@ -1,5 +1,7 @@
 //! Is a gap more than rounding? Function and answer are computed again in randomly rounded arithmetic.
 
+use std::ops::RangeInclusive;
+
 use super::{Check, Gap};
 use crate::compare::{contract, gap, largest};
 use crate::derivative::{Directional, Lift};
@@ -47,14 +49,18 @@ impl<T: Lift> Check<'_, T> {
         truth: &Array,
         found: &Gap,
     ) -> Result<Rounding> {
-        let spread = self.spread(point, directions, truth, found)?;
-        let noise = spread.truth + spread.answer;
+        let mut spread = self.spread(point, directions, truth, found, 1..=RUNS)?;
         let most = largest(truth.data());
+        let unit = FACTOR * f64::EPSILON * spread.size;
+        if found.absolute > FACTOR * (spread.truth + spread.answer) && most <= unit && largest(&found.got) <= unit {
+            // of what may be 0 but for the last places of its terms a few runs round alike now and then
+            let more = self.spread(point, directions, truth, found, RUNS + 1..=8 * RUNS)?;
+            spread.truth = spread.truth.max(more.truth);
+            spread.answer = spread.answer.max(more.answer);
+        }
+        let noise = spread.truth + spread.answer;
         if found.absolute > FACTOR * noise {
-            // a few runs may round alike: what is 0 is so in units of the last place of the terms that cancelled
-            let unit = FACTOR * f64::EPSILON * spread.size;
-            let vanishes = most <= unit && largest(&found.got) <= unit;
-            return Ok(if vanishes { Rounding::Vanishes(found.absolute / spread.size) } else { Rounding::IsSmall });
+            return Ok(Rounding::IsSmall);
         }
         self.plain.set_inputs(point.inputs.clone());
         let value = self.plain.eval(self.model.target)?.dense()?.magnitude();
@@ -67,14 +73,21 @@ impl<T: Lift> Check<'_, T> {
         })
     }
 
-    fn spread(&mut self, point: &Point, directions: &[Direction], truth: &Array, found: &Gap) -> Result<Spread> {
+    fn spread(
+        &mut self,
+        point: &Point,
+        directions: &[Direction],
+        truth: &Array,
+        found: &Gap,
+        runs: RangeInclusive<u64>,
+    ) -> Result<Spread> {
         let mut spread = Spread::default();
         let steps: Vec<&[f64]> = directions.iter().map(|direction| direction.step.as_slice()).collect();
         let input = &self.model.inputs[self.model.wrt];
         let bend = bend(self.options.convention, &input.attributes, &point.inputs[self.model.wrt], directions);
         let mut again = Directional::<T::Rounded>::new(self.model, self.bodies, self.budget);
         let mut plain = Machine::<Rounded>::new(&self.model.program, self.bodies, self.budget);
-        for run in 1..=RUNS {
+        for run in runs {
             seed(run);
             match again.with_size(&point.inputs, &steps, bend.as_deref().unwrap_or_default()) {
                 Ok((other, size)) => {
