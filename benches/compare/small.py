@@ -118,7 +118,7 @@ def arm():
         # rows one after the other: casadi stores columns
         function = casadi.Function("j", [s], [casadi.densify(casadi.jacobian(p, s)).T], {"cse": True})
         peers["casadi-C"], per_call["casadi-C"] = in_c(function, [q]), LOOP
-    yield Row("arm of 6 joints: Jacobian", "arm.mg", ["--wrt", "q"], inputs, closed, peers, derivative, closed=["numpy"],
+    yield Row("arm of 6 joints: Jacobian", "arm.mg", ["--wrt", "q", "--order", "1..1"], inputs, closed, peers, derivative, closed=["numpy"],
               target="≤ 1× casadi-C", per_call=per_call)
 
 
@@ -139,7 +139,7 @@ def rosenbrock(n, hand):
         s = casadi.SX.sym("x", n)
         e = casadi.sumsqr(10 * (s[1:] - s[:-1] ** 2)) + casadi.sumsqr(1 - s[:-1])
         peers["casadi-C"], per_call["casadi-C"] = in_c(casadi.Function("g", [s], [casadi.gradient(e, s)]), [x]), LOOP
-    yield Row(f"Rosenbrock gradient in a loop, n = {n}", "rosenbrock.mg", ["--wrt", "x", "--layout", "gradient"], {"x": x},
+    yield Row(f"Rosenbrock gradient in a loop, n = {n}", "rosenbrock.mg", ["--wrt", "x", "--order", "1..1", "--layout", "gradient"], {"x": x},
               closed, peers, derivative, closed=["C by hand"], target="≤ 1× casadi-C, ≤ 1.5× C by hand", per_call=per_call)
 
 

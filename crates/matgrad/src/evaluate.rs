@@ -379,7 +379,7 @@ impl<'a> Planner<'a> {
         self.within_limits()?;
         let sizes = self.sizes(data, &mut solving)?;
         self.check_positions(&sizes)?;
-        let systems = solving.compile(&self.analysis.graph, &sizes, regular);
+        let systems = solving.compile(&self.analysis.graph, &sizes, self.request.engine, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
         let nodes = self.roots.split_off(dense);
         for (part, node) in self.sparse.iter_mut().flat_map(|(_, parts)| parts).zip(nodes) {

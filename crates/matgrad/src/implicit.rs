@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Graph, NodeId};
 use matgrad_calculus::infer::{Analysis, Rule};
-use matgrad_eval::{CompileError, Goal, System, Unknown, compile};
+use matgrad_eval::{CompileError, Engine, Goal, Options, System, Unknown, compile_with};
 use matgrad_syntax::Name;
 
 /// Unknowns that depend on one another, with the roots of their [`System`].
@@ -65,11 +65,18 @@ impl Solving {
         self.groups.iter().any(|group| group.unknowns.iter().any(|(unknown, _)| *unknown == input))
     }
 
-    /// The programs; `regular` asks for solutions with a derivative.
-    pub fn compile(self, g: &Graph, sizes: &BTreeMap<Name, usize>, regular: bool) -> Result<Vec<System>, CompileError> {
+    /// The programs for an engine; `regular` asks for solutions with a derivative.
+    pub fn compile(
+        self,
+        g: &Graph,
+        sizes: &BTreeMap<Name, usize>,
+        engine: Engine,
+        regular: bool,
+    ) -> Result<Vec<System>, CompileError> {
+        let options = Options { engine, ..Options::default() };
         let mut systems = Vec::new();
         for group in self.groups {
-            let program = compile(g, &group.roots, sizes)?;
+            let program = compile_with(g, &group.roots, sizes, &options)?;
             let mut unknowns = Vec::new();
             for (node, goal) in group.unknowns {
                 let Some(input) = g.as_input(node) else { continue };

@@ -206,7 +206,8 @@ impl Plan {
 
     /// Bytes a run moves, by estimate.
     pub fn traffic(&self) -> f64 {
-        self.program.traffic() * self.problems as f64
+        let part = if self.precision == Precision::Single { 0.5 } else { 1.0 };
+        part * self.program.traffic() * self.problems as f64
     }
 
     fn finish_all(&self, output: &Output, array: Array) -> Result<Array, Failure> {

@@ -4,7 +4,7 @@
 //! for AVX2 with FMA (chosen at run time) and for the baseline; on other machines, for what the target has (NEON on AArch64).
 //! The last bits may differ between the two. Bounds against the correctly rounded result, in units in the last place, held
 //! by the tests below: exp 1.5, log 1.5, log1p 2.5, expm1 3.5, sin and cos 1.5, tan 3.5, tanh 4.5, sigmoid 3.5, softplus 3.5, erf 1.5,
-//! powers 2.5.
+//! powers 2.5. Machine code has the same formulas as instructions (`code::native::lower`), within the same bounds.
 
 mod errorfunction;
 mod exponential;
