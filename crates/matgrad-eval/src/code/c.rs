@@ -1,5 +1,7 @@
 //! Straight-line code as C99, and what an installed compiler makes of it.
 
+mod loops;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +15,7 @@ use super::Inst;
 use super::straight::Straight;
 use crate::kernel::elementwise::{function_of_two, value_of};
 use crate::kernel::power::Power;
+pub(crate) use loops::CompiledLoop;
 
 /// Functions of our own that the C code calls: C99 has no others of this accuracy.
 type Two = extern "C" fn(f64, f64) -> f64;
@@ -52,6 +55,10 @@ static inline double larger(double a, double b) { return a != a ? a : b != b ? b
 static inline double smaller(double a, double b) { return a != a ? a : b != b ? b : a <= b ? a : b; }
 static inline double sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x != x ? x : 0.0; }
 
+";
+
+/// The start of the function of straight-line code.
+const FUNCTION: &str = "\
 void matgrad(const double *const *in, double *const *out, double (*const *own)(double, double)) {
 ";
 
@@ -65,46 +72,51 @@ fn number(x: f64) -> String {
     }
 }
 
+/// The value of an instruction.
+fn value(inst: &Inst, load: impl Fn(u32) -> String) -> String {
+    match *inst {
+        Inst::Constant(x) => number(x),
+        Inst::Load(at) => load(at),
+        Inst::Neg(a) => format!("-r{}", a.0),
+        Inst::Add(a, b) => format!("r{} + r{}", a.0, b.0),
+        Inst::Sub(a, b) => format!("r{} - r{}", a.0, b.0),
+        Inst::Mul(a, b) => format!("r{} * r{}", a.0, b.0),
+        Inst::Div(a, b) => format!("r{} / r{}", a.0, b.0),
+        Inst::MulAdd(a, b, c) => format!("r{} * r{} + r{}", a.0, b.0, c.0),
+        Inst::Power(Power::Half(1), a) => format!("sqrt(r{})", a.0),
+        Inst::Power(Power::Whole(e), a) => format!("own[6](r{}, {e})", a.0),
+        Inst::Power(Power::Half(e), a) => format!("own[6](r{}, {})", a.0, number(f64::from(e) / 2.0)),
+        Inst::Power(Power::Real(e), a) => format!("own[6](r{}, {})", a.0, number(e)),
+        Inst::Unary(op, a) => unary(op, a.0),
+        Inst::Binary(op, a, b) => {
+            let (a, b) = (a.0, b.0);
+            match op {
+                MapOp::Max => format!("larger(r{a}, r{b})"),
+                MapOp::Min => format!("smaller(r{a}, r{b})"),
+                MapOp::Atan2 => format!("atan2(r{a} + 0.0, r{b} + 0.0)"),
+                MapOp::Pow => format!("own[6](r{a}, r{b})"),
+                MapOp::Less => format!("r{a} < r{b}"),
+                MapOp::LessEq => format!("r{a} <= r{b}"),
+                MapOp::Equal => format!("r{a} == r{b}"),
+                MapOp::NotEqual => format!("r{a} != r{b}"),
+                _ => "NAN".into(),
+            }
+        }
+        Inst::Select(c, a, b) => format!("r{} != 0 ? r{} : r{}", c.0, a.0, b.0),
+        // made for machine code only
+        Inst::Bits(..) => "NAN".into(),
+    }
+}
+
 /// The code as a function of C.
 pub(crate) fn text(straight: &Straight) -> String {
-    let mut out = START.to_owned();
+    let mut out = START.to_owned() + FUNCTION;
+    let load = |at: u32| {
+        let (input, place) = straight.loads.get(at as usize).copied().unwrap_or_default();
+        format!("in[{input}][{place}]")
+    };
     for (k, inst) in straight.code.insts.iter().enumerate() {
-        let value = match *inst {
-            Inst::Constant(x) => number(x),
-            Inst::Load(at) => {
-                let (input, place) = straight.loads.get(at as usize).copied().unwrap_or_default();
-                format!("in[{input}][{place}]")
-            }
-            Inst::Neg(a) => format!("-r{}", a.0),
-            Inst::Add(a, b) => format!("r{} + r{}", a.0, b.0),
-            Inst::Sub(a, b) => format!("r{} - r{}", a.0, b.0),
-            Inst::Mul(a, b) => format!("r{} * r{}", a.0, b.0),
-            Inst::Div(a, b) => format!("r{} / r{}", a.0, b.0),
-            Inst::MulAdd(a, b, c) => format!("r{} * r{} + r{}", a.0, b.0, c.0),
-            Inst::Power(Power::Half(1), a) => format!("sqrt(r{})", a.0),
-            Inst::Power(Power::Whole(e), a) => format!("own[6](r{}, {e})", a.0),
-            Inst::Power(Power::Half(e), a) => format!("own[6](r{}, {})", a.0, number(f64::from(e) / 2.0)),
-            Inst::Power(Power::Real(e), a) => format!("own[6](r{}, {})", a.0, number(e)),
-            Inst::Unary(op, a) => unary(op, a.0),
-            Inst::Binary(op, a, b) => {
-                let (a, b) = (a.0, b.0);
-                match op {
-                    MapOp::Max => format!("larger(r{a}, r{b})"),
-                    MapOp::Min => format!("smaller(r{a}, r{b})"),
-                    MapOp::Atan2 => format!("atan2(r{a} + 0.0, r{b} + 0.0)"),
-                    MapOp::Pow => format!("own[6](r{a}, r{b})"),
-                    MapOp::Less => format!("r{a} < r{b}"),
-                    MapOp::LessEq => format!("r{a} <= r{b}"),
-                    MapOp::Equal => format!("r{a} == r{b}"),
-                    MapOp::NotEqual => format!("r{a} != r{b}"),
-                    _ => "NAN".into(),
-                }
-            }
-            Inst::Select(c, a, b) => format!("r{} != 0 ? r{} : r{}", c.0, a.0, b.0),
-            // made for machine code only
-            Inst::Bits(..) => "NAN".into(),
-        };
-        let _ = writeln!(out, "  const double r{k} = {value};");
+        let _ = writeln!(out, "  const double r{k} = {};", value(inst, load));
     }
     for (result, regs) in straight.results.iter().enumerate() {
         for (at, reg) in regs.iter().enumerate() {
@@ -186,15 +198,7 @@ impl Drop for Folder {
 impl Compiled {
     /// Compiles the code with `$CC`, or `cc`.
     pub fn new(straight: &Straight) -> Result<Self, String> {
-        let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-        let folder = Folder::new()?;
-        let (source, object) = (folder.0.join("code.c"), folder.0.join("code.so"));
-        std::fs::write(&source, text(straight)).map_err(|error| format!("no file for the C compiler: {error}"))?;
-        build(Path::new(&compiler), &source, &object)?;
-        // SAFETY: the library was made of `text` a moment ago; it has no initialisers
-        #[allow(unsafe_code)]
-        let library = unsafe { Library::new(&object) };
-        let library = library.map_err(|error| format!("what the C compiler made cannot be loaded: {error}"))?;
+        let library = load_library(&text(straight), "-O2")?;
         let results = straight.results.iter().map(Vec::len).collect();
         Ok(Self { library, inputs: straight.inputs.clone(), results })
     }
@@ -221,9 +225,22 @@ impl Compiled {
     }
 }
 
-fn build(compiler: &Path, source: &Path, object: &Path) -> Result<(), String> {
+/// What the compiler makes of a text: `$CC`, or `cc`, which optimises as the level says.
+fn load_library(text: &str, level: &str) -> Result<Library, String> {
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let folder = Folder::new()?;
+    let (source, object) = (folder.0.join("code.c"), folder.0.join("code.so"));
+    std::fs::write(&source, text).map_err(|error| format!("no file for the C compiler: {error}"))?;
+    build(Path::new(&compiler), level, &source, &object)?;
+    // SAFETY: the library was made of our text a moment ago; it has no initialisers
+    #[allow(unsafe_code)]
+    let library = unsafe { Library::new(&object) };
+    library.map_err(|error| format!("what the C compiler made cannot be loaded: {error}"))
+}
+
+fn build(compiler: &Path, level: &str, source: &Path, object: &Path) -> Result<(), String> {
     let mut command = Command::new(compiler);
-    command.args(["-std=c99", "-O2", "-fPIC", "-shared", "-fno-math-errno", "-w"]);
+    command.args(["-std=c99", level, "-fPIC", "-shared", "-fno-math-errno", "-w"]);
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
         command.arg("-march=native");
     }
@@ -254,13 +271,13 @@ mod tests {
         let straight = Straight::new(code, &[0], vec![vec![out[0], out[0]]]);
         let lines = "  const double r0 = in[0][0];\n  const double r1 = 5e-1;\n  const double r2 = r1 * r0;\n";
         let rest = "  const double r3 = exp(r2);\n  out[0][0] = r3;\n  out[0][1] = r3;\n}\n";
-        assert_eq!(text(&straight), format!("{START}{lines}{rest}"));
+        assert_eq!(text(&straight), format!("{START}{FUNCTION}{lines}{rest}"));
     }
 
     #[test]
     fn a_compiler_that_is_not_there() {
         let folder = Folder::new().expect("a directory");
-        let error = build(Path::new("no-such-compiler"), &folder.0, &folder.0).unwrap_err();
+        let error = build(Path::new("no-such-compiler"), "-O2", &folder.0, &folder.0).unwrap_err();
         assert!(error.starts_with("the engine `cc` needs a C compiler; `no-such-compiler` does not run"), "{error}");
     }
 }

@@ -45,7 +45,7 @@ impl Compiler<'_> {
         }
         program.whole = whole;
         if program.whole.is_none() {
-            loops(&mut program, &self.options);
+            loops(&mut program, &self.options)?;
         }
         let kept = kept(&program);
         place(&mut program, &self.options, &kept)?;
@@ -67,7 +67,7 @@ fn shorter(program: &Program, options: &Options, long: usize) -> Option<Program>
         return None;
     }
     let mut other = program.clone();
-    loops(&mut other, options);
+    loops(&mut other, options).ok()?;
     let kept = kept(&other);
     place(&mut other, options, &kept).ok()?;
     let chain = Chain::new(&other).filter(|chain| chain.cost() + chain.cost() / 2 < long)?;
@@ -81,16 +81,38 @@ fn shorter(_: &Program, _: &Options, _: usize) -> Option<Program> {
 }
 
 /// Joins steps to loops.
-fn loops(program: &mut Program, options: &Options) {
+fn loops(program: &mut Program, options: &Options) -> Result<(), CompileError> {
     hold(program, &options.held);
     if options.fuse && options.engine != Engine::Steps {
         fuse(program);
         let machine = matches!(options.engine, Engine::Auto | Engine::Native | Engine::Cc);
         tile(program, machine);
-        if machine {
+        if options.engine == Engine::Cc {
+            compile_in_c(program)?;
+        } else if machine {
             compile_loops(program);
         }
     }
+    Ok(())
+}
+
+/// Makes the fused loops with a C compiler.
+fn compile_in_c(program: &mut Program) -> Result<(), CompileError> {
+    #[cfg(any(unix, windows))]
+    {
+        use crate::code::c::CompiledLoop;
+
+        let mut loops = Vec::new();
+        for step in &mut program.steps {
+            if let Op::Fused(work) = &mut step.op {
+                loops.push(work);
+            }
+        }
+        let all: Vec<&crate::fused::FusedLoop> = loops.iter().map(|work| &***work).collect();
+        let made = CompiledLoop::all(&all).map_err(|reason| CompileError::Engine { reason })?;
+        loops.iter_mut().zip(made).for_each(|(work, made)| work.compile_to(made));
+    }
+    Ok(())
 }
 
 /// Makes machine code of the fused loops.

@@ -82,6 +82,9 @@ pub(crate) struct FusedLoop {
     /// The loop as machine code, where it has been made.
     #[cfg(target_arch = "x86_64")]
     native: Option<std::sync::Arc<crate::code::native::Rows>>,
+    /// The loop as a C compiler has made it.
+    #[cfg(any(unix, windows))]
+    compiled: Option<std::sync::Arc<crate::code::c::CompiledLoop>>,
 }
 
 /// Memory of the runs of fused loops.
@@ -105,6 +108,8 @@ impl FusedLoop {
             tape,
             #[cfg(target_arch = "x86_64")]
             native: None,
+            #[cfg(any(unix, windows))]
+            compiled: None,
         }
     }
 
@@ -114,6 +119,26 @@ impl FusedLoop {
         {
             self.native = crate::code::native::Rows::new(self).map(std::sync::Arc::new);
         }
+    }
+
+    /// Takes what a C compiler has made of the loop.
+    #[cfg(any(unix, windows))]
+    pub fn compile_to(&mut self, made: crate::code::c::CompiledLoop) {
+        self.compiled = Some(std::sync::Arc::new(made));
+    }
+
+    /// Whether all places that the loop reads and writes lie in the memory given; it has turns then.
+    pub fn reaches<T>(&self, args: &[&[T]], outs: &[&mut [T]]) -> bool {
+        let last = |start: usize, strides: &Strides| {
+            let pairs = self.extents.iter().zip(strides);
+            pairs.fold(Some(start), |at, (n, s)| n.checked_sub(1)?.checked_mul(*s)?.checked_add(at?))
+        };
+        let inside = |start: usize, strides: &Strides, len: Option<usize>| {
+            strides.len() == self.extents.len()
+                && len.is_some_and(|len| last(start, strides).is_some_and(|last| last < len))
+        };
+        self.streams.iter().all(|s| inside(s.start, &s.strides, args.get(s.arg).map(|memory| memory.len())))
+            && self.outputs.iter().all(|o| inside(o.start, &o.strides, outs.get(o.out).map(|memory| memory.len())))
     }
 
     /// How many places there are.

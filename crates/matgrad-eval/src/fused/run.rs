@@ -42,6 +42,13 @@ impl FusedLoop {
         {
             return;
         }
+        #[cfg(any(unix, windows))]
+        if let Some(compiled) = &self.compiled
+            && let (Some(args), Some(outs)) = (T::doubles(args), T::doubles_mut(outs))
+            && compiled.run(self, args, outs)
+        {
+            return;
+        }
         scratch.prepare(self.tape.registers, self.tape.block, self.tape.uniform.len());
         let (inner, outer) = match self.extents.split_last() {
             Some((n, outer)) => (*n, outer),

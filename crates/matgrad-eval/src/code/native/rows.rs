@@ -158,19 +158,8 @@ impl Rows {
         if work.extents.contains(&0) {
             return false;
         }
-        let last = |start: usize, strides: &Strides| {
-            work.extents.iter().zip(strides).try_fold(start, |at, (n, s)| (n - 1).checked_mul(*s)?.checked_add(at))
-        };
-        let inside = |start: usize, strides: &Strides, len: Option<usize>| {
-            strides.len() == work.extents.len()
-                && len.is_some_and(|len| last(start, strides).is_some_and(|last| last < len))
-        };
-        let reads =
-            work.streams.iter().all(|s| inside(s.start, &s.strides, args.get(s.arg).map(|memory| memory.len())));
-        let writes =
-            work.outputs.iter().all(|o| inside(o.start, &o.strides, outs.get(o.out).map(|memory| memory.len())));
         let Some((n, outer)) = work.extents.split_last() else { return false };
-        if !reads || !writes {
+        if !work.reaches(args, outs) {
             return false;
         }
         scratch.resize(scratch.len().max(self.scratch), 0.0);
