@@ -128,9 +128,9 @@ fn every_case_agrees_with_the_dense_derivative() {
         // loops with many turns are machine code, in blocks of which the last is not full
         let square = ["n x n", "D in", "V in", "W in"].iter().any(|shape| case.script.contains(shape));
         let sizes: &[usize] = match (case.order, square) {
-            (_, false) => &[1, 2, 5, 7, 301],
-            (1, true) if case.name.starts_with("picked") => &[1, 2, 5, 7, 150],
-            _ => &[1, 2, 5, 7],
+            (_, false) => &[0, 1, 2, 5, 7, 301],
+            (1, true) if case.name.starts_with("picked") => &[0, 1, 2, 5, 7, 150],
+            _ => &[0, 1, 2, 5, 7],
         };
         for &n in sizes {
             let inputs = data(n);
@@ -149,7 +149,7 @@ fn every_case_agrees_with_the_dense_derivative() {
                     assert!(case.wrt.len() > 1 && case.order == 2, "{what}: no dense derivative");
                     check(&matrix, &differences(&case, &inputs), &what);
                 }
-                (Err(message), None) => assert!(n == 1, "{what}: {message}"),
+                (Err(message), None) => assert!(n <= 1, "{what}: {message}"),
                 _ => {}
             }
         }

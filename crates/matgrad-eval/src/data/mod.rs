@@ -224,6 +224,14 @@ mod tests {
         let mut inputs = Inputs::new();
         load(&format!("B={}", path("x.csv")), &Limits::default(), &mut inputs).unwrap();
         assert_eq!(inputs.get("B").unwrap().shape(), [2, 2]);
+        for name in ["x.mtx", "matrix"] {
+            std::fs::write(dir.join(name), "%%MatrixMarket matrix array real general\n2 1\n5\n6\n").unwrap();
+            load(&format!("C={}", path(name)), &Limits::default(), &mut inputs).unwrap();
+            assert_eq!(inputs.get("C").unwrap(), &Array::from_fn(&[2, 1], |i| 5.0 + i[0] as f64));
+        }
+        std::fs::write(dir.join("x.mtx"), "%%MatrixMarket matrix array real general\n2 1\n5\n").unwrap();
+        let error = load(&format!("C={}", path("x.mtx")), &Limits::default(), &mut inputs).unwrap_err();
+        assert!(error.to_string().ends_with("x.mtx: entries are missing from row 2, column 1 on"), "{error}");
         assert!(load(&path("x.csv"), &Limits::default(), &mut inputs).is_err());
         assert!(load(&path("none.npz"), &Limits::default(), &mut inputs).is_err());
         assert!(load(&path("out.npz"), &Limits { bytes: 20 }, &mut inputs).is_err());

@@ -30,6 +30,7 @@ use smallvec::SmallVec;
 
 use crate::code::Reg;
 use crate::compile::{Options, compile_with};
+use crate::engine::Engine;
 use crate::error::{CompileError, RunError};
 use crate::program::{Program, Workspace};
 use crate::{Array, Inputs};
@@ -39,7 +40,7 @@ use body::body;
 use draft::{Draft, Moving, draft, drafts};
 use loops::{Nest, Output};
 use pattern::{Fixed, Ways, ways};
-use place::{Placed, Placer};
+use place::{Placed, Placer, once};
 use scalar::Operand;
 use site::Site;
 use term::Opener;
@@ -96,6 +97,9 @@ pub struct SparseProgram {
     /// Inputs the patterns depend on, with the values they have to keep.
     watched: Vec<(Name, Vec<f64>)>,
 }
+
+/// Loops with so many turns are long.
+const LONG_LOOP: usize = 256;
 
 /// Compiles dense roots and sparse matrices for dimension names of these sizes. The positions that index vectors pick are
 /// read from the data: they are part of the pattern. Nothing that depends on the variables in `free` is.
@@ -176,7 +180,11 @@ pub fn compile_sparse(
             all.len() - 1
         });
     }
-    let program = compile_with(graph, &all, sizes, options)?;
+    // what is made before long loops is small beside them, and not worth machine code of its own
+    let long = drafts.iter().any(|draft| draft.scalars.extents.iter().product::<usize>() >= LONG_LOOP);
+    let plain = Options { engine: Engine::Loops, ..options.clone() };
+    let auto = options.engine == Engine::Auto && roots.is_empty();
+    let program = compile_with(graph, &all, sizes, if long && auto { &plain } else { options })?;
     let mut nests = Vec::new();
     for Draft { scalars, code, outputs } in drafts {
         let root = |operand: &Operand| {
@@ -217,7 +225,7 @@ fn constant(graph: &Graph, term: &Placed, sizes: &BTreeMap<Name, usize>) -> Resu
     if graph.reachable(&[term.node]).iter().any(|id| matches!(graph.node(*id), Node::Input(_))) {
         return Ok(None);
     }
-    let program = compile_with(graph, &[term.node], sizes, &Options::default())?;
+    let program = compile_with(graph, &[term.node], sizes, &once())?;
     let found = program.run(&Inputs::new()).ok().and_then(|mut results| results.pop());
     Ok(found.map(|array| Fixed::Each(array.into_data())))
 }

@@ -11,8 +11,10 @@ use super::grid::Grid;
 use super::term::{Opener, Term};
 use crate::array::{count, strides};
 use crate::compile::affine::{Affine, Space, Var};
+use crate::compile::{Options, compile_with};
+use crate::engine::Engine;
 use crate::error::CompileError;
-use crate::{Array, Inputs, compile};
+use crate::{Array, Inputs};
 
 /// Positions read from a table, where an index vector picks entries.
 #[derive(Clone, Debug, PartialEq)]
@@ -393,7 +395,7 @@ impl<'a, 'g> Placer<'a, 'g> {
     }
 
     fn value(&mut self, node: NodeId) -> Result<Array, CompileError> {
-        let program = compile(self.opener.graph, &[node], self.sizes)?;
+        let program = compile_with(self.opener.graph, &[node], self.sizes, &once())?;
         let missing = CompileError::Shapes { what: "an index" };
         program.run(self.data).map_err(|_| missing.clone())?.pop().ok_or(missing)
     }
@@ -642,6 +644,11 @@ impl<'a, 'g> Placer<'a, 'g> {
         p.factor(shift, &[label, last]);
         Ok(last)
     }
+}
+
+/// Options for a program that runs once, for which machine code is not worth its making.
+pub(super) fn once() -> Options {
+    Options { engine: Engine::Steps, ..Options::default() }
 }
 
 /// Where each pick is among the counts, −1 where it is not; nothing where two counts are equal.
