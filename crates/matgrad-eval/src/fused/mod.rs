@@ -130,8 +130,8 @@ impl FusedLoop {
     /// Whether all places that the loop reads and writes lie in the memory given; it has turns then.
     pub fn reaches<T>(&self, args: &[&[T]], outs: &[&mut [T]]) -> bool {
         let last = |start: usize, strides: &Strides| {
-            let pairs = self.extents.iter().zip(strides);
-            pairs.fold(Some(start), |at, (n, s)| n.checked_sub(1)?.checked_mul(*s)?.checked_add(at?))
+            let mut pairs = self.extents.iter().zip(strides);
+            pairs.try_fold(start, |at, (n, s)| n.checked_sub(1)?.checked_mul(*s)?.checked_add(at))
         };
         let inside = |start: usize, strides: &Strides, len: Option<usize>| {
             strides.len() == self.extents.len()
