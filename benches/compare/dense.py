@@ -17,7 +17,7 @@ def quadratic(n):
     peers = {"numpy": closed}
     if jax:
         peers["jax"] = blocked(jax, jax.hessian(lambda x, A: x @ (A @ x)), jnp.asarray(x), jnp.asarray(A))
-    yield Row(f"Hessian of x'Ax, n = {n}", "quadratic.mg", ["--wrt", "x", "--order", "2"], {"A": A, "x": x}, closed, peers,
+    yield Row(f"Hessian of x'Ax, n = {n}", "quadratic.mg", ["--wrt", "x", "--order", "2..2"], {"A": A, "x": x}, closed, peers,
               derivative, closed=["numpy"], target="≥ 20× jax, ≤ 1.3× numpy")
 
 
@@ -49,9 +49,9 @@ def logistic(n):
 
         first["jax"] = blocked(jax, jax.grad(f), *data)
         second["jax"] = blocked(jax, jax.hessian(f), *data)
-    yield Row(f"logistic gradient, n = {n}", "logistic.mg", ["--wrt", "w", "--layout", "gradient"], inputs, gradient, first,
+    yield Row(f"logistic gradient, n = {n}", "logistic.mg", ["--wrt", "w", "--order", "1..1", "--layout", "gradient"], inputs, gradient, first,
               derivative, closed=["numpy"], target="≥ 1.5× jax")
-    yield Row(f"logistic Hessian, n = {n}", "logistic.mg", ["--wrt", "w", "--order", "2"], inputs, hessian, second,
+    yield Row(f"logistic Hessian, n = {n}", "logistic.mg", ["--wrt", "w", "--order", "2..2"], inputs, hessian, second,
               derivative, closed=["numpy-syrk"], target="≥ 4× jax, ≤ 1.2× numpy-syrk")
 
 
@@ -78,11 +78,11 @@ def factorisation(n, k=5):
         first["jax"] = blocked(jax, jax.grad(f), *data)
         if n <= 200:
             second["jax"] = blocked(jax, jax.hessian(f), *data)
-    yield Row(f"factorisation gradient, n = {n}", "factorisation.mg", ["--wrt", "U", "--layout", "gradient"], inputs,
+    yield Row(f"factorisation gradient, n = {n}", "factorisation.mg", ["--wrt", "U", "--order", "1..1", "--layout", "gradient"], inputs,
               gradient, first, derivative, closed=["numpy"], target="≥ 1.5× jax")
     if n <= 200:
         yield Row(f"factorisation dense Hessian, n = {n}", "factorisation.mg",
-                  ["--wrt", "U", "--order", "2", "--layout", "tensor"], inputs, dense, second, derivative, closed=["numpy"],
+                  ["--wrt", "U", "--order", "2..2", "--layout", "tensor"], inputs, dense, second, derivative, closed=["numpy"],
                   target="≥ 300× jax")
 
 
@@ -131,10 +131,10 @@ def network(n, layers=10):
         first["jax"] = blocked(jax, jax.grad(f), *data)
         second["jax"] = blocked(jax, jax.hessian(f), *data)
     if n > 50:
-        yield Row(f"network gradient, n = {n}", "network.mg", ["--wrt", "W1", "--layout", "gradient"], inputs, gradient, first,
+        yield Row(f"network gradient, n = {n}", "network.mg", ["--wrt", "W1", "--order", "1..1", "--layout", "gradient"], inputs, gradient, first,
                   derivative, closed=["numpy"], target="≥ 1.2× jax")
     else:
-        yield Row(f"network Hessian, n = {n}", "network.mg", ["--wrt", "W1", "--order", "2", "--layout", "tensor"], inputs,
+        yield Row(f"network Hessian, n = {n}", "network.mg", ["--wrt", "W1", "--order", "2..2", "--layout", "tensor"], inputs,
                   hessian, second, derivative, closed=["numpy"], target="≥ 4× jax")
 
 

@@ -29,7 +29,7 @@ def logdet(n):
     peers = {"numpy-potri": closed}
     if jax:
         peers["jax"] = blocked(jax, jax.grad(lambda X: jnp.linalg.slogdet(X)[1]), jnp.asarray(X))
-    yield Row(f"logdet gradient, n = {n}", "logdet.mg", ["--wrt", "X", "--layout", "gradient"], {"X": X}, closed, peers,
+    yield Row(f"logdet gradient, n = {n}", "logdet.mg", ["--wrt", "X", "--order", "1..1", "--layout", "gradient"], {"X": X}, closed, peers,
               derivative, closed=["numpy-potri"], target="≤ 1.1× numpy-potri")
 
 
@@ -44,7 +44,7 @@ def inverse(n):
     if jax:
         f = jax.grad(lambda X, C: jnp.sum(C * jnp.linalg.inv(X)))
         peers["jax"] = blocked(jax, f, jnp.asarray(X), jnp.asarray(C))
-    yield Row(f"tr(C'inv(X)) gradient, n = {n}", "inverse.mg", ["--wrt", "X", "--layout", "gradient"], {"X": X, "C": C},
+    yield Row(f"tr(C'inv(X)) gradient, n = {n}", "inverse.mg", ["--wrt", "X", "--order", "1..1", "--layout", "gradient"], {"X": X, "C": C},
               closed, peers, derivative, closed=["numpy"], target="≤ 1.1× numpy")
 
 
@@ -59,7 +59,7 @@ def trace_inverse(n):
     if jax:
         f = jax.grad(lambda X, A: jnp.trace(jnp.linalg.inv(A @ X)))
         peers["jax"] = blocked(jax, f, jnp.asarray(X), jnp.asarray(A))
-    yield Row(f"tr(inv(AX)) gradient, n = {n}", "traceinverse.mg", ["--wrt", "X", "--layout", "gradient"],
+    yield Row(f"tr(inv(AX)) gradient, n = {n}", "traceinverse.mg", ["--wrt", "X", "--order", "1..1", "--layout", "gradient"],
               {"X": X, "A": A}, closed, peers, derivative, closed=["numpy"], target="≤ 1.1× numpy")
 
 
@@ -96,7 +96,7 @@ def process(n, d=5):
             return -0.5 * v @ v - jnp.sum(jnp.log(jnp.diagonal(L)))
 
         peers["jax"] = blocked(jax, jax.grad(f), *[jnp.asarray(v) for v in (theta, X, y)])
-    yield Row(f"Gaussian process gradient, n = {n}", "gp.mg", ["--wrt", "theta", "--layout", "gradient"],
+    yield Row(f"Gaussian process gradient, n = {n}", "gp.mg", ["--wrt", "theta", "--order", "1..1", "--layout", "gradient"],
               {"X": X, "y": y, "theta": theta}, closed, peers, derivative, closed=["numpy"],
               target="≥ 3× jax, ≤ 1.1× numpy")
 

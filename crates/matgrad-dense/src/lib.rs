@@ -5,14 +5,17 @@
 
 mod factor;
 mod narrow;
+mod panel;
 mod product;
 mod real;
 mod scratch;
 mod spectral;
+mod transposed;
 mod view;
 
 pub use factor::{Factors, cholesky};
 pub use narrow::{axpy, dot, sum};
+pub use panel::{Axis, Triangle, triangular};
 pub use product::{add_transposed, copy, gemm, set_threads, symmetric, threads};
 pub use real::{From, Real, To};
 pub use spectral::{eigen, svd};

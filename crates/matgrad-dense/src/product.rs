@@ -7,8 +7,10 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::Matrix;
+use crate::panel::in_place;
 use crate::real::{Field, From, Real, To};
 use crate::scratch::with_numbers;
+use crate::transposed::with_transpose;
 use crate::view::{view, view_mut};
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
@@ -18,6 +20,9 @@ const WORTH_A_THREAD: f64 = 1e7;
 
 /// Up to how many multiplications plain loops are faster than the library.
 const SMALL: usize = 128;
+
+/// Up to so many rows or columns of the result, packing the factors costs more than it brings.
+const NARROW: usize = 16;
 
 /// Up to which size half of a symmetric product is not worth looking for.
 const SMALL_SYMMETRIC: usize = 16;
@@ -65,6 +70,10 @@ pub(crate) fn gemm_of<T: Field>(
     }
     if m * n * k <= SMALL {
         return by_loops((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate);
+    }
+    let narrow = threads() < 2 && k >= 8 && m.min(n) > 1 && m.min(n) <= NARROW;
+    if narrow && in_place((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate, None) {
+        return;
     }
     let how = if accumulate { Accum::Add } else { Accum::Replace };
     if let (Some(a), Some(b), Some(c)) = (view(a, ma, m, k), view(b, mb, k, n), view_mut(c, mc, m, n)) {
@@ -223,7 +232,7 @@ fn add_half<T: Field>(n: usize, half: &[T], c: &mut [T], mc: Matrix) {
     });
 }
 
-fn fill<T: Field>((m, n): (usize, usize), value: T, c: &mut [T], mc: Matrix) {
+pub(crate) fn fill<T: Field>((m, n): (usize, usize), value: T, c: &mut [T], mc: Matrix) {
     if mc.fits(m, n, c.len()) {
         (0..m).for_each(|i| (0..n).for_each(|j| c[mc.offset + i * mc.row + j * mc.col] = value));
     }
@@ -276,6 +285,10 @@ pub(crate) fn add_transposed_of<T: Field>(
 ) {
     let fine = ma.fits(m, n, a.len()) && mb.fits(m, n, b.len()) && mc.fits(m, n, c.len());
     if m == 0 || n == 0 || !fine {
+        return;
+    }
+    let same = m == n && alpha == beta && std::ptr::eq(a, b) && ma == mb.transposed();
+    if same && with_transpose(n, alpha, (a, ma), (&mut *c, mc)) {
         return;
     }
     blocks((m, n), |(i, j, rows, cols)| {

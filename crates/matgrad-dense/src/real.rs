@@ -9,7 +9,7 @@ use std::thread::LocalKey;
 use faer::traits::RealField;
 use num_traits::Float;
 
-use crate::{Matrix, factor, narrow, product};
+use crate::{Matrix, Triangle, factor, narrow, panel, product};
 
 /// A number that kernels compute with: `f64` or `f32`.
 ///
@@ -51,7 +51,7 @@ pub type From<'a, T> = (&'a [T], Matrix);
 pub type To<'a, T> = (&'a mut [T], Matrix);
 
 pub(crate) mod sealed {
-    use super::{From, LocalKey, Matrix, RefCell, To};
+    use super::{From, LocalKey, Matrix, RefCell, To, Triangle};
 
     /// The kernels for one precision.
     pub trait Kernels: Sized + 'static {
@@ -64,6 +64,24 @@ pub(crate) mod sealed {
             c: To<'_, Self>,
             accumulate: bool,
         );
+        fn triangular(
+            size: (usize, usize, usize),
+            alpha: Self,
+            a: From<'_, Self>,
+            b: From<'_, Self>,
+            c: To<'_, Self>,
+            accumulate: bool,
+            triangle: Triangle,
+        );
+        fn in_place(
+            size: (usize, usize, usize),
+            alpha: Self,
+            a: From<'_, Self>,
+            b: From<'_, Self>,
+            c: To<'_, Self>,
+            accumulate: bool,
+            triangle: Option<Triangle>,
+        ) -> bool;
         fn symmetric(
             size: (usize, usize),
             alpha: Self,
@@ -79,6 +97,7 @@ pub(crate) mod sealed {
             b: (Self, &[Self], Matrix),
             c: To<'_, Self>,
         );
+        fn with_transpose(n: usize, alpha: Self, a: From<'_, Self>, c: To<'_, Self>) -> Option<usize>;
         fn total(x: &[Self]) -> Self;
         fn dot(x: &[Self], y: &[Self]) -> Self;
         fn axpy(alpha: Self, x: &[Self], y: &mut [Self], accumulate: bool);
@@ -90,7 +109,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! real {
-    ($type:ty, $name:literal) => {
+    ($type:ty, $name:literal, $blocks:ident, $sum:expr) => {
         impl Real for $type {
             const NAME: &'static str = $name;
 
@@ -124,6 +143,56 @@ macro_rules! real {
                 product::gemm_of(size, alpha, a, b, c, accumulate);
             }
 
+            fn triangular(
+                size: (usize, usize, usize),
+                alpha: Self,
+                a: From<'_, Self>,
+                b: From<'_, Self>,
+                c: To<'_, Self>,
+                accumulate: bool,
+                triangle: Triangle,
+            ) {
+                panel::triangular_of(size, alpha, a, b, c, accumulate, triangle);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            fn in_place(
+                size: (usize, usize, usize),
+                alpha: Self,
+                (a, ma): From<'_, Self>,
+                (b, mb): From<'_, Self>,
+                (c, mc): To<'_, Self>,
+                accumulate: bool,
+                triangle: Option<Triangle>,
+            ) -> bool {
+                let (m, k, n) = size;
+                let fine = ma.fits(m, k, a.len()) && mb.fits(k, n, b.len()) && mc.fits(m, n, c.len());
+                if !fine || !mc.is_apart(m, n) || mb.col != 1 || mc.col != 1 || !is_x86_feature_detected!("avx512f") {
+                    return false;
+                }
+                let (a, b, c) = ((a.as_ptr(), ma), (b.as_ptr(), mb), (c.as_mut_ptr(), mc));
+                // SAFETY: the instructions are there, all entries of the matrices lie in their slices, and the columns of
+                // the second and of the result are side by side.
+                #[allow(unsafe_code)]
+                unsafe {
+                    panel::$blocks::product(size, alpha, a, b, c, accumulate, triangle);
+                }
+                true
+            }
+
+            #[cfg(not(target_arch = "x86_64"))]
+            fn in_place(
+                _: (usize, usize, usize),
+                _: Self,
+                _: From<'_, Self>,
+                _: From<'_, Self>,
+                _: To<'_, Self>,
+                _: bool,
+                _: Option<Triangle>,
+            ) -> bool {
+                false
+            }
+
             fn symmetric(
                 size: (usize, usize),
                 alpha: Self,
@@ -146,6 +215,11 @@ macro_rules! real {
                 c: To<'_, Self>,
             ) {
                 product::add_transposed_of(size, a, b, c);
+            }
+
+            fn with_transpose(n: usize, alpha: Self, a: From<'_, Self>, c: To<'_, Self>) -> Option<usize> {
+                let sum: fn(usize, Self, From<'_, Self>, To<'_, Self>) -> Option<usize> = $sum;
+                sum(n, alpha, a, c)
             }
 
             fn total(x: &[Self]) -> Self {
@@ -179,8 +253,11 @@ macro_rules! real {
     };
 }
 
-real!(f64, "f64");
-real!(f32, "f32");
+#[cfg(target_arch = "x86_64")]
+real!(f64, "f64", double, crate::transposed::blocks);
+#[cfg(not(target_arch = "x86_64"))]
+real!(f64, "f64", double, |_, _, _, _| None);
+real!(f32, "f32", single, |_, _, _, _| None);
 
 #[cfg(test)]
 mod tests {

@@ -40,7 +40,7 @@ impl Program {
     pub fn prepare_slices<'a, T: Number>(&'a self, inputs: &[&'a [T]]) -> Result<Prepared<'a, T>, RunError> {
         self.check_lengths(inputs)?;
         let mut workspace = Workspace::default();
-        workspace.prepare(self);
+        workspace.prepare_for_results(self);
         let mut results: Vec<Vec<T>> = self.lengths().map(|length| vec![T::zero(); length]).collect();
         #[cfg(target_arch = "x86_64")]
         let bound = match &self.whole {

@@ -188,6 +188,9 @@ impl Step {
                     (Kind::Gemm { m, k, .. }, _) if c.symmetric => {
                         format!("half of gemm {0}x{1}x{0}", m.extent, k.extent)
                     }
+                    (Kind::Gemm { m, k, n }, _) if c.triangle.is_some() => {
+                        format!("triangle of gemm {}x{}x{}", m.extent, k.extent, n.extent)
+                    }
                     (Kind::Gemm { m, k, n }, _) => format!("gemm {}x{}x{}", m.extent, k.extent, n.extent),
                     (Kind::Loops, 1) => "copy".into(),
                     (Kind::Loops, _) => "product".into(),
@@ -240,6 +243,8 @@ pub struct Program {
     pub(crate) roots: Vec<View>,
     /// Lengths of the buffers.
     pub(crate) buffers: Vec<usize>,
+    /// For each root the buffer that is nothing but its value: a run writes it where the caller wants the result.
+    pub(crate) direct: Vec<Option<usize>>,
     /// How many loops there are.
     pub(crate) loops: usize,
     /// How many of the first steps need inputs only that are held.
@@ -278,8 +283,17 @@ impl<T: Number> Workspace<T> {
         self.holds = None;
     }
 
-    /// Makes room for a program.
+    /// Makes room for a program whose results are read where they are.
     pub(crate) fn prepare(&mut self, program: &Program) {
+        self.make_room(program, false);
+    }
+
+    /// Makes room for a program whose results go to memory of the caller.
+    pub(crate) fn prepare_for_results(&mut self, program: &Program) {
+        self.make_room(program, true);
+    }
+
+    fn make_room(&mut self, program: &Program, direct: bool) {
         if self.holds.as_ref().is_some_and(|key| !Arc::ptr_eq(key, &program.key)) {
             self.holds = None;
         }
@@ -288,11 +302,21 @@ impl<T: Number> Workspace<T> {
             return scratch.resize(whole.scratch().max(scratch.len()), 0.0);
         }
         self.buffers.resize_with(program.buffers.len(), Vec::new);
-        for (buffer, len) in self.buffers.iter_mut().zip(&program.buffers) {
-            buffer.resize(*len, T::zero());
+        for (k, (buffer, len)) in self.buffers.iter_mut().zip(&program.buffers).enumerate() {
+            if !(direct && program.direct.contains(&Some(k))) {
+                buffer.resize(*len, T::zero());
+            }
         }
         self.loops.resize_with(program.loops, LoopMemory::default);
     }
+}
+
+/// What the steps of a run write to.
+struct Memory<'a, T> {
+    /// The buffers; those of large results are memory of the caller.
+    buffers: SmallVec<[&'a mut [T]; 48]>,
+    loops: &'a mut [LoopMemory<T>],
+    fused: &'a mut Scratch<T>,
 }
 
 impl Program {
@@ -374,7 +398,7 @@ impl Program {
                 return Err(RunError::Result { index, expected: view.shape.to_vec(), found });
             }
         }
-        workspace.prepare(self);
+        workspace.prepare_for_results(self);
         self.run_prepared(inputs, workspace, results);
         Ok(())
     }
@@ -409,10 +433,7 @@ impl Program {
         {
             return;
         }
-        self.execute_all(data, workspace);
-        for (view, result) in self.roots.iter().zip(results) {
-            self.collect(view, data, &workspace.buffers, result);
-        }
+        self.execute_into(data, workspace, results);
     }
 
     /// The loops that are one function, bound to their memory.
@@ -462,12 +483,30 @@ impl Program {
             }
             return whole.run_on(data, memory, &mut places);
         }
-        let known = workspace.holds.as_ref().is_some_and(|key| Arc::ptr_eq(key, &self.key));
+        self.execute_into(data, workspace, &mut []);
+    }
+
+    /// The steps in memory that is prepared; large results are written where the caller wants them, others copied there.
+    fn execute_into<T: Number>(&self, data: &[&[T]], workspace: &mut Workspace<T>, results: &mut [&mut [T]]) {
+        let Workspace { buffers, holds, loops, fused, .. } = workspace;
+        let known = holds.as_ref().is_some_and(|key| Arc::ptr_eq(key, &self.key));
+        let mut memory = Memory { buffers: SmallVec::new(), loops, fused };
+        memory.buffers.extend(buffers.iter_mut().map(Vec::as_mut_slice));
+        let mut copied: SmallVec<[(&View, &mut [T]); 8]> = SmallVec::new();
+        for ((view, direct), result) in self.roots.iter().zip(&self.direct).zip(results) {
+            match direct.and_then(|k| memory.buffers.get_mut(k)) {
+                Some(buffer) => *buffer = result,
+                None => copied.push((view, result)),
+            }
+        }
         for step in self.steps.iter().skip(if known { self.held } else { 0 }) {
-            self.execute(step, data, workspace);
+            self.execute(step, data, &mut memory);
+        }
+        for (view, result) in copied {
+            self.collect(view, data, &memory.buffers, result);
         }
         if self.held > 0 && !known {
-            workspace.holds = Some(self.key.clone());
+            *holds = Some(self.key.clone());
         }
     }
 
@@ -520,26 +559,26 @@ impl Program {
         }
     }
 
-    fn memory<'a, T: Number>(&'a self, slot: Slot, data: &[&'a [T]], buffers: &'a [Vec<T>]) -> &'a [T] {
+    fn memory<'a, T: Number>(&'a self, slot: Slot, data: &[&'a [T]], buffers: &'a [impl AsRef<[T]>]) -> &'a [T] {
         let Some(info) = self.slots.get(slot.0 as usize) else { return &[] };
         let found = match info.place {
             Place::Input(k) => data.get(k).copied(),
             Place::Constant(k) => T::constants(&self.constants, &self.rounded).get(k).map(Vec::as_slice),
-            Place::Buffer(k) => buffers.get(k).and_then(|b| b.get(..info.len)),
+            Place::Buffer(k) => buffers.get(k).and_then(|b| b.as_ref().get(..info.len)),
         };
         found.unwrap_or(&[])
     }
 
-    fn execute<T: Number>(&self, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
+    fn execute<T: Number>(&self, step: &Step, data: &[&[T]], memory: &mut Memory<'_, T>) {
         match &step.op {
-            Op::Fused(work) => return self.execute_fused(work, step, data, workspace),
-            Op::Tiled(work) => return self.execute_tiled(work, step, data, workspace),
+            Op::Fused(work) => return self.execute_fused(work, step, data, memory),
+            Op::Tiled(work) => return self.execute_tiled(work, step, data, memory),
             _ => {}
         }
-        let Workspace { buffers, loops, .. } = workspace;
+        let Memory { buffers, loops, .. } = memory;
         let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(step.out.0 as usize) else { return };
         let Some(buffer) = buffers.get_mut(*k) else { return };
-        let mut taken = std::mem::take(buffer);
+        let taken = std::mem::take(buffer);
         if let Some(out) = taken.get_mut(..*len) {
             let arg = |k: usize| step.args.get(k).map_or(&[] as &[T], |slot| self.memory(*slot, data, buffers));
             let operand = |k: usize, start: usize| Operand { data: arg(k), start };
@@ -586,9 +625,9 @@ impl Program {
     }
 
     /// A fused loop, which may write several slots.
-    fn execute_fused<T: Number>(&self, work: &FusedLoop, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
-        let Workspace { buffers, fused, .. } = workspace;
-        let mut taken: SmallVec<[(usize, usize, Vec<T>); 4]> = SmallVec::new();
+    fn execute_fused<T: Number>(&self, work: &FusedLoop, step: &Step, data: &[&[T]], memory: &mut Memory<'_, T>) {
+        let Memory { buffers, fused, .. } = memory;
+        let mut taken: SmallVec<[(usize, usize, &mut [T]); 4]> = SmallVec::new();
         for out in step.outs() {
             let Some(SlotInfo { place: Place::Buffer(k), len, .. }) = self.slots.get(out.0 as usize) else { return };
             taken.push((*k, *len, buffers.get_mut(*k).map(std::mem::take).unwrap_or_default()));
@@ -604,10 +643,10 @@ impl Program {
     }
 
     /// Steps block by block.
-    fn execute_tiled<T: Number>(&self, work: &Tiled, step: &Step, data: &[&[T]], workspace: &mut Workspace<T>) {
-        let Workspace { buffers, fused, .. } = workspace;
+    fn execute_tiled<T: Number>(&self, work: &Tiled, step: &Step, data: &[&[T]], memory: &mut Memory<'_, T>) {
+        let Memory { buffers, fused, .. } = memory;
         let mut places: SmallVec<[usize; 8]> = SmallVec::new();
-        let mut taken: SmallVec<[Vec<T>; 8]> = SmallVec::new();
+        let mut taken: SmallVec<[&mut [T]; 8]> = SmallVec::new();
         for out in step.outs() {
             let Some(SlotInfo { place: Place::Buffer(k), .. }) = self.slots.get(out.0 as usize) else { return };
             places.push(*k);
@@ -621,7 +660,7 @@ impl Program {
         }
     }
 
-    fn collect<T: Number>(&self, view: &View, data: &[&[T]], buffers: &[Vec<T>], out: &mut [T]) {
+    fn collect<T: Number>(&self, view: &View, data: &[&[T]], buffers: &[impl AsRef<[T]>], out: &mut [T]) {
         let memory = self.memory(view.slot, data, buffers);
         if view.is_dense() {
             if let Some(values) = memory.get(view.offset..view.offset + out.len()) {

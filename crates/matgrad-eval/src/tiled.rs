@@ -69,7 +69,7 @@ impl Operand {
 
 impl Tiled {
     /// Runs all blocks; `outs` are whole buffers of the results.
-    pub fn run<T: Number>(&self, args: &[&[T]], outs: &mut [Vec<T>], fused: &mut Scratch<T>) {
+    pub fn run<T: Number>(&self, args: &[&[T]], outs: &mut [&mut [T]], fused: &mut Scratch<T>) {
         let mut from = 0;
         while from < self.rows {
             let count = self.block.min(self.rows - from);
@@ -79,7 +79,7 @@ impl Tiled {
                     (_, true) => &piece.next,
                     (_, false) => &piece.last,
                 };
-                let mut own: SmallVec<[Vec<T>; 4]> = piece
+                let mut own: SmallVec<[&mut [T]; 4]> = piece
                     .outs
                     .iter()
                     .map(|out| outs.get_mut(out.index).map(std::mem::take).unwrap_or_default())
@@ -90,7 +90,7 @@ impl Tiled {
                         .iter()
                         .map(|arg| {
                             let memory = match arg.written {
-                                true => outs.get(arg.index).map(Vec::as_slice),
+                                true => outs.get(arg.index).map(|out| &**out),
                                 false => args.get(arg.index).copied(),
                             };
                             arg.of(memory.unwrap_or(&[]), from, count)

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 use super::fuse::fuse;
 use super::hold::{hold, kept};
 use super::tile::tile;
+use super::triangle::triangles;
 use super::{Compiler, Options};
 use crate::array::count;
 #[cfg(target_arch = "x86_64")]
@@ -27,6 +28,7 @@ impl Compiler<'_> {
             steps: self.steps,
             roots,
             buffers: Vec::new(),
+            direct: Vec::new(),
             loops: self.loops,
             held: 0,
             key: Arc::default(),
@@ -52,6 +54,9 @@ impl Compiler<'_> {
         #[cfg(target_arch = "x86_64")]
         if machine {
             program.chain = Chain::new(&program).map(Arc::new);
+            if program.chain.is_some() {
+                program.direct.fill(None);
+            }
         }
         Ok(program)
     }
@@ -72,6 +77,7 @@ fn shorter(program: &Program, options: &Options, long: usize) -> Option<Program>
     place(&mut other, options, &kept).ok()?;
     let chain = Chain::new(&other).filter(|chain| chain.cost() + chain.cost() / 2 < long)?;
     other.chain = Some(Arc::new(chain));
+    other.direct.fill(None);
     Some(other)
 }
 
@@ -85,6 +91,7 @@ fn loops(program: &mut Program, options: &Options) -> Result<(), CompileError> {
     hold(program, &options.held);
     if options.fuse && options.engine != Engine::Steps {
         fuse(program);
+        triangles(program);
         let machine = matches!(options.engine, Engine::Auto | Engine::Native | Engine::Cc);
         tile(program, machine);
         if options.engine == Engine::Cc {
@@ -124,8 +131,34 @@ fn compile_loops(program: &mut Program) {
     }
 }
 
+/// Results with fewer numbers are copied to the caller.
+const LARGE: usize = 1024;
+
+/// The slots whose numbers are those of a large result, in its order.
+fn large_results(program: &Program, kept: &FxHashSet<Slot>) -> FxHashSet<Slot> {
+    let slots = program.roots.iter().filter(|view| {
+        let len = count(&view.shape).unwrap_or(0);
+        let all = program.slots.get(view.slot.0 as usize).is_some_and(|info| info.len == len);
+        len >= LARGE && all && view.offset == 0 && view.is_dense() && !kept.contains(&view.slot)
+    });
+    slots.map(|view| view.slot).collect()
+}
+
+/// The buffer of each root that holds nothing but its value, at any time; each buffer once.
+fn direct(program: &Program, large: &FxHashSet<Slot>) -> Vec<Option<usize>> {
+    let mut taken: FxHashSet<usize> = FxHashSet::default();
+    let mut buffer = |view: &View| {
+        let info = program.slots.get(view.slot.0 as usize)?;
+        let Place::Buffer(k) = info.place else { return None };
+        let own = large.contains(&view.slot) && program.buffers.get(k) == Some(&info.len);
+        (own && taken.insert(k)).then_some(k)
+    };
+    program.roots.iter().map(&mut buffer).collect()
+}
+
 /// Gives every slot a buffer.
 fn place(program: &mut Program, options: &Options, kept: &FxHashSet<Slot>) -> Result<(), CompileError> {
+    let large = large_results(program, kept);
     let Program { slots, steps, roots, .. } = program;
     let forever = steps.len();
     let mut last = vec![None; slots.len()];
@@ -147,6 +180,8 @@ fn place(program: &mut Program, options: &Options, kept: &FxHashSet<Slot>) -> Re
             let len = slots[out].len;
             // the smallest that is large enough, else the largest, grown
             let fit = free.range((len, 0)..).next().or(free.last()).copied();
+            // a large result is alone in what it is written to, or with what is smaller
+            let fit = fit.filter(|(room, _)| *room <= len || !large.contains(&Slot(out as u32)));
             let buffer = match fit {
                 Some(found) => {
                     free.remove(&found);
@@ -180,5 +215,6 @@ fn place(program: &mut Program, options: &Options, kept: &FxHashSet<Slot>) -> Re
         return Err(CompileError::TooLarge { bytes, limit: options.memory_limit, largest });
     }
     program.buffers = buffers;
+    program.direct = direct(program, &large);
     Ok(())
 }

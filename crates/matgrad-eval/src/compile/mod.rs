@@ -18,6 +18,7 @@ mod recurrence;
 mod solve;
 mod symmetry;
 mod tile;
+mod triangle;
 
 use std::collections::BTreeMap;
 

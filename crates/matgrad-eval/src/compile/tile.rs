@@ -1,4 +1,5 @@
-//! Finds steps that can run block by block along an axis, where what lies between them is larger than the caches.
+//! Finds steps that can run block by block along an axis, where what lies between them, or what several of them read, is
+//! larger than the caches.
 //!
 //! An axis is rows of equal length of some slots. A step goes along with it if one of its loops, and no other, moves from
 //! row to row in all of these slots; what it sums over the rows is added up block by block.
@@ -18,6 +19,8 @@ const BLOCK: usize = 1 << 17;
 /// An axis shorter than this is not cut, and blocks have no fewer rows.
 const ROWS: usize = 64;
 const BLOCK_ROWS: usize = 16;
+/// Numbers of a block of what is only read again.
+const READ_BLOCK: usize = 1 << 15;
 
 /// How one operand of a step moves: its slot, where it starts, how far each loop moves it.
 struct Motion {
@@ -34,6 +37,8 @@ struct Nest {
     outs: usize,
     /// Whether what a result gets from all rows is their sum.
     sums: Vec<bool>,
+    /// Loops that cannot be cut.
+    whole: SmallVec<[usize; 2]>,
 }
 
 fn contract_loops(c: &crate::kernel::contract::Contract) -> Vec<Loop<3>> {
@@ -58,7 +63,9 @@ impl Nest {
                 let mut operands = vec![motion(step.out, 2)];
                 operands.extend(step.args.iter().enumerate().map(|(k, slot)| motion(*slot, k)));
                 let extents = loops.iter().map(|l| l.extent).collect();
-                Some(Self { extents, operands, outs: 1, sums: vec![true] })
+                let axes = c.triangle.into_iter().flat_map(|t| [t.0, t.1]);
+                let whole = axes.map(|axis| c.loops.len() + axis as usize).collect();
+                Some(Self { extents, operands, outs: 1, sums: vec![true], whole })
             }
             Op::Fused(work) => {
                 let outs: Vec<Slot> = step.outs().collect();
@@ -74,7 +81,7 @@ impl Nest {
                     let strides = stream.strides.iter().copied().collect();
                     operands.push(Motion { slot: *step.args.get(stream.arg)?, start: stream.start, strides });
                 }
-                Some(Self { extents: work.extents.iter().copied().collect(), operands, outs: count, sums })
+                Some(Self { extents: work.extents.iter().copied().collect(), operands, outs: count, sums, whole: SmallVec::new() })
             }
             Op::Fill(_) | Op::Combine { .. } | Op::Power { .. } => {
                 let total = len(step.out)?;
@@ -88,7 +95,7 @@ impl Nest {
                     _ => {}
                 }
                 let flat = operands.iter().all(|o| o.start == 0 && len(o.slot) == Some(total));
-                flat.then_some(Self { extents: SmallVec::from_slice(&[total]), operands, outs: 1, sums: vec![false] })
+                flat.then_some(Self { extents: SmallVec::from_slice(&[total]), operands, outs: 1, sums: vec![false], whole: SmallVec::new() })
             }
             _ => None,
         }
@@ -98,7 +105,7 @@ impl Nest {
     fn along(&self, rows: usize, of: &FxHashSet<Slot>, program: &Program) -> Option<(usize, usize, Vec<bool>)> {
         (0..self.extents.len()).find_map(|axis| {
             let extent = self.extents[axis];
-            if extent == 0 || !extent.is_multiple_of(rows) {
+            if extent == 0 || !extent.is_multiple_of(rows) || self.whole.contains(&axis) {
                 return None;
             }
             let turns = extent / rows;
@@ -198,12 +205,27 @@ pub(super) fn tile(program: &mut Program, machine: bool) {
             }
         }
     }
-    let Some(&(_, seed, rows)) = large.iter().max_by_key(|(len, slot, _)| (*len, std::cmp::Reverse(slot.0))) else {
-        return;
-    };
-    if let Some(found) = region(program, seed, rows) {
+    let seed = large.iter().max_by_key(|(len, slot, _)| (*len, std::cmp::Reverse(slot.0)));
+    if let Some(&(_, seed, rows)) = seed.or(read_again(program).as_ref())
+        && let Some(found) = region(program, seed, rows)
+    {
         rearrange(program, rows, &found, machine);
     }
+}
+
+/// The largest input that several steps read.
+fn read_again(program: &Program) -> Option<(usize, Slot, usize)> {
+    let inputs = program.slots.iter().enumerate().filter_map(|(k, info)| {
+        let slot = Slot(u32::try_from(k).ok()?);
+        let [rows, ..] = *info.shape.as_slice() else { return None };
+        let large = matches!(info.place, Place::Input(_)) && rows >= ROWS && info.len >= LEAST;
+        (large && readers(program, slot) > 1).then_some((info.len, slot, rows))
+    });
+    inputs.max_by_key(|(len, slot, _)| (*len, std::cmp::Reverse(slot.0)))
+}
+
+fn readers(program: &Program, slot: Slot) -> usize {
+    program.steps.iter().filter(|step| step.args.contains(&slot)).count()
 }
 
 /// The steps that go along, with the loop, its turns a row and which operands have rows.
@@ -291,11 +313,18 @@ fn rearrange(program: &mut Program, rows: usize, (found, rowwise): &(Region, FxH
         }
     }
     let len = |program: &Program, slot: &Slot| program.slots.get(slot.0 as usize).map_or(0, |s| s.len);
-    let numbers: usize = inner.iter().map(|slot| len(program, slot)).sum();
+    // a row of what is between the steps, and of the inputs that several of them read
+    let again = |slot: &&Slot| {
+        let input = program.slots.get(slot.0 as usize).is_some_and(|s| matches!(s.place, Place::Input(_)));
+        input && found.keys().filter(|k| program.steps.get(**k).is_some_and(|s| s.args.contains(slot))).count() > 1
+    };
+    let read: usize = rowwise.iter().filter(again).map(|slot| len(program, slot)).sum();
+    let between = inner.iter().map(|slot| len(program, slot)).sum::<usize>();
+    let (numbers, room) = (read + between, if between < read { READ_BLOCK } else { BLOCK });
     if numbers < LEAST {
         return;
     }
-    let block = (BLOCK / (numbers / rows).max(1)).max(BLOCK_ROWS).next_multiple_of(8);
+    let block = (room / (numbers / rows).max(1)).max(BLOCK_ROWS).next_multiple_of(8);
     if block * 2 > rows {
         return;
     }

@@ -8,11 +8,13 @@
 mod lanes;
 mod run;
 mod tape;
+mod transposed;
 
 use smallvec::SmallVec;
 
 use crate::code::{Code, Inst, Reg};
 use tape::Tape;
+use transposed::TransposedSum;
 
 /// How far something moves a turn of each loop, outermost first.
 pub(crate) type Strides = SmallVec<[usize; 4]>;
@@ -79,6 +81,8 @@ pub(crate) struct FusedLoop {
     pub outputs: Vec<Output>,
     /// The code as passes over blocks.
     tape: Tape,
+    /// The loop as a sum of a matrix and a transposed one, where it is nothing else.
+    sum: Option<TransposedSum>,
     /// The loop as machine code, where it has been made.
     #[cfg(target_arch = "x86_64")]
     native: Option<std::sync::Arc<crate::code::native::Rows>>,
@@ -100,12 +104,14 @@ impl FusedLoop {
     /// A loop that is ready to run.
     pub fn new(extents: SmallVec<[usize; 4]>, streams: Vec<Stream>, code: Code, outputs: Vec<Output>) -> Self {
         let tape = Tape::new(&extents, &streams, &code, &outputs);
+        let sum = TransposedSum::new(&extents, &streams, &code, &outputs);
         Self {
             extents,
             streams,
             code,
             outputs,
             tape,
+            sum,
             #[cfg(target_arch = "x86_64")]
             native: None,
             #[cfg(any(unix, windows))]

@@ -1,6 +1,6 @@
 //! `out += alpha · Σ a · b` over strided loops.
 
-use super::gemm::{Matrix, gemm, symmetric};
+use super::gemm::{Matrix, Triangle, gemm, symmetric, triangular};
 use super::{Loop, turns, walk};
 
 use matgrad_dense::Real;
@@ -44,6 +44,8 @@ pub struct Contract {
     pub accumulate: bool,
     /// Whether each matrix product is known to be symmetric, so that half of it is enough.
     pub symmetric: bool,
+    /// Which terms of each matrix product are enough, where that is known.
+    pub triangle: Option<Triangle>,
 }
 
 impl Contract {
@@ -53,7 +55,7 @@ impl Contract {
         let summed = loops.iter().any(|l| l.strides[OUT] == 0);
         if two && let Some((kind, rest)) = as_gemm(&loops) {
             let accumulate = accumulate || rest.iter().any(|l| l.strides[OUT] == 0);
-            return Self { loops: rest, kind, start, alpha, accumulate, symmetric: false };
+            return Self { loops: rest, kind, start, alpha, accumulate, symmetric: false, triangle: None };
         }
         let accumulate = accumulate || summed;
         // large steps outside, the loop that moves least inside
@@ -74,7 +76,7 @@ impl Contract {
             // many short turns: the longest loop next to them
             outer[long..].rotate_left(1);
         }
-        Self { loops, kind: Kind::Loops, start, alpha, accumulate, symmetric: false }
+        Self { loops, kind: Kind::Loops, start, alpha, accumulate, symmetric: false, triangle: None }
     }
 
     /// Multiplications and additions.
@@ -83,7 +85,7 @@ impl Contract {
             Kind::Loops => 1.0,
             Kind::Gemm { m, k, n } => m.extent as f64 * k.extent as f64 * n.extent as f64,
         };
-        let share = if self.symmetric { 1.0 } else { 2.0 };
+        let share = if self.symmetric || self.triangle.is_some() { 1.0 } else { 2.0 };
         share * inner * turns(&self.loops) as f64
     }
 
@@ -97,10 +99,13 @@ impl Contract {
                 let left = (a, Matrix { offset: at_a, row: m.strides[A], col: k.strides[A] });
                 let right = (b, Matrix { offset: at_b, row: k.strides[B], col: n.strides[B] });
                 let to = (&mut *out, Matrix { offset: at, row: m.strides[OUT], col: n.strides[OUT] });
-                if self.symmetric {
+                let size = (m.extent, k.extent, n.extent);
+                if let Some(triangle) = self.triangle {
+                    triangular(size, T::of(self.alpha), left, right, to, self.accumulate, triangle);
+                } else if self.symmetric {
                     symmetric((m.extent, k.extent), T::of(self.alpha), left, right, to, self.accumulate);
                 } else {
-                    gemm((m.extent, k.extent, n.extent), T::of(self.alpha), left, right, to, self.accumulate);
+                    gemm(size, T::of(self.alpha), left, right, to, self.accumulate);
                 }
             }),
             (_, None) => self.run_one(a, out),

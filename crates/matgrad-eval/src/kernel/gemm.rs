@@ -1,6 +1,6 @@
 //! The matrix product, behind one function.
 
-pub use matgrad_dense::{Matrix, gemm, symmetric};
+pub use matgrad_dense::{Axis, Matrix, Triangle, gemm, symmetric, triangular};
 
 /// The row-major product of row-major matrices.
 pub fn product((m, k, n): (usize, usize, usize), a: &[f64], b: &[f64]) -> Vec<f64> {
