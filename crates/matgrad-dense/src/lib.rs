@@ -14,7 +14,7 @@ mod transposed;
 mod view;
 
 pub use factor::{Factors, cholesky};
-pub use narrow::{axpy, dot, sum};
+pub use narrow::{axpy, dot, dot_rows, scale_rows, sum};
 pub use panel::{Axis, Triangle, triangular};
 pub use product::{add_transposed, copy, gemm, set_threads, symmetric, threads};
 pub use real::{From, Real, To};

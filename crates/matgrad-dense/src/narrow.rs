@@ -4,7 +4,8 @@
 
 use pulp::Arch;
 
-use crate::real::{Field, Real};
+use crate::Matrix;
+use crate::real::{Field, From, Real, To};
 
 /// Numbers that are summed side by side.
 const LANES: usize = 16;
@@ -59,19 +60,96 @@ pub(crate) fn dot_of<T: Field>(x: &[T], y: &[T]) -> T {
     }
     Arch::new().dispatch(
         #[inline(always)]
+        || long(x, y),
+    )
+}
+
+#[inline(always)]
+fn long<T: Field>(x: &[T], y: &[T]) -> T {
+    let mut lanes = [T::zero(); LANES];
+    let (cx, cy) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let whole = x.len().min(y.len()) / LANES * LANES;
+    let rest = short(&x[whole..], &y[whole..]);
+    for (a, b) in cx.zip(cy) {
+        for (l, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *l += *a * *b;
+        }
+    }
+    lanes.iter().copied().sum::<T>() + rest
+}
+
+/// `c[i] += alpha · Σ a[i, j] b[i, j]`, or without adding, over rows whose numbers lie side by side; the columns of `c` are
+/// where it starts.
+pub fn dot_rows<T: Real>(
+    size: (usize, usize),
+    alpha: T,
+    a: From<'_, T>,
+    b: From<'_, T>,
+    c: To<'_, T>,
+    accumulate: bool,
+) {
+    T::dot_rows(size, alpha, a, b, c, accumulate);
+}
+
+pub(crate) fn dot_rows_of<T: Field>(
+    (rows, n): (usize, usize),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
+    accumulate: bool,
+) {
+    Arch::new().dispatch(
+        #[inline(always)]
         || {
-            let mut lanes = [T::zero(); LANES];
-            let (cx, cy) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-            let whole = x.len().min(y.len()) / LANES * LANES;
-            let rest = short(&x[whole..], &y[whole..]);
-            for (a, b) in cx.zip(cy) {
-                for (l, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                    *l += *a * *b;
+            for r in 0..rows {
+                let (x, y) = (row(a, ma, r, n), row(b, mb, r, n));
+                let value = alpha * if n < LANES { short(x, y) } else { long(x, y) };
+                if let Some(place) = c.get_mut(mc.offset + r * mc.row) {
+                    *place = if accumulate { *place + value } else { value };
                 }
             }
-            lanes.iter().copied().sum::<T>() + rest
         },
-    )
+    );
+}
+
+/// A row whose numbers lie side by side; empty where it leaves its memory.
+#[inline(always)]
+fn row<T>(a: &[T], m: Matrix, r: usize, n: usize) -> &[T] {
+    let start = m.offset + r * m.row;
+    a.get(start..start + n).unwrap_or(&[])
+}
+
+/// `c[i, j] += alpha · b[i] · a[i, j]`, or without adding, over rows whose numbers lie side by side.
+pub fn scale_rows<T: Real>(
+    size: (usize, usize),
+    alpha: T,
+    a: From<'_, T>,
+    b: From<'_, T>,
+    c: To<'_, T>,
+    accumulate: bool,
+) {
+    T::scale_rows(size, alpha, a, b, c, accumulate);
+}
+
+pub(crate) fn scale_rows_of<T: Field>(
+    (rows, n): (usize, usize),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
+    accumulate: bool,
+) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for r in 0..rows {
+                let start = mc.offset + r * mc.row;
+                let (Some(by), Some(to)) = (b.get(mb.offset + r * mb.row), c.get_mut(start..start + n)) else { return };
+                axpy_here(alpha * *by, row(a, ma, r, n), to, accumulate);
+            }
+        },
+    );
 }
 
 /// `y += alpha · x`, or `y = alpha · x`.
@@ -102,6 +180,33 @@ fn axpy_here<T: Field>(alpha: T, x: &[T], y: &mut [T], accumulate: bool) {
 mod tests {
     use super::*;
     use crate::testing::{assert_close, random};
+
+    #[test]
+    fn row_by_row() {
+        for (rows, n) in [(0, 3), (1, 0), (5, 1), (7, 2), (13, 10), (3, 16), (4, 37)] {
+            let (x, y, start) =
+                (random(rows * (n + 1) + 1, 1), random(rows * (n + 2) + 2, 2), random(rows * (n + 1) + 1, 3));
+            let at = |offset, row| Matrix { offset, row, col: 1 };
+            let (mx, my) = (at(1, n + 1), at(2, n + 2));
+            for add in [false, true] {
+                let keep = if add { 1.0 } else { 0.0 };
+                let (mut c, mut expected) = (start.clone(), start.clone());
+                dot_rows((rows, n), 2.0, (&x, mx), (&y, my), (&mut c, at(0, 1)), add);
+                for r in 0..rows {
+                    let sum: f64 = (0..n).map(|j| x[1 + r * (n + 1) + j] * y[2 + r * (n + 2) + j]).sum();
+                    expected[r] = keep * expected[r] + 2.0 * sum;
+                }
+                assert_close(&c, &expected, 1e-14);
+                let (mut c, mut expected) = (start.clone(), start.clone());
+                scale_rows((rows, n), 2.0, (&x, mx), (&y, at(0, 1)), (&mut c, mx), add);
+                for (r, j) in (0..rows).flat_map(|r| (0..n).map(move |j| (r, j))) {
+                    let k = 1 + r * (n + 1) + j;
+                    expected[k] = keep * expected[k] + 2.0 * y[r] * x[k];
+                }
+                assert_close(&c, &expected, 1e-14);
+            }
+        }
+    }
 
     #[test]
     fn sums_and_products_of_vectors() {

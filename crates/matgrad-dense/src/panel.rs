@@ -1,7 +1,7 @@
-//! Products whose factors are too small or too narrow to be packed, and products of which a triangle is enough.
+//! Products of which a triangle is enough.
 //!
-//! Registers hold a block of the result; the rows of the second factor are read where they lie. Without such instructions
-//! the library's product does the same panel by panel.
+//! Where they are small, registers hold a block of the result and the factors are read where they lie; otherwise the
+//! library's product is taken panel by panel.
 
 use crate::Matrix;
 use crate::product::{fill, gemm_of};
@@ -71,7 +71,7 @@ pub(crate) fn triangular_of<T: Field>(
         fill((m, n), T::zero(), c, mc);
         accumulate = true;
     }
-    if n.min(m) <= LONGEST && in_place((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate, Some(triangle)) {
+    if n.min(m) <= LONGEST && in_place((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate, triangle) {
         return;
     }
     let length = |axis| match axis {
@@ -94,14 +94,14 @@ pub(crate) fn triangular_of<T: Field>(
 }
 
 /// The product without packing, where the processor has the instructions and the columns lie next to each other.
-pub(crate) fn in_place<T: Field>(
+fn in_place<T: Field>(
     (m, k, n): (usize, usize, usize),
     alpha: T,
     (a, ma): (&[T], Matrix),
     (b, mb): (&[T], Matrix),
     (c, mc): (&mut [T], Matrix),
     accumulate: bool,
-    triangle: Option<Triangle>,
+    triangle: Triangle,
 ) -> bool {
     let fine = ma.fits(m, k, a.len()) && mb.fits(k, n, b.len()) && mc.fits(m, n, c.len());
     if !fine || !mc.is_apart(m, n) {
@@ -111,7 +111,7 @@ pub(crate) fn in_place<T: Field>(
         return T::in_place((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate, triangle);
     }
     if ma.row == 1 && mc.row == 1 {
-        let turned = triangle.map(Triangle::transposed);
+        let turned = triangle.transposed();
         let (left, right, out) = (mb.transposed(), ma.transposed(), mc.transposed());
         return T::in_place((n, k, m), alpha, (b, left), (a, right), (c, out), accumulate, turned);
     }
@@ -120,8 +120,8 @@ pub(crate) fn in_place<T: Field>(
 
 /// Which terms a block of rows and columns needs; none where it needs nothing.
 #[cfg(target_arch = "x86_64")]
-fn terms(k: usize, rows: (usize, usize), cols: (usize, usize), triangle: Option<Triangle>) -> std::ops::Range<usize> {
-    let Some(Triangle(first, second)) = triangle else { return 0..k };
+fn terms(k: usize, rows: (usize, usize), cols: (usize, usize), triangle: Triangle) -> std::ops::Range<usize> {
+    let Triangle(first, second) = triangle;
     let ends = |axis| match axis {
         Axis::M => rows,
         Axis::K => (0, k),
@@ -208,7 +208,7 @@ macro_rules! blocks {
                 (b, mb): (*const $type, Matrix),
                 (c, mc): (*mut $type, Matrix),
                 accumulate: bool,
-                triangle: Option<Triangle>,
+                triangle: Triangle,
             ) {
                 let mut j = 0;
                 while j < n {
@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn triangles_of_products() {
-        for (m, k, n) in [(0, 3, 3), (1, 1, 1), (3, 3, 3), (7, 7, 7), (13, 13, 13), (40, 32, 32), (97, 97, 97), (9, 200, 200)]
+        for (m, k, n) in
+            [(0, 3, 3), (1, 1, 1), (3, 3, 3), (7, 7, 7), (13, 13, 13), (40, 32, 32), (97, 97, 97), (9, 200, 200)]
         {
             for (first, second) in AXES.iter().flat_map(|a| AXES.iter().map(move |b| (*a, *b))) {
                 let length = |axis| [m, k, n][axis as usize];
@@ -316,14 +317,14 @@ mod tests {
                     let start = random(size(m, n), 3);
                     // factors are 0 where the triangle says so; of the result only its part is compared
                     for i in 0..m {
-                        (0..k).filter(|l| second != Axis::N && first != Axis::N && !counts(triangle, (i, *l, 0))).for_each(
-                            |l| a[ma.offset + i * ma.row + l * ma.col] = 0.0,
-                        );
+                        (0..k)
+                            .filter(|l| second != Axis::N && first != Axis::N && !counts(triangle, (i, *l, 0)))
+                            .for_each(|l| a[ma.offset + i * ma.row + l * ma.col] = 0.0);
                     }
                     for j in 0..n {
-                        (0..k).filter(|l| second != Axis::M && first != Axis::M && !counts(triangle, (0, *l, j))).for_each(
-                            |l| b[mb.offset + l * mb.row + j * mb.col] = 0.0,
-                        );
+                        (0..k)
+                            .filter(|l| second != Axis::M && first != Axis::M && !counts(triangle, (0, *l, j)))
+                            .for_each(|l| b[mb.offset + l * mb.row + j * mb.col] = 0.0);
                     }
                     for accumulate in [false, true] {
                         let (mut c, mut full) = (start.clone(), start.clone());
@@ -340,30 +341,13 @@ mod tests {
                         // nothing beside the result is touched
                         let mut beside = c.clone();
                         (0..m).for_each(|i| {
-                            (0..n).for_each(|j| beside[mc.offset + i * mc.row + j * mc.col] = start[mc.offset + i * mc.row + j * mc.col]);
+                            (0..n).for_each(|j| {
+                                beside[mc.offset + i * mc.row + j * mc.col] = start[mc.offset + i * mc.row + j * mc.col]
+                            });
                         });
                         assert_eq!(beside, start);
                     }
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn narrow_products() {
-        for n in [1, 2, 5, 8, 11, 16] {
-            for (m, k) in [(1, 64), (37, 19), (200, 200)] {
-                let (a, b) = (random(m * k, 1), random(k * n, 2));
-                let mut c = vec![0.0; m * n];
-                crate::gemm((m, k, n), -2.0, (&a, Matrix::dense(k)), (&b, Matrix::dense(n)), (&mut c, Matrix::dense(n)), false);
-                let expected: Vec<f64> = crate::testing::product((m, k, n), &a, &b).iter().map(|x| -2.0 * x).collect();
-                assert_close(&c, &expected, 1e-12);
-                let mut d = vec![0.0f32; m * n];
-                let narrow = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<_>>();
-                let (x, y) = (narrow(&a), narrow(&b));
-                crate::gemm((m, k, n), -2.0, (&x, Matrix::dense(k)), (&y, Matrix::dense(n)), (&mut d, Matrix::dense(n)), false);
-                let wide: Vec<f64> = d.iter().map(|x| f64::from(*x)).collect();
-                assert_close(&wide, &expected, 1e-4);
             }
         }
     }

@@ -7,7 +7,6 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::Matrix;
-use crate::panel::in_place;
 use crate::real::{Field, From, Real, To};
 use crate::scratch::with_numbers;
 use crate::transposed::with_transpose;
@@ -20,9 +19,6 @@ const WORTH_A_THREAD: f64 = 1e7;
 
 /// Up to how many multiplications plain loops are faster than the library.
 const SMALL: usize = 128;
-
-/// Up to so many rows or columns of the result, packing the factors costs more than it brings.
-const NARROW: usize = 16;
 
 /// Up to which size half of a symmetric product is not worth looking for.
 const SMALL_SYMMETRIC: usize = 16;
@@ -70,10 +66,6 @@ pub(crate) fn gemm_of<T: Field>(
     }
     if m * n * k <= SMALL {
         return by_loops((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate);
-    }
-    let narrow = threads() < 2 && k >= 8 && m.min(n) > 1 && m.min(n) <= NARROW;
-    if narrow && in_place((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate, None) {
-        return;
     }
     let how = if accumulate { Accum::Add } else { Accum::Replace };
     if let (Some(a), Some(b), Some(c)) = (view(a, ma, m, k), view(b, mb, k, n), view_mut(c, mc, m, n)) {

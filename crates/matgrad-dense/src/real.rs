@@ -80,7 +80,7 @@ pub(crate) mod sealed {
             b: From<'_, Self>,
             c: To<'_, Self>,
             accumulate: bool,
-            triangle: Option<Triangle>,
+            triangle: Triangle,
         ) -> bool;
         fn symmetric(
             size: (usize, usize),
@@ -98,6 +98,22 @@ pub(crate) mod sealed {
             c: To<'_, Self>,
         );
         fn with_transpose(n: usize, alpha: Self, a: From<'_, Self>, c: To<'_, Self>) -> Option<usize>;
+        fn dot_rows(
+            size: (usize, usize),
+            alpha: Self,
+            a: From<'_, Self>,
+            b: From<'_, Self>,
+            c: To<'_, Self>,
+            accumulate: bool,
+        );
+        fn scale_rows(
+            size: (usize, usize),
+            alpha: Self,
+            a: From<'_, Self>,
+            b: From<'_, Self>,
+            c: To<'_, Self>,
+            accumulate: bool,
+        );
         fn total(x: &[Self]) -> Self;
         fn dot(x: &[Self], y: &[Self]) -> Self;
         fn axpy(alpha: Self, x: &[Self], y: &mut [Self], accumulate: bool);
@@ -163,7 +179,7 @@ macro_rules! real {
                 (b, mb): From<'_, Self>,
                 (c, mc): To<'_, Self>,
                 accumulate: bool,
-                triangle: Option<Triangle>,
+                triangle: Triangle,
             ) -> bool {
                 let (m, k, n) = size;
                 let fine = ma.fits(m, k, a.len()) && mb.fits(k, n, b.len()) && mc.fits(m, n, c.len());
@@ -188,7 +204,7 @@ macro_rules! real {
                 _: From<'_, Self>,
                 _: To<'_, Self>,
                 _: bool,
-                _: Option<Triangle>,
+                _: Triangle,
             ) -> bool {
                 false
             }
@@ -220,6 +236,28 @@ macro_rules! real {
             fn with_transpose(n: usize, alpha: Self, a: From<'_, Self>, c: To<'_, Self>) -> Option<usize> {
                 let sum: fn(usize, Self, From<'_, Self>, To<'_, Self>) -> Option<usize> = $sum;
                 sum(n, alpha, a, c)
+            }
+
+            fn dot_rows(
+                size: (usize, usize),
+                alpha: Self,
+                a: From<'_, Self>,
+                b: From<'_, Self>,
+                c: To<'_, Self>,
+                accumulate: bool,
+            ) {
+                narrow::dot_rows_of(size, alpha, a, b, c, accumulate);
+            }
+
+            fn scale_rows(
+                size: (usize, usize),
+                alpha: Self,
+                a: From<'_, Self>,
+                b: From<'_, Self>,
+                c: To<'_, Self>,
+                accumulate: bool,
+            ) {
+                narrow::scale_rows_of(size, alpha, a, b, c, accumulate);
             }
 
             fn total(x: &[Self]) -> Self {

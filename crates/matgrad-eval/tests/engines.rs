@@ -208,6 +208,58 @@ fn engines_agree_on_long_vectors() {
     }
 }
 
+/// Products of which a triangle is enough, inputs that are read block by block, results written in place, sums with
+/// transposes: at sizes where there is a remainder.
+#[test]
+fn engines_agree_on_large_matrices() {
+    const LARGE: &[(&str, usize, bool)] = &[
+        (
+            "L in R^(n x n)\nx in R^(m x n)\nQ[i,j] = where(i >= j, L[i,j], 0)\nz[a,i] = sum[j](Q[i,j]*x[a,j])\nsum(z.^2)",
+            1,
+            true,
+        ),
+        (
+            "L in R^(n x n)\nx in R^(m x n)\nQ[i,j] = where(i < j, L[i,j], 0)\nz[a,i] = sum[j](Q[i,j]*x[a,j])\nsum(z.^3)",
+            1,
+            true,
+        ),
+        (
+            "L in R^(n x n)\nx in R^(m x n)\nQ[i,j] = where(i > j, L[i,j], 0)\nz[a,i] = sum[j](Q[j,i]*x[a,j])\nsum(z.^2)",
+            1,
+            true,
+        ),
+        (
+            "L in R^(3 x n x n)\nx in R^(m x n)\nQ[k,i,j] = where(i > j, L[k,i,j], 0)\nz[a,k,i] = sum[j](Q[k,i,j]*x[a,j])\nsum[a,k,i](z[a,k,i]^2)",
+            1,
+            true,
+        ),
+        ("X in R^(m x n)\nw in R^n\ny in R^m\nsum(log(1 + exp(-y .* (X*w))))", 1, false),
+        ("A in R^(n x n)\nx in R^n\nx'*A*x", 2, false),
+        ("T in R^(m x n)\nU in R^(m x 5)\nV in R^(n x 5)\nnorm(T - U*V')^2", 1, false),
+    ];
+    for (script, order, triangle) in LARGE {
+        for (n, m) in [(67, 64), (67, 2003), (128, 1040)] {
+            let sizes = [("n".into(), n), ("m".into(), m)].into();
+            let steps = program(script, *order, &sizes, Engine::Steps).expect("a program");
+            let data = data(&steps, &mut Random(n as u64));
+            let expected = steps.run(&data).expect("values");
+            for engine in [Engine::Loops, Engine::Auto] {
+                let Some(other) = program(script, *order, &sizes, engine) else { continue };
+                assert!(!triangle || other.listing().contains("triangle of"), "{script}\n{}", other.listing());
+                let mut memory = Workspace::default();
+                for _ in 0..2 {
+                    let found = other.run_in(&data, &mut memory).expect("values");
+                    for (root, (x, y)) in expected.iter().zip(&found).enumerate() {
+                        let size = x.data().iter().fold(1.0f64, |m, x| m.max(x.abs()));
+                        let what = format!("{script}\nn = {n}, m = {m}, {}, result {root}", engine.name());
+                        assert!(x.data().iter().zip(y.data()).all(|(x, y)| (x - y).abs() <= 1e-12 * size), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Inputs and results that start at odd places of memory, and lengths that are wrong.
 #[test]
 fn slices_of_the_caller() {

@@ -81,7 +81,13 @@ impl Nest {
                     let strides = stream.strides.iter().copied().collect();
                     operands.push(Motion { slot: *step.args.get(stream.arg)?, start: stream.start, strides });
                 }
-                Some(Self { extents: work.extents.iter().copied().collect(), operands, outs: count, sums, whole: SmallVec::new() })
+                Some(Self {
+                    extents: work.extents.iter().copied().collect(),
+                    operands,
+                    outs: count,
+                    sums,
+                    whole: SmallVec::new(),
+                })
             }
             Op::Fill(_) | Op::Combine { .. } | Op::Power { .. } => {
                 let total = len(step.out)?;
@@ -95,7 +101,13 @@ impl Nest {
                     _ => {}
                 }
                 let flat = operands.iter().all(|o| o.start == 0 && len(o.slot) == Some(total));
-                flat.then_some(Self { extents: SmallVec::from_slice(&[total]), operands, outs: 1, sums: vec![false], whole: SmallVec::new() })
+                flat.then_some(Self {
+                    extents: SmallVec::from_slice(&[total]),
+                    operands,
+                    outs: 1,
+                    sums: vec![false],
+                    whole: SmallVec::new(),
+                })
             }
             _ => None,
         }

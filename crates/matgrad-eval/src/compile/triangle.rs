@@ -81,7 +81,8 @@ fn value_of(inst: &Inst, at: impl Fn(Reg) -> Value, load: impl Fn(u32) -> Value)
 
 /// The places of a nest of loops, where one operand has such strides: of loops that move it by whole matrices, the first.
 fn places(extents: &[usize], strides: &[usize], area: usize) -> Option<Vec<usize>> {
-    let count = |k: usize| if strides.get(k).is_some_and(|s| *s > 0 && s.is_multiple_of(area)) { 1 } else { extents[k] };
+    let count =
+        |k: usize| if strides.get(k).is_some_and(|s| *s > 0 && s.is_multiple_of(area)) { 1 } else { extents[k] };
     let counts: Vec<usize> = (0..extents.len()).map(count).collect();
     let total = counts.iter().try_fold(1usize, |n, c| n.checked_mul(*c))?;
     (total <= PLACES).then_some(counts)
@@ -169,7 +170,8 @@ impl<'a> Search<'a> {
             registers(work, turn, &|k, at| self.load(step, work, k, at, &|_, _| Value::Other), &mut memory);
             for output in &work.outputs {
                 let at = output.start + output.strides.iter().zip(turn).map(|(s, t)| s * t).sum::<usize>();
-                if let (Some(place), Some(Value::Known(x))) = (values.get_mut(at), memory.get(output.value.0 as usize)) {
+                if let (Some(place), Some(Value::Known(x))) = (values.get_mut(at), memory.get(output.value.0 as usize))
+                {
                     *place = *x;
                 }
             }
@@ -277,7 +279,9 @@ fn avoids(c: &Contract, operand: usize, half: Half) -> bool {
     let extents: Vec<usize> = loops.iter().map(|l| l.extent).collect();
     let strides: Vec<usize> = loops.iter().map(|l| l.strides[operand]).collect();
     let Some(counts) = places(&extents, &strides, half.area()) else { return false };
-    every(&counts, |turn| !half.contains(c.start[operand] + strides.iter().zip(turn).map(|(s, t)| s * t).sum::<usize>()))
+    every(&counts, |turn| {
+        !half.contains(c.start[operand] + strides.iter().zip(turn).map(|(s, t)| s * t).sum::<usize>())
+    })
 }
 
 /// Two loops of a product as the rows and columns of square matrices in an operand, where they are: the axes of rows and of

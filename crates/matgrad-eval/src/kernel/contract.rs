@@ -5,6 +5,7 @@ use super::{Loop, turns, walk};
 
 use matgrad_dense::Real;
 pub use matgrad_dense::{axpy, dot, sum};
+use matgrad_dense::{dot_rows, scale_rows};
 
 /// Index of an operand's stride in the loops of a contraction.
 pub const A: usize = 0;
@@ -147,19 +148,38 @@ impl Contract {
         let alpha = T::of(self.alpha);
         let (outer, next, inner) = split(&self.loops);
         let (n, [sa, sb, so]) = (inner.extent, inner.strides);
+        let rows = |at: [usize; 3]| -> [Matrix; 3] {
+            std::array::from_fn(|k| Matrix { offset: at[k], row: next.strides[k], col: 1 })
+        };
+        let size = (next.extent, n);
+        match (sa, sb, so) {
+            (1, 1, 0) => {
+                return walk(outer, self.start, |at| {
+                    let [x, y, z] = rows(at);
+                    dot_rows(size, alpha, (a, x), (b, y), (&mut *out, z), self.accumulate);
+                });
+            }
+            (1, 0, 1) => {
+                return walk(outer, self.start, |at| {
+                    let [x, y, z] = rows(at);
+                    scale_rows(size, alpha, (a, x), (b, y), (&mut *out, z), self.accumulate);
+                });
+            }
+            (0, 1, 1) => {
+                return walk(outer, self.start, |at| {
+                    let [x, y, z] = rows(at);
+                    scale_rows(size, alpha, (b, y), (a, x), (&mut *out, z), self.accumulate);
+                });
+            }
+            _ => {}
+        }
         walk(outer, self.start, |at| {
             for [at_a, at_b, at] in turns_of(next, at) {
                 match (sa, sb, so) {
-                    (1, 1, 0) => {
-                        let value = dot(&a[at_a..at_a + n], &b[at_b..at_b + n]);
-                        put(&mut out[at], alpha * value, self.accumulate);
-                    }
                     (_, _, 0) => {
                         let value: T = (0..n).map(|i| a[at_a + i * sa] * b[at_b + i * sb]).sum();
                         put(&mut out[at], alpha * value, self.accumulate);
                     }
-                    (1, 0, 1) => axpy(alpha * b[at_b], &a[at_a..at_a + n], &mut out[at..at + n], self.accumulate),
-                    (0, 1, 1) => axpy(alpha * a[at_a], &b[at_b..at_b + n], &mut out[at..at + n], self.accumulate),
                     (1, 1, 1) => {
                         let pairs = a[at_a..at_a + n].iter().zip(&b[at_b..at_b + n]);
                         for (o, (x, y)) in out[at..at + n].iter_mut().zip(pairs) {
