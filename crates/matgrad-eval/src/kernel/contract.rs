@@ -4,7 +4,7 @@ use super::gemm::{Matrix, Triangle, gemm, symmetric, triangular};
 use super::{Loop, turns, walk};
 
 use matgrad_dense::Real;
-pub use matgrad_dense::{axpy, dot, sum};
+pub use matgrad_dense::{axpy, sum};
 use matgrad_dense::{dot_rows, scale_rows};
 
 /// Index of an operand's stride in the loops of a contraction.
