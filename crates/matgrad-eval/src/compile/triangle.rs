@@ -284,9 +284,12 @@ fn avoids(c: &Contract, operand: usize, half: Half) -> bool {
     })
 }
 
+/// The axes of rows and of columns, and the side.
+type Square = (usize, usize, usize);
+
 /// Two loops of a product as the rows and columns of square matrices in an operand, where they are: the axes of rows and of
 /// columns, and the side.
-fn square(gemm: &[Loop<3>; 3], operand: usize, start: usize, info: &SlotInfo) -> Option<(usize, usize, usize)> {
+fn square(gemm: &[Loop<3>; 3], operand: usize, start: usize, info: &SlotInfo) -> Option<Square> {
     let moving: SmallVec<[usize; 3]> = (0..3).filter(|k| gemm[*k].strides[operand] != 0).collect();
     let [one, two] = moving.as_slice() else { return None };
     let (cols, rows) = if gemm[*one].strides[operand] == 1 { (*one, *two) } else { (*two, *one) };
@@ -316,7 +319,7 @@ pub(super) fn triangles(program: &mut Program) {
     if candidates.is_empty() {
         return;
     }
-    let mut found: Vec<(usize, usize, (usize, usize, usize), bool)> = Vec::new();
+    let mut found: Vec<(usize, usize, Square, bool)> = Vec::new();
     {
         let search = Search::new(program);
         if search.known.is_empty() {
@@ -350,7 +353,7 @@ pub(super) fn triangles(program: &mut Program) {
 }
 
 /// Splits the loop over the rows into matrices and rows of each, and says which terms count.
-fn mark(program: &mut Program, at: usize, operand: usize, (rows, cols, side): (usize, usize, usize), upper: bool) {
+fn mark(program: &mut Program, at: usize, operand: usize, (rows, cols, side): Square, upper: bool) {
     const AXES: [Axis; 3] = [Axis::M, Axis::K, Axis::N];
     let Some(step) = program.steps.get_mut(at) else { return };
     let slot = match operand {
