@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use matgrad::{Convention, Engine, Layout, Precision};
+use matgrad::{Convention, Engine, Layout, Precision, Target};
 
 /// Derivatives of vector, matrix and tensor functions, written as a textbook would and checked.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Compute values and derivatives on data
     Eval(Box<EvalArgs>),
+    /// Write a function and its derivatives as a program in another language
+    Code(CodeArgs),
     /// Time compiled functions on random data: those that come with the program, or one of your own
     Bench(BenchArgs),
 }
@@ -157,6 +159,35 @@ pub struct EvalArgs {
     pub time: Option<u32>,
 }
 
+/// `matgrad code`
+#[derive(Debug, Args)]
+pub struct CodeArgs {
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// The variables to differentiate by; without any, only the value is computed
+    #[arg(long, value_name = "X[,Y]", value_delimiter = ',')]
+    pub wrt: Vec<String>,
+    /// The language, or the library of Python
+    #[arg(long, value_name = "TARGET", value_parser = target_parser())]
+    pub target: String,
+    /// The order of the derivative; those below come with it
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub order: u8,
+    /// How derivatives are arranged; by default, of a scalar function as gradients shaped like the variable, else in
+    /// numerator layout
+    #[arg(long, value_name = "LAYOUT", value_parser = layout_parser())]
+    pub layout: Option<String>,
+    /// What the structure of a variable (symmetric, say) means
+    #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
+    pub convention: String,
+    /// The name of the function that is written
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where the program goes; without it, it is printed
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<String>,
+}
+
 /// `matgrad bench`
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -260,6 +291,15 @@ pub fn precision(name: &str) -> Precision {
 /// The engine of a value that clap has let through.
 pub fn engine(name: &str) -> Engine {
     Engine::parse(name).unwrap_or_default()
+}
+
+fn target_parser() -> clap::builder::PossibleValuesParser {
+    Target::ALL.map(Target::name).into()
+}
+
+/// The target of a value that clap has let through.
+pub fn target(name: &str) -> Target {
+    Target::find(name).unwrap_or(Target::Numpy)
 }
 
 /// The layout of a value that clap has let through.

@@ -4,6 +4,7 @@ mod args;
 mod arrays;
 mod bench;
 mod check;
+mod code;
 mod diff;
 mod eval;
 mod human;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
         Command::Eval(args) => eval::run(*args),
+        Command::Code(args) => code::run(args),
         Command::Bench(args) => bench::run(args),
     };
     ExitCode::from(match outcome {

@@ -19,6 +19,7 @@ mod along_units;
 mod answer;
 mod batch;
 mod claim;
+mod code;
 mod derive;
 mod domain;
 mod draw;
@@ -40,6 +41,7 @@ mod work;
 
 pub use answer::{Answer, Step, Written};
 pub use claim::{Claim, Finding, check};
+pub use code::{Code, Target};
 pub use derive::derive;
 pub use draw::{Random, draw};
 pub use evaluate::{Evaluation, Product};

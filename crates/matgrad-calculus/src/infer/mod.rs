@@ -27,7 +27,8 @@ mod names;
 mod ranges;
 mod readings;
 mod recurrence;
-mod term;
+pub mod term;
+pub mod typed;
 #[cfg(test)]
 mod tests;
 

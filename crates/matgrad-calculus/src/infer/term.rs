@@ -10,30 +10,31 @@ use crate::graph::{Dim, Dims, MapOp, MatrixOp};
 
 /// A term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct TermId(pub u32);
+pub struct TermId(pub u32);
 
 /// A bound index, one for each time its binder is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct IndexId(pub u32);
+pub struct IndexId(pub u32);
 
 /// A variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct VariableId(pub u32);
+pub struct VariableId(pub u32);
 
 /// An abstract function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct AbstractId(pub u32);
+pub struct AbstractId(pub u32);
 
 /// What is read off a recurrence, and which way it goes.
+#[allow(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Run {
+pub struct Run {
     pub read: Read,
     pub backward: bool,
 }
 
 /// What is read off a recurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Read {
+pub enum Read {
     /// The last state.
     Last,
     /// The states after each step.
@@ -60,11 +61,11 @@ impl Run {
 
 /// A loop, one for each time `fold` or `scan` is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LoopId(pub u32);
+pub struct LoopId(pub u32);
 
 /// The shape of a term while dimensions may be unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub enum Type {
     /// Rows and columns.
     Grid(Dim, Dim),
     /// Three axes or more (or none to speak of).
@@ -75,7 +76,7 @@ pub(super) enum Type {
 
 /// A whole number in terms of indices: `i + 1`, `n - i`, `3`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Affine {
+pub struct Affine {
     /// Indices with their coefficients, none of them 0.
     pub indices: SmallVec<[(IndexId, i64); 2]>,
     /// The rest.
@@ -93,8 +94,9 @@ impl Affine {
 }
 
 /// A subscript.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) enum Sub {
+pub enum Sub {
     All,
     At(Affine),
     /// From and to, ends included.
@@ -104,8 +106,9 @@ pub(super) enum Sub {
 }
 
 /// What a function call is, once its name and literal arguments are known.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Operation {
+pub enum Operation {
     Map(MapOp),
     Log1p,
     Expm1,
@@ -151,8 +154,9 @@ pub(super) enum Operation {
 }
 
 /// A constant array.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Constant {
+pub enum Constant {
     Eye,
     Full(Rational),
     Unit(Dim),
@@ -162,8 +166,9 @@ pub(super) enum Constant {
 }
 
 /// What a term is.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) enum TermKind {
+pub enum TermKind {
     Number(Rational),
     Pi,
     /// A dimension as a scalar.
@@ -213,8 +218,9 @@ pub(super) enum TermKind {
 }
 
 /// A typed term.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) struct Term {
+pub struct Term {
     pub kind: TermKind,
     pub ty: Type,
     /// The expression it was made of.
@@ -222,8 +228,9 @@ pub(super) struct Term {
 }
 
 /// One use of an index as a subscript: `sign*index + offset` along an axis.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) struct Use {
+pub struct Use {
     pub sign: i8,
     pub offset: Dim,
     pub dim: Dim,
@@ -231,8 +238,9 @@ pub(super) struct Use {
 }
 
 /// What is known of an index.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub struct Index {
     pub name: Name,
     pub span: Span,
     pub length: Dim,
@@ -246,8 +254,9 @@ pub(super) struct Index {
 }
 
 /// A variable, declared or not.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) struct VariableInfo {
+pub struct VariableInfo {
     pub name: Name,
     pub ty: Type,
     pub attributes: Vec<Attribute>,
@@ -257,8 +266,9 @@ pub(super) struct VariableInfo {
 }
 
 /// An abstract function.
+#[allow(missing_docs)]
 #[derive(Clone, Debug)]
-pub(super) struct AbstractInfo {
+pub struct AbstractInfo {
     pub name: Name,
     pub domain: Vec<Dim>,
     pub codomain: Vec<Dim>,
