@@ -20,8 +20,9 @@ pub fn run(args: CodeArgs) -> Result<u8, Trouble> {
     })?;
     match &args.out {
         None => print(&program),
-        Some(path) => std::fs::write(path, &program)
-            .map_err(|error| Trouble::plain(format!("cannot write `{path}`: {error}")))?,
+        Some(path) => {
+            std::fs::write(path, &program).map_err(|error| Trouble::plain(format!("cannot write `{path}`: {error}")))?
+        }
     }
     Ok(DONE)
 }

@@ -1,7 +1,7 @@
 //! Constructors that bring operations to one form, so that equal work is one node, and no array is made that a smaller one
 //! can stand for: `diag(v)*A` scales rows, `A^-1*b` is a solution, `tr(A*B)` a sum of products.
 
-use matgrad_calculus::graph::{Dim, MatrixOp};
+use matgrad_calculus::graph::{Dim, MapOp, MatrixOp};
 use matgrad_calculus::infer::Shape;
 use matgrad_syntax::{Rational, Reducer};
 use smallvec::{SmallVec, smallvec};
@@ -363,9 +363,7 @@ impl Program {
                 let (one, root) = (self.literal(Rational::ONE), self.entry(Entry::Sqrt, &[base]));
                 return self.div(one, root);
             }
-            if let Some(value) =
-                self.number(base).and_then(|value| power.to_i64().and_then(|k| value.powi(k)))
-            {
+            if let Some(value) = self.number(base).and_then(|value| power.to_i64().and_then(|k| value.powi(k))) {
                 return self.literal(value);
             }
             match self.op(base) {
@@ -395,6 +393,11 @@ impl Program {
             return self.standing(args, |p, a| p.entry(function, a));
         }
         let shape = self.wide(args);
+        if let (Entry::Map(MapOp::Equal | MapOp::LessEq), [a, b]) = (function, args)
+            && a == b
+        {
+            return self.full(Rational::ONE, shape);
+        }
         self.intern(Op::Entry(function), Args::from_slice(args), shape)
     }
 
@@ -666,7 +669,7 @@ impl Program {
     pub fn norm(&mut self, x: Id) -> Id {
         let (x, _) = self.upright(x);
         if self.is_scalar(x) {
-            return self.entry(Entry::Map(matgrad_calculus::graph::MapOp::Abs), &[x]);
+            return self.entry(Entry::Map(MapOp::Abs), &[x]);
         }
         let x = match self.op(x) {
             Op::Neg | Op::Transpose => self.args(x)[0],

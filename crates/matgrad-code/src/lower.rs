@@ -58,16 +58,19 @@ impl<'t, 'p> Lower<'t, 'p> {
         }
         // arguments in the order of their declarations
         for (k, variable) in self.terms.variables.iter().enumerate() {
-            let used = self.terms.terms.iter().zip(&needed).any(
-                |(term, needed)| *needed && matches!(term.kind, TermKind::Variable(v) if v.0 as usize == k),
-            );
+            let used = self
+                .terms
+                .terms
+                .iter()
+                .zip(&needed)
+                .any(|(term, needed)| *needed && matches!(term.kind, TermKind::Variable(v) if v.0 as usize == k));
             if used && !self.terms.implicit.contains(&variable.name) {
                 let shape = self.shape(&variable.shape);
                 self.input(&variable.name, shape);
             }
         }
-        for k in 0..self.made.len() {
-            if needed[k] && self.made[k].is_none() {
+        for (k, needed) in needed.into_iter().enumerate() {
+            if needed && self.made[k].is_none() {
                 let id = self.lower(TermId(k as u32))?;
                 self.made[k] = Some(id);
             }
@@ -95,7 +98,7 @@ impl<'t, 'p> Lower<'t, 'p> {
         if let Some(&known) = self.indices.get(&id.0) {
             return known;
         }
-        let own = self.terms.index(id);
+        let own = self.terms.index_of(id);
         let length = self.program.import(&self.terms.sizes, own.length);
         let k = self.program.indices.len() as u32;
         self.program.indices.push(Index { name: own.name.clone(), length, start: own.start });
@@ -125,6 +128,11 @@ impl<'t, 'p> Lower<'t, 'p> {
         let mut inside: Vec<bool> = Vec::with_capacity(self.made.len());
         for term in &self.terms.terms {
             let mut has = false;
+            if matches!(term.kind, TermKind::Placeholder { .. }) {
+                // its sequence stands before the loop
+                inside.push(false);
+                continue;
+            }
             children(&term.kind, |child| has |= inside.get(child.0 as usize).copied().unwrap_or(false));
             match &term.kind {
                 TermKind::Loop { loop_id, body, run, .. } => {
@@ -181,7 +189,8 @@ impl<'t, 'p> Lower<'t, 'p> {
             TermKind::Variable(v) => {
                 let name = self.terms.variables[v.0 as usize].name.clone();
                 if self.terms.implicit.contains(&name) {
-                    let message = format!("`{name}` is defined by an equation, which generated code does not solve yet");
+                    let message =
+                        format!("`{name}` is defined by an equation, which generated code does not solve yet");
                     return Err(CodeError::new(message));
                 }
                 self.input(&name, shape)
@@ -203,6 +212,9 @@ impl<'t, 'p> Lower<'t, 'p> {
             TermKind::Subscript(base, subs) => self.subscript(*base, subs, shape),
             TermKind::Delta(a, b) => {
                 let (a, b) = (self.whole(a), self.whole(b));
+                if a == b {
+                    return Ok(self.program.literal(Rational::ONE));
+                }
                 self.program.intern(Op::Delta(a, b), Args::new(), Shape::Scalar)
             }
             TermKind::Epsilon(subs) => {
@@ -292,7 +304,11 @@ impl<'t, 'p> Lower<'t, 'p> {
         }
     }
 
-    fn blocks(&mut self, rows: &[Vec<(TermId, matgrad_calculus::graph::Dim, matgrad_calculus::graph::Dim)>], shape: Shape) -> Id {
+    fn blocks(
+        &mut self,
+        rows: &[Vec<(TermId, matgrad_calculus::graph::Dim, matgrad_calculus::graph::Dim)>],
+        shape: Shape,
+    ) -> Id {
         let mut args = Args::new();
         let mut plan = Vec::with_capacity(rows.len());
         for row in rows {

@@ -128,8 +128,12 @@ pub enum Op {
     /// Over everything, or along this axis (0 or 1) of a matrix.
     Reduce(Reducer, Option<u8>),
     Softmax(Option<u8>),
-    Cumulate { reverse: bool },
-    Triangle { lower: bool },
+    Cumulate {
+        reverse: bool,
+    },
+    Triangle {
+        lower: bool,
+    },
     /// Blocks by rows: how many in each; with their sizes.
     Blocks(Vec<Vec<(Dim, Dim)>>),
     Subscript(SmallVec<[Sub; 2]>),
@@ -144,7 +148,11 @@ pub enum Op {
     /// An item of a sequence of a loop; the argument is the sequence.
     Item(u32, u32),
     /// Arguments: the first state, the sequences, the state after a step.
-    Loop { id: u32, read: Read, backward: bool },
+    Loop {
+        id: u32,
+        read: Read,
+        backward: bool,
+    },
 }
 
 /// A node.

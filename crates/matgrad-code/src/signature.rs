@@ -39,13 +39,15 @@ impl Head {
         let outputs = program
             .outputs
             .iter()
-            .map(|o| Described {
-                name: o.name.clone(),
-                shape: shape(program.shape(o.id)),
-                comment: o.comment.clone(),
-            })
+            .map(|o| Described { name: o.name.clone(), shape: shape(program.shape(o.id)), comment: o.comment.clone() })
             .collect();
-        Head { name: function.name.clone(), title: function.title.clone(), summary: function.summary.clone(), inputs, outputs }
+        Head {
+            name: function.name.clone(),
+            title: function.title.clone(),
+            summary: function.summary.clone(),
+            inputs,
+            outputs,
+        }
     }
 }
 

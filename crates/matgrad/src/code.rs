@@ -54,7 +54,8 @@ impl Code {
         let names: Vec<_> = self.wrt.iter().map(|name| normalize_name(name)).collect();
         let wrt: Vec<&str> = names.iter().map(|name| &**name).collect();
         let options = infer::Options { wrt: &wrt, of: self.request.of.as_deref() };
-        let value = elaborate(&script, &options).map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
+        let value =
+            elaborate(&script, &options).map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
         let refused = |error: CodeError| {
             let message = error.message;
             let diagnostic = Failure::whole(source.clone(), "no-code", message);
@@ -68,10 +69,8 @@ impl Code {
         let mut answers: Vec<(String, Answer)> = Vec::new();
         for order in 1..=self.order {
             for name in &wrt {
-                let alone = value
-                    .variables
-                    .iter()
-                    .any(|variable| &*variable.name == *name && variable.shape == Shape::Scalar);
+                let alone =
+                    value.variables.iter().any(|variable| &*variable.name == *name && variable.shape == Shape::Scalar);
                 let word = match (order, scalar, alone) {
                     (1, true, false) => "gradient",
                     (1, false, false) => "jacobian",
@@ -91,7 +90,8 @@ impl Code {
                 answers.push((title, derive(&request)?));
             }
         }
-        let words: Vec<&str> = std::iter::once("value").chain(answers.iter().map(|(title, _)| title.as_str())).collect();
+        let words: Vec<&str> =
+            std::iter::once("value").chain(answers.iter().map(|(title, _)| title.as_str())).collect();
         let name = match (&self.name, words.as_slice()) {
             (Some(name), _) => name.clone(),
             (None, [one]) => (*one).to_owned(),
@@ -109,7 +109,10 @@ impl Code {
             function.result(word, comment, &terms, terms.target).map_err(refused)?;
             title.push(format!("{word} = {}", answer.text()));
             if let Some(verdict) = answer.verified.as_ref().filter(|v| v.failure.is_none() && v.points > 0) {
-                title.push(format!("    checked at {} random points: relative error {:.1e}", verdict.points, verdict.max_relative_error));
+                title.push(format!(
+                    "    checked at {} random points: relative error {:.1e}",
+                    verdict.points, verdict.max_relative_error
+                ));
             }
         }
         title.insert(0, format!("value = {expression}"));
@@ -131,19 +134,14 @@ impl Code {
     fn terms(&self, answer: &Answer) -> Result<Terms, Failure> {
         let (definitions, (left, right)) = answer.derivative.statements("derivative", TextOptions::PLAIN);
         let context: Vec<String> = answer.declared.iter().chain(&answer.assumptions).cloned().collect();
-        let lines: Vec<String> =
-            context.into_iter().chain(definitions).chain([format!("{left} = {right}")]).collect();
+        let lines: Vec<String> = context.into_iter().chain(definitions).chain([format!("{left} = {right}")]).collect();
         let (source, script) = Text::script("the derivative", lines.join("\n")).read()?;
         elaborate(&script, &infer::Options::default()).map_err(|diagnostics| Failure { source, diagnostics })
     }
 }
 
 /// The function as it was written.
-fn expression_of(
-    answers: &[(String, Answer)],
-    code: &Code,
-    script: &matgrad_syntax::Script,
-) -> String {
+fn expression_of(answers: &[(String, Answer)], code: &Code, script: &matgrad_syntax::Script) -> String {
     if let Some((_, answer)) = answers.first() {
         return answer.expression.clone();
     }

@@ -8,10 +8,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use matgrad::{Array, Code, Evaluation, Layout, Target};
+use matgrad::{Array, Code, Evaluation, Inputs, Layout, Request, Target, Text, draw};
 use serde_json::{Value, json};
+use support::cases;
 use support::draw::{data, sequence};
-use support::{Case, cases};
 
 /// A program with its data and what should come out.
 struct Program {
@@ -26,11 +26,103 @@ struct Program {
 /// What cannot be written in a language, by the words of its refusal.
 const REFUSED: &[(&str, &str)] = &[("defined by an equation", "implicit definitions")];
 
-fn program(case: &Case, target: Target, number: usize) -> Option<Result<Program, String>> {
-    let mut request = case.request();
-    if request.layout == Layout::Differential {
-        // no array
-        request.layout = Layout::Jacobian;
+/// A function with its data.
+struct Question {
+    id: String,
+    request: Request,
+    inputs: Inputs,
+    sizes: Vec<(String, usize)>,
+}
+
+/// Every case of the corpora, of the suite of derivatives and of recurrences, except functions without a value.
+fn questions() -> Vec<Question> {
+    let mut questions = Vec::new();
+    for case in cases().iter().filter(|case| !case.has_abstract_functions()) {
+        let mut request = case.request();
+        if request.layout == Layout::Differential {
+            // no array
+            request.layout = Layout::Jacobian;
+        }
+        let inputs = data(&request.text, &case.dims(), &case.domains(), &mut sequence(case.id()));
+        questions.push(Question {
+            id: case.id().to_owned(),
+            request,
+            inputs,
+            sizes: case.dims().into_iter().collect(),
+        });
+    }
+    // different sizes, so that axes cannot be mistaken for each other
+    let sizes: Vec<(&str, usize)> = vec![
+        ("m", 4),
+        ("n", 3),
+        ("p", 2),
+        ("q", 5),
+        ("k", 2),
+        ("r", 2),
+        ("s", 3),
+        ("l", 2),
+        ("d", 2),
+        ("a", 2),
+        ("b", 3),
+        ("N", 4),
+        ("D", 3),
+        ("M", 2),
+        ("T", 5),
+        ("K", 3),
+        ("P", 2),
+        ("Q", 3),
+        ("L", 2),
+        ("S", 3),
+        ("R", 2),
+        ("H", 3),
+    ];
+    // of random matrices these are no numbers, or none to speak of
+    let outside = ["logdet(A*X*A')", "tr(expm(logm(X)))"];
+    let mut add = |id: String, request: Request| {
+        if outside.iter().any(|function| id.starts_with(function)) {
+            return;
+        }
+        let Ok(inputs) = draw(&request.text, &sizes, id.len() as u64) else { return };
+        let sizes = sizes.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
+        questions.push(Question { id, request, inputs, sizes });
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/suite");
+    let lines = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a suite");
+    for line in lines("derivatives.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [expression, declarations, wrt, order, layout, ..] = fields.as_slice() else { continue };
+        let declared = declarations.split("; ").filter(|d| !d.is_empty());
+        let text = declared.fold(Text::expression(*expression), |text, d| text.declare(d));
+        let layout = Layout::parse(layout).filter(|l| *l != Layout::Differential).unwrap_or(Layout::Jacobian);
+        let order = order.parse().expect("an order");
+        if order < 3 && !declarations.contains("->") {
+            add(format!("{expression} by {wrt}"), Request::new(text, *wrt).order(order).layout(layout));
+        }
+    }
+    for line in lines("recurrences.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [declarations, value, variables, order, layouts] = fields.as_slice() else { continue };
+        let Some(layout) = layouts.split(' ').next().and_then(Layout::parse) else { continue };
+        for wrt in variables.split(' ') {
+            let text = Text::script("recurrence", format!("{}\nvalue_ = {value}", declarations.replace("; ", "\n")));
+            let request = Request::new(text, wrt).order(order.parse().expect("an order")).layout(layout);
+            if !declarations.contains("->") {
+                add(format!("{value} by {wrt}, order {order}"), request);
+            }
+        }
+    }
+    questions
+}
+
+fn program(question: Question, target: Target, number: usize) -> Option<Result<Program, String>> {
+    let Question { id, request, inputs, sizes } = question;
+    let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), 0..=request.order);
+    evaluation.layout = request.layout;
+    evaluation.convention = request.convention;
+    // what has no numbers here, or none at this place, says nothing of the code
+    let outputs = evaluation.plan(&inputs).and_then(|plan| plan.run(&inputs)).ok()?;
+    if outputs.iter().any(|(_, array)| array.data().iter().any(|x| !x.is_finite())) {
+        return None;
     }
     let function = format!("case_{number}");
     let code = Code {
@@ -39,42 +131,41 @@ fn program(case: &Case, target: Target, number: usize) -> Option<Result<Program,
         layout: Some(request.layout),
         target,
         name: Some(function.clone()),
-        request: request.clone(),
+        request,
     };
     let text = match code.write() {
         Ok(text) => text,
         Err(failure) if REFUSED.iter().any(|(words, _)| failure.to_string().contains(words)) => return None,
-        Err(failure) => return Some(Err(format!("{}: {failure}", case.id()))),
-    };
-    let inputs = data(&request.text, &case.dims(), &case.domains(), &mut sequence(case.id()));
-    let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), 0..=request.order);
-    evaluation.layout = request.layout;
-    evaluation.convention = request.convention;
-    let outputs = match evaluation.plan(&inputs).and_then(|plan| plan.run(&inputs)) {
-        Ok(outputs) => outputs,
-        Err(failure) => return Some(Err(format!("{}: {failure}", case.id()))),
+        Err(failure) => return Some(Err(format!("{id}: {failure}"))),
     };
     Some(Ok(Program {
-        id: case.id().to_owned(),
+        id,
         function,
         code: text,
         inputs: inputs.iter().map(|(name, array)| (name.to_string(), array.clone())).collect(),
         outputs: outputs.into_iter().map(|(name, array)| (name.to_string(), array)).collect(),
-        sizes: case.dims().into_iter().collect(),
+        sizes,
     }))
 }
 
 fn programs(target: Target) -> Vec<Program> {
     let (mut written, mut problems) = (Vec::new(), Vec::new());
-    for (number, case) in cases().iter().enumerate().filter(|(_, case)| !case.has_abstract_functions()) {
-        match program(case, target, number) {
+    for (number, question) in questions().into_iter().enumerate() {
+        match program(question, target, number) {
             Some(Ok(program)) => written.push(program),
             Some(Err(problem)) => problems.push(problem),
             None => {}
         }
     }
-    assert!(problems.is_empty(), "{} of {} in {}:\n{}", problems.len(), written.len(), target.name(), problems.join("\n"));
-    assert!(written.len() > 300, "only {} programs in {}", written.len(), target.name());
+    assert!(
+        problems.is_empty(),
+        "{} of {} in {}:\n{}",
+        problems.len(),
+        written.len(),
+        target.name(),
+        problems.join("\n")
+    );
+    assert!(written.len() > 700, "only {} programs in {}", written.len(), target.name());
     written
 }
 
@@ -89,7 +180,7 @@ fn in_python(target: Target) {
     let library = target.name();
     let python = std::env::var("MATGRAD_PYTHON").ok();
     let interpreter = python.clone().unwrap_or_else(|| "python3".to_owned());
-    let wanted = format!("import {library}, scipy");
+    let wanted = format!("import numpy, {}", if target == Target::Numpy { "scipy" } else { library });
     let has = Command::new(&interpreter).args(["-c", &wanted]).output().is_ok_and(|out| out.status.success());
     if !has {
         assert!(python.is_none() || library == "torch", "{interpreter} has no {library}");
@@ -187,7 +278,9 @@ fn c_agrees() {
                 list.push(format!("out{k}"));
             } else if argument.starts_with("const double") {
                 let array = input(program, name);
-                main.push_str(&format!("static const double in{k}[] = {{{}, 0}};\n", numbers(array)).replace("{, 0", "{0"));
+                main.push_str(
+                    &format!("static const double in{k}[] = {{{}, 0}};\n", numbers(array)).replace("{, 0", "{0"),
+                );
                 list.push(format!("in{k}"));
             } else {
                 list.push(numbers(input(program, name)));
@@ -198,7 +291,11 @@ fn c_agrees() {
         for (k, (name, array)) in program.outputs.iter().enumerate() {
             let count = array.data().len();
             main.push_str(&format!("static const double wanted{k}[] = {{{}}};\n", numbers(array)));
-            main.push_str(&format!("compare(\"{}\", \"{name}\", {count}, {}, wanted{k});\n", program.id, list[firsts + k]));
+            main.push_str(&format!(
+                "compare({:?}, \"{name}\", {count}, {}, wanted{k});\n",
+                program.id,
+                list[firsts + k]
+            ));
         }
         main.push_str("}\n");
     }
@@ -240,8 +337,16 @@ fn rust_agrees() {
         let call = format!("m_{0}::{0}({1})", program.function, list.join(", "));
         main.push_str(&format!("{{ let {pattern} = {call};\n"));
         for (name, (label, array)) in names.iter().zip(&program.outputs) {
-            let found = if is_scalar(&program.code, &program.function, name, &names) { format!("&[{name}]") } else { format!("&{name}") };
-            main.push_str(&format!("compare(&mut problems, {:?}, {label:?}, {found}, &[{}]);\n", program.id, numbers(array)));
+            let found = if is_scalar(&program.code, &program.function, name, &names) {
+                format!("&[{name}]")
+            } else {
+                format!("&{name}")
+            };
+            main.push_str(&format!(
+                "compare(&mut problems, {:?}, {label:?}, {found}, &[{}]);\n",
+                program.id,
+                numbers(array)
+            ));
         }
         main.push_str("}\n");
     }
@@ -264,10 +369,71 @@ fn is_scalar(code: &str, function: &str, name: &str, names: &[String]) -> bool {
     types.split(", ").nth(at) == Some("f64")
 }
 
-/// The others are written; nothing here reads them.
-#[test]
-fn julia_and_matlab_are_written() {
-    for target in [Target::Julia, Target::Matlab] {
-        programs(target);
+/// An array in Octave, whose memory goes by columns.
+fn in_octave(array: &Array) -> String {
+    let (shape, list) = (array.shape(), numbers(array).replace("NaN", "NaN").replace("inf", "Inf"));
+    match shape {
+        [] => list,
+        [_] => format!("reshape([{list}], [], 1)"),
+        [m, n] => format!("reshape([{list}], {n}, {m}).'"),
+        many => {
+            let turned: Vec<String> = many.iter().rev().map(ToString::to_string).collect();
+            let order: Vec<String> = (1..=many.len()).rev().map(|k| k.to_string()).collect();
+            format!("permute(reshape([{list}], {}), [{}])", turned.join(", "), order.join(", "))
+        }
     }
+}
+
+#[test]
+fn octave_agrees() {
+    let programs = programs(Target::Matlab);
+    if Command::new("octave-cli").arg("--version").output().is_err() {
+        eprintln!("no octave-cli here: programs for MATLAB are written, not run");
+        return;
+    }
+    let mut source = String::from("1;\n");
+    let mut main = String::from(
+        "function problems = compare(problems, id, name, found, wanted)\n\
+         found = squeeze(found); wanted = squeeze(wanted); gap = max(abs(double(found(:)) - wanted(:))); scale = max([abs(wanted(:)); 1e-3]);\n\
+         if numel(found) ~= numel(wanted) || (~isempty(gap) && ~(gap <= 1e-7 * scale))\n\
+         printf(\"%s: %s differs by %g\\n\", id, name, gap / scale); problems += 1;\nend\nend\nproblems = 0;\n",
+    );
+    for program in &programs {
+        let body: String =
+            program.code.lines().filter(|line| !line.starts_with('%')).map(|line| format!("{line}\n")).collect();
+        source.push_str(&body);
+        let start =
+            program.code.find(&format!("{}(", program.function)).expect("the function") + program.function.len() + 1;
+        let end = start + program.code[start..].find(')').expect("its end");
+        let list: Vec<String> = program.code[start..end]
+            .split(", ")
+            .filter(|name| !name.is_empty())
+            .map(|name| {
+                let plain = name.trim_end_matches('_');
+                let known = program.inputs.iter().any(|(own, _)| own == name || own == plain);
+                if known { in_octave(input(program, name)) } else { size(program, name).to_string() }
+            })
+            .collect();
+        let names: Vec<String> = (0..program.outputs.len()).map(|k| format!("r{k}")).collect();
+        main.push_str(&format!("try\n[{}] = {}({});\n", names.join(", "), program.function, list.join(", ")));
+        for (name, (label, array)) in names.iter().zip(&program.outputs) {
+            main.push_str(&format!(
+                "problems = compare(problems, {:?}, {label:?}, {name}, {});\n",
+                program.id,
+                in_octave(array)
+            ));
+        }
+        let id = &program.id;
+        main.push_str(&format!("catch problem\nprintf(\"%s: %s\\n\", {id:?}, problem.message); problems += 1;\nend\n"));
+    }
+    main.push_str("exit(problems > 0);\n");
+    let file = folder(Target::Matlab).join("cases.m");
+    std::fs::write(&file, source + &main).expect("a file of cases");
+    succeeds(Command::new("octave-cli").arg("--no-init-file").arg(&file));
+}
+
+/// Written only: nothing here reads Julia.
+#[test]
+fn julia_is_written() {
+    programs(Target::Julia);
 }

@@ -28,9 +28,9 @@ mod ranges;
 mod readings;
 mod recurrence;
 pub mod term;
-pub mod typed;
 #[cfg(test)]
 mod tests;
+pub mod typed;
 
 use std::collections::BTreeMap;
 

@@ -65,7 +65,7 @@ impl Terms {
     }
 
     /// An index.
-    pub fn index(&self, id: IndexId) -> &TypedIndex {
+    pub fn index_of(&self, id: IndexId) -> &TypedIndex {
         &self.indices[id.0 as usize]
     }
 }

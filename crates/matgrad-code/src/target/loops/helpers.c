@@ -130,7 +130,7 @@ static double mg_lu(size_t n, double *a, size_t k, double *b)
 /* out (n x k) with A out = B. */
 static void mg_solve(size_t n, size_t k, const double *a, const double *b, double *out)
 {
-    double *lu = malloc((n * n + 1) * sizeof(double));
+    double *lu = calloc((n * n + 1), sizeof(double));
     if (!lu) {
         for (size_t i = 0; i < n * k; i++) out[i] = NAN;
         return;
@@ -150,7 +150,7 @@ static void mg_solve(size_t n, size_t k, const double *a, const double *b, doubl
 //// mg_inverse
 static void mg_inverse(size_t n, const double *a, double *out)
 {
-    double *eye = malloc((n * n + 1) * sizeof(double));
+    double *eye = calloc((n * n + 1), sizeof(double));
     if (!eye) return;
     mg_identity(n, eye);
     mg_solve(n, n, a, eye, out);
@@ -160,7 +160,7 @@ static void mg_inverse(size_t n, const double *a, double *out)
 //// mg_det
 static double mg_det(size_t n, const double *a)
 {
-    double *lu = malloc((n * n + 1) * sizeof(double)), product;
+    double *lu = calloc((n * n + 1), sizeof(double)), product;
     if (!lu) return NAN;
     memcpy(lu, a, n * n * sizeof(double));
     product = mg_lu(n, lu, 0, NULL);
@@ -172,7 +172,7 @@ static double mg_det(size_t n, const double *a)
 //// mg_logdet
 static double mg_logdet(size_t n, const double *a)
 {
-    double *lu = malloc((n * n + 1) * sizeof(double)), sum = 0;
+    double *lu = calloc((n * n + 1), sizeof(double)), sum = 0;
     if (!lu) return NAN;
     memcpy(lu, a, n * n * sizeof(double));
     mg_lu(n, lu, 0, NULL);
@@ -197,7 +197,7 @@ static void mg_cholesky(size_t n, const double *a, double *out)
 /* Eigenvalues, ascending, and eigenvectors (columns) of a symmetric matrix. */
 static void mg_eigen(size_t n, const double *x, double *values, double *vectors)
 {
-    double *a = malloc((n * n + 1) * sizeof(double));
+    double *a = calloc((n * n + 1), sizeof(double));
     if (!a) return;
     memcpy(a, x, n * n * sizeof(double));
     for (size_t i = 0; i < n * n; i++) vectors[i] = i % (n + 1) == 0;
@@ -252,7 +252,7 @@ static void mg_eigen(size_t n, const double *x, double *values, double *vectors)
 //// mg_eigvals
 static void mg_eigvals(size_t n, const double *x, double *out)
 {
-    double *vectors = malloc((n * n + 1) * sizeof(double));
+    double *vectors = calloc((n * n + 1), sizeof(double));
     if (!vectors) return;
     mg_eigen(n, x, out, vectors);
     free(vectors);
@@ -261,7 +261,7 @@ static void mg_eigvals(size_t n, const double *x, double *out)
 //// mg_eigvecs
 static void mg_eigvecs(size_t n, const double *x, double *out)
 {
-    double *values = malloc((n + 1) * sizeof(double));
+    double *values = calloc((n + 1), sizeof(double));
     if (!values) return;
     mg_eigen(n, x, values, out);
     free(values);
@@ -272,7 +272,7 @@ static void mg_eigvecs(size_t n, const double *x, double *out)
 static void mg_svd(size_t m, size_t n, const double *x, double *s, double *u, double *v)
 {
     size_t rows = m >= n ? m : n, r = m >= n ? n : m;
-    double *a = malloc((rows * r + 1) * sizeof(double)), *w = malloc((r * r + 1) * sizeof(double));
+    double *a = calloc((rows * r + 1), sizeof(double)), *w = calloc((r * r + 1), sizeof(double));
     if (!a || !w) {
         free(a);
         free(w);
@@ -348,7 +348,7 @@ static void mg_svd(size_t m, size_t n, const double *x, double *s, double *u, do
 static void mg_singvals(size_t m, size_t n, const double *x, double *out)
 {
     size_t r = m < n ? m : n;
-    double *work = malloc(((m + n) * r + 1) * sizeof(double));
+    double *work = calloc(((m + n) * r + 1), sizeof(double));
     if (!work) return;
     mg_svd(m, n, x, out, work, work + m * r);
     free(work);
@@ -358,7 +358,7 @@ static void mg_singvals(size_t m, size_t n, const double *x, double *out)
 static void mg_svdu(size_t m, size_t n, const double *x, double *out)
 {
     size_t r = m < n ? m : n;
-    double *work = malloc(((n + 1) * r + 1) * sizeof(double));
+    double *work = calloc(((n + 1) * r + 1), sizeof(double));
     if (!work) return;
     mg_svd(m, n, x, work, out, work + r);
     free(work);
@@ -368,7 +368,7 @@ static void mg_svdu(size_t m, size_t n, const double *x, double *out)
 static void mg_svdv(size_t m, size_t n, const double *x, double *out)
 {
     size_t r = m < n ? m : n;
-    double *work = malloc(((m + 1) * r + 1) * sizeof(double));
+    double *work = calloc(((m + 1) * r + 1), sizeof(double));
     if (!work) return;
     mg_svd(m, n, x, work, work + r, out);
     free(work);
@@ -378,7 +378,7 @@ static void mg_svdv(size_t m, size_t n, const double *x, double *out)
 static double mg_normspec(size_t m, size_t n, const double *x)
 {
     size_t r = m < n ? m : n;
-    double *work = malloc(((m + n + 1) * r + 1) * sizeof(double)), norm;
+    double *work = calloc(((m + n + 1) * r + 1), sizeof(double)), norm;
     if (!work) return NAN;
     mg_svd(m, n, x, work, work + r, work + r + m * r);
     norm = r ? work[0] : 0;
@@ -390,7 +390,7 @@ static double mg_normspec(size_t m, size_t n, const double *x)
 static double mg_normnuc(size_t m, size_t n, const double *x)
 {
     size_t r = m < n ? m : n;
-    double *work = malloc(((m + n + 1) * r + 1) * sizeof(double)), norm = 0;
+    double *work = calloc(((m + n + 1) * r + 1), sizeof(double)), norm = 0;
     if (!work) return NAN;
     mg_svd(m, n, x, work, work + r, work + r + m * r);
     for (size_t k = 0; k < r; k++) norm += work[k];
@@ -402,7 +402,7 @@ static double mg_normnuc(size_t m, size_t n, const double *x)
 static void mg_pinv(size_t m, size_t n, const double *x, double *out)
 {
     size_t r = m < n ? m : n;
-    double *s = malloc(((m + n + 1) * r + 1) * sizeof(double)), *u = s + r, *v = s + r + m * r;
+    double *s = calloc(((m + n + 1) * r + 1), sizeof(double)), *u = s + r, *v = s + r + m * r;
     if (!s) return;
     mg_svd(m, n, x, s, u, v);
     for (size_t i = 0; i < n; i++)
@@ -419,7 +419,7 @@ static void mg_pinv(size_t m, size_t n, const double *x, double *out)
 /* By minors: right for singular matrices too. */
 static void mg_adjugate(size_t n, const double *x, double *out)
 {
-    double *minor = malloc((n * n + 1) * sizeof(double));
+    double *minor = calloc((n * n + 1), sizeof(double));
     if (!minor) return;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
@@ -439,7 +439,7 @@ static void mg_expm(size_t n, const double *x, double *out)
     static const double b[] = {64764752532480000., 32382376266240000., 7771770303897600., 1187353796428800., 129060195264000.,
                                10559470521600., 670442572800., 33522128640., 1323241920., 40840800., 960960., 16380., 182., 1.};
     size_t nn = n * n, squarings = 0;
-    double norm = 0, scale = 1, *work = malloc((6 * nn + 1) * sizeof(double));
+    double norm = 0, scale = 1, *work = calloc((6 * nn + 1), sizeof(double));
     double *a = work, *power = work + nn, *next = work + 2 * nn, *u = work + 3 * nn, *v = work + 4 * nn, *square = work + 5 * nn;
     if (!work) return;
     for (size_t i = 0; i < n; i++) {
@@ -481,7 +481,7 @@ static void mg_expm(size_t n, const double *x, double *out)
 static void mg_sqrtm(size_t n, const double *x, double *out)
 {
     size_t nn = n * n;
-    double *work = malloc((3 * nn + 1) * sizeof(double)), *z = work, *yi = work + nn, *zi = work + 2 * nn;
+    double *work = calloc((3 * nn + 1), sizeof(double)), *z = work, *yi = work + nn, *zi = work + 2 * nn;
     if (!work) return;
     memcpy(out, x, nn * sizeof(double));
     for (size_t i = 0; i < nn; i++) z[i] = i % (n + 1) == 0;
@@ -502,7 +502,7 @@ static void mg_sqrtm(size_t n, const double *x, double *out)
 static void mg_logm(size_t n, const double *x, double *out)
 {
     size_t nn = n * n;
-    double *work = malloc((5 * nn + 1) * sizeof(double));
+    double *work = calloc((5 * nn + 1), sizeof(double));
     double *root = work, *next = work + nn, *y = work + 2 * nn, *square = work + 3 * nn, *power = work + 4 * nn;
     if (!work) return;
     memcpy(root, x, nn * sizeof(double));

@@ -54,10 +54,18 @@ pub(super) fn c(wanted: &BTreeSet<&'static str>) -> Vec<&'static str> {
 /// The definitions in Rust.
 pub(super) fn rust(wanted: &BTreeSet<&'static str>) -> Vec<&'static str> {
     let all = with_needs(wanted);
-    pieces(include_str!("helpers.rs.txt")).into_iter().filter(|(name, _)| all.contains(name)).map(|(_, code)| code).collect()
+    pieces(include_str!("helpers.rs.txt"))
+        .into_iter()
+        .filter(|(name, _)| all.contains(name))
+        .map(|(_, code)| code)
+        .collect()
 }
 
 /// A file of definitions, each behind a line `//// name`.
 fn pieces(file: &'static str) -> Vec<(&'static str, &'static str)> {
-    file.split("//// ").skip(1).filter_map(|piece| piece.split_once('\n')).map(|(name, code)| (name.trim(), code.trim_end())).collect()
+    file.split("//// ")
+        .skip(1)
+        .filter_map(|piece| piece.split_once('\n'))
+        .map(|(name, code)| (name.trim(), code.trim_end()))
+        .collect()
 }

@@ -74,15 +74,15 @@ pub(super) fn matlab(helpers: &BTreeSet<&'static str>) -> Vec<&'static str> {
                 "softmax",
                 "function y = softmax_(x, axis)\n    if axis == 0\n        p = exp(x - max(x(:)));\n        y = p / sum(p(:));\n    else\n        p = exp(x - max(x, [], axis));\n        y = p ./ sum(p, axis);\n    end\nend",
             ),
-            (
-                "logdet",
-                "function y = logdet_(x)\n    [~, u, ~] = lu(x);\n    y = sum(log(abs(diag(u))));\nend",
-            ),
+            ("logdet", "function y = logdet_(x)\n    [~, u, ~] = lu(x);\n    y = sum(log(abs(diag(u))));\nend"),
             (
                 "adjugate",
                 "function y = adjugate_(x)\n    [u, s, v] = svd(x);\n    s = diag(s);\n    others = zeros(size(s));\n    for k = 1:numel(s)\n        others(k) = prod(s([1:k-1, k+1:end]));\n    end\n    y = det(u) * det(v) * (v * diag(others) * u');\nend",
             ),
-            ("eigvecs", "function q = eigvecs_(x)\n    [q, d] = eig((x + x') / 2);\n    [~, order] = sort(diag(d));\n    q = q(:, order);\nend"),
+            (
+                "eigvecs",
+                "function q = eigvecs_(x)\n    [q, d] = eig((x + x') / 2);\n    [~, order] = sort(diag(d));\n    q = q(:, order);\nend",
+            ),
             ("svdu", "function u = svdu_(x)\n    [u, ~, ~] = svd(x, \"econ\");\nend"),
             ("svdv", "function v = svdv_(x)\n    [~, ~, v] = svd(x, \"econ\");\nend"),
             (

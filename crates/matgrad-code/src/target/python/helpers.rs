@@ -100,15 +100,23 @@ fn source(dialect: Python, name: &str) -> String {
             .to_owned(),
         "_commutation" => {
             let (index, set) = match dialect {
-                Python::Jax => ("", "k = jnp.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)"),
+                Python::Jax => (
+                    "",
+                    "k = jnp.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)",
+                ),
                 Python::Torch => (
                     "",
                     "k = torch.eye(m * n, dtype=torch.float64)\n    return k.reshape(n, m, m * n).permute(1, 0, 2).reshape(m * n, m * n)",
                 ),
-                Python::Numpy => ("", "k = np.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)"),
+                Python::Numpy => (
+                    "",
+                    "k = np.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)",
+                ),
             };
             let _ = index;
-            format!("def _commutation(m, n):\n    \"\"\"K with K vec(A) = vec(A') for A of shape (m, n).\"\"\"\n    {set}")
+            format!(
+                "def _commutation(m, n):\n    \"\"\"K with K vec(A) = vec(A') for A of shape (m, n).\"\"\"\n    {set}"
+            )
         }
         "_duplication" | "_elimination" => {
             let duplication = name == "_duplication";
@@ -122,11 +130,23 @@ fn source(dialect: Python, name: &str) -> String {
             } else {
                 "L with L vec(A) = vech(A) for A of shape (n, n)."
             };
-            let array = if dialect == Python::Torch { "torch.tensor" } else if dialect == Python::Jax { "jnp.array" } else { "np.array" };
+            let array = if dialect == Python::Torch {
+                "torch.tensor"
+            } else if dialect == Python::Jax {
+                "jnp.array"
+            } else {
+                "np.array"
+            };
             format!("def {name}(n):\n    \"\"\"{meaning}\"\"\"\n    return {array}([{fill}]{float})")
         }
         "_levi_civita" => {
-            let array = if dialect == Python::Torch { "torch.tensor" } else if dialect == Python::Jax { "jnp.array" } else { "np.array" };
+            let array = if dialect == Python::Torch {
+                "torch.tensor"
+            } else if dialect == Python::Jax {
+                "jnp.array"
+            } else {
+                "np.array"
+            };
             format!(
                 r#"def _levi_civita(n):
     """The sign of a permutation, 0 where places repeat."""

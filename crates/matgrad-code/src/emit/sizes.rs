@@ -1,0 +1,109 @@
+//! Dimensions and places as whole numbers in the code.
+
+use matgrad_calculus::graph::Dim;
+use matgrad_syntax::Rational;
+
+use super::{Text, Writer, level};
+use crate::program::Whole;
+
+impl Writer<'_> {
+    pub fn dim_text(&mut self, dim: Dim) -> Text {
+        if let Some(value) = self.program.sizes.value(dim) {
+            return Text::new(value.to_string(), if value < 0 { level::SUM } else { level::ATOM });
+        }
+        let poly = self.program.sizes.poly(dim).clone();
+        let mut denominator = 1_i64;
+        for (_, c) in &poly.0 {
+            let own = c.parts().1.parse::<i64>().unwrap_or(1);
+            denominator = lcm(denominator, own);
+        }
+        let mut sum = String::new();
+        let mut count = 0;
+        let mut product_only = true;
+        // the constant last
+        let (constants, others): (Vec<_>, Vec<_>) = poly.0.iter().partition(|(m, _)| m.is_empty());
+        for (monomial, c) in others.into_iter().chain(constants) {
+            let c = c.clone() * Rational::int(denominator);
+            let value = c.to_i64().unwrap_or(1);
+            let mut factors: Vec<String> = Vec::new();
+            if value.abs() != 1 || monomial.is_empty() {
+                factors.push(value.abs().to_string());
+            }
+            for (symbol, power) in monomial {
+                let name = self.symbol(*symbol);
+                factors.extend(std::iter::repeat_n(name, *power as usize));
+            }
+            product_only &= factors.len() > 1;
+            if sum.is_empty() {
+                if value < 0 {
+                    sum.push('-');
+                }
+            } else {
+                sum.push_str(if value < 0 { " - " } else { " + " });
+            }
+            sum.push_str(&factors.join(" * "));
+            count += 1;
+        }
+        let level = match (count, sum.starts_with('-')) {
+            (1, false) if product_only => level::PRODUCT,
+            (1, false) => level::ATOM,
+            _ => level::SUM,
+        };
+        if denominator > 1 {
+            let numerator = Text::new(sum, level).at(level::UNARY);
+            return Text::new(self.language.exact_quotient(&numerator, &denominator.to_string()), level::PRODUCT);
+        }
+        Text::new(sum, level)
+    }
+
+    /// An index plus what is added to it; `shift` more. As a sum.
+    pub fn whole(&mut self, whole: &Whole, shift: i64) -> Text {
+        let mut code = String::new();
+        let mut indices = whole.indices.clone();
+        indices.sort_by_key(|(_, c)| *c < 0);
+        for (index, c) in &indices {
+            let name = self.index_name(*index);
+            let sign = match (code.is_empty(), *c < 0) {
+                (true, true) => "-",
+                (true, false) => "",
+                (false, true) => " - ",
+                (false, false) => " + ",
+            };
+            code.push_str(sign);
+            if c.abs() != 1 {
+                code.push_str(&format!("{} * ", c.abs()));
+            }
+            code.push_str(&name);
+        }
+        let more = self.program.sizes.constant(shift);
+        let constant = self.program.sizes.add(whole.constant, more);
+        let value = self.program.sizes.value(constant);
+        if code.is_empty() {
+            return self.dim_text(constant);
+        }
+        match value {
+            Some(0) => {
+                let one = whole.indices.len() == 1 && whole.indices[0].1 == 1;
+                Text::new(code, if one { level::ATOM } else { level::SUM })
+            }
+            Some(v) if v < 0 => Text::new(format!("{code} - {}", -v), level::SUM),
+            Some(v) => Text::new(format!("{code} + {v}"), level::SUM),
+            None => {
+                let constant = self.dim_text(constant).code;
+                match constant.strip_prefix('-') {
+                    Some(rest) if !rest.contains(['+', '-']) => Text::new(format!("{code} - {rest}"), level::SUM),
+                    _ => Text::new(format!("{code} + {constant}"), level::SUM),
+                }
+            }
+        }
+    }
+}
+
+fn lcm(a: i64, b: i64) -> i64 {
+    let (mut x, mut y) = (a.abs().max(1), b.abs().max(1));
+    let product = x * y;
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    product / x
+}
