@@ -5,7 +5,7 @@ use matgrad_calculus::graph::{Dim, NodeId, ProductBuilder};
 use matgrad_calculus::layout::{Kind as Shape, Layout, fuse_axes};
 use matgrad_calculus::notation::{self, Formula};
 use matgrad_calculus::structure;
-use matgrad_syntax::Name;
+use matgrad_syntax::{Attribute, Name};
 
 use crate::work::Work;
 use crate::{Convention, Failure};
@@ -48,9 +48,29 @@ impl Work<'_> {
         let split = if scalar { 0 } else { own };
         let taken = self.taken.clone();
         let names = notation::index_names(self.graph(), &taken, axes.len(), split);
-        for step in names[own..].chunks(per.max(1)) {
-            let direction = self.unit_direction(step, &block);
+        // where the steps that are allowed depend on the variable, an earlier one stays while the variable moves
+        let tangent = self.request.convention == Convention::Constrained
+            && self.variable.attributes.contains(&Attribute::Orthogonal);
+        let mut held = Vec::new();
+        let steps: Vec<&[Name]> = names[own..].chunks(per.max(1)).collect();
+        for (number, step) in steps.iter().enumerate() {
+            let unit = self.unit_direction(step, &block);
+            let direction = if tangent && number + 1 < steps.len() {
+                let stays = notation::direction(self.graph(), &block, number);
+                held.push((stays, unit));
+                stays
+            } else {
+                unit
+            };
             node = self.along_direction(node, direction)?;
+        }
+        for (stays, unit) in held {
+            let projected = self.constrained_direction(unit);
+            node = self.replaced(node, &[(stays, projected)]);
+        }
+        if tangent && scalar && times > 0 {
+            let (x, attributes) = (self.variable.node, self.variable.attributes.clone());
+            node = structure::project(self.graph(), node, &[0], x, &attributes);
         }
         let node = self.with_structure(node);
         let mut node = self.simplified(node)?;
