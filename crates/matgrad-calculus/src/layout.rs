@@ -23,10 +23,12 @@ pub enum Layout {
     Tensor,
     /// dF in terms of dX.
     Differential,
+    /// Of a function that goes row by row: the derivative of each row by the row of the variable.
+    Blocks,
 }
 
 impl Layout {
-    /// All layouts in the order of the reference.
+    /// All layouts of functions in general, in the order of the reference.
     pub const ALL: [Layout; 7] = [
         Layout::Numerator,
         Layout::Denominator,
@@ -47,12 +49,13 @@ impl Layout {
             Layout::Rowvec => "rowvec",
             Layout::Tensor => "tensor",
             Layout::Differential => "differential",
+            Layout::Blocks => "blocks",
         }
     }
 
     /// The layout of this name.
     pub fn parse(name: &str) -> Option<Layout> {
-        Self::ALL.into_iter().find(|l| l.name() == name)
+        Self::ALL.into_iter().chain([Layout::Blocks]).find(|l| l.name() == name)
     }
 }
 
@@ -191,6 +194,9 @@ fn place(
             Err(LayoutError("the differential layout is for order 1".into()))
         };
     }
+    if layout == Layout::Blocks {
+        return blocks(g, node, function, variable, order);
+    }
     if layout == Layout::Tensor {
         let shape: Vec<Dim> = g.axes(node).iter().copied().collect();
         let split = function.rank();
@@ -233,6 +239,90 @@ fn place(
         }
         _ => Arranged { node, arrangement: Arrangement::Plain, shape },
     })
+}
+
+/// The derivative of each row of the function by the same row of the variable: axes (row, entry of F, entry of X). The others
+/// have to vanish, which the form of the derivative shows.
+fn blocks(
+    g: &mut Graph,
+    node: NodeId,
+    function: &Kind,
+    variable: &Kind,
+    order: usize,
+) -> Result<Arranged, LayoutError> {
+    let refuse = |why: &str| Err(LayoutError(format!("the blocks layout is for functions that go row by row: {why}")));
+    if order != 1 {
+        return refuse("it is for order 1");
+    }
+    let rows = |kind: &Kind| match kind {
+        Kind::Column(n) | Kind::Matrix(n, _) => Some(*n),
+        _ => None,
+    };
+    let Some(n) = rows(function).filter(|n| rows(variable) == Some(*n)) else {
+        return refuse("function and variable have as many rows as each other there");
+    };
+    let at = function.rank();
+    if !is_diagonal(g, node, at) {
+        return refuse(
+            "a row of this one depends on other rows of the variable, too (--layout tensor has all entries)",
+        );
+    }
+    let mut p = ProductBuilder::new();
+    let row = p.label(n);
+    let one = g.sizes.constant(1);
+    let mut labels: Labels = g.axes(node).clone().into_iter().map(|dim| p.label(dim)).collect();
+    let entry = |p: &mut ProductBuilder, kind: &Kind, label: Option<Label>| match kind {
+        Kind::Matrix(..) => label,
+        _ => Some(p.label(one)),
+    };
+    let (own, other) = (labels.get(1).copied(), labels.get(at + 1).copied());
+    let (Some(a), Some(b)) = (entry(&mut p, function, own), entry(&mut p, variable, other)) else {
+        return refuse("this one has no rows");
+    };
+    labels[0] = row;
+    labels[at] = row;
+    p.factor(node, &labels);
+    let out = [row, a, b];
+    p.forget_unused(&out);
+    let node = p.build(g, &out);
+    let shape = g.axes(node).to_vec();
+    Ok(Arranged { node, arrangement: Arrangement::Indexed { split: 2 }, shape })
+}
+
+/// Whether a tensor vanishes, by its form, where its positions along the first axis and the one at `at` differ.
+fn is_diagonal(g: &Graph, node: NodeId, at: usize) -> bool {
+    let mut todo = vec![node];
+    while let Some(id) = todo.pop() {
+        match g.node(id) {
+            Node::Sum(terms, _) => todo.extend(terms.iter().map(|(_, term)| *term)),
+            Node::Product(p) if p.out.first().is_some() && p.out.first() == p.out.get(at) => {}
+            // a power of a tensor with these axes, times others
+            Node::Product(p) => {
+                let (Some(i), Some(j)) = (p.out.first(), p.out.get(at)) else { return false };
+                let inner = p.factors.iter().any(|f| {
+                    let place = |l| f.labels.iter().position(|own| own == l);
+                    !f.exponent.is_negative()
+                        && !f.exponent.is_zero()
+                        && place(i) == Some(0)
+                        && place(j).is_some_and(|j| is_equal(g, f.node, j))
+                });
+                if !inner {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Whether a factor is a product with one label on its first axis and the one at `at`, or a sum of such.
+fn is_equal(g: &Graph, node: NodeId, at: usize) -> bool {
+    let diagonal = |id: NodeId| matches!(g.node(id), Node::Product(p) if p.out.first() == p.out.get(at));
+    match g.node(node) {
+        Node::Sum(terms, _) => terms.iter().all(|(_, term)| diagonal(*term)),
+        _ => diagonal(node),
+    }
 }
 
 /// A matrix that is to be written transposed as the transposed matrix, so that there is one thing to simplify.

@@ -22,6 +22,8 @@ pub enum Layout {
     Tensor,
     /// dF in terms of dX.
     Differential,
+    /// `B[i,a,b] = ∂F[i,a]/∂X[i,b]` of a function whose other derivatives vanish.
+    Blocks,
 }
 
 impl Layout {
@@ -46,6 +48,7 @@ impl Layout {
             Layout::Rowvec => "rowvec",
             Layout::Tensor => "tensor",
             Layout::Differential => "differential",
+            Layout::Blocks => "blocks",
         }
     }
 }
@@ -58,19 +61,27 @@ pub(crate) struct Arrangement {
     /// Whether the entries are those of the tensor seen as a matrix of the transposed shape.
     pub transposed: bool,
     pub tensor: bool,
+    /// Whether it has the entries with equal rows only; the others are 0.
+    pub blocks: bool,
 }
 
 /// The arrangement of a derivative of order `order` of F by X; `None` where the layout does not apply.
 pub(crate) fn arrangement(layout: Layout, order: usize, f: &[usize], x: &[usize]) -> Option<Arrangement> {
     let (pq, mn) = (f.iter().product::<usize>(), x.iter().product::<usize>());
-    let plain = |shape: &[usize]| Some(Arrangement { shape: shape.to_vec(), transposed: false, tensor: false });
+    let plain =
+        |shape: &[usize]| Some(Arrangement { shape: shape.to_vec(), transposed: false, tensor: false, blocks: false });
     let turned = |shape: &[usize]| match shape {
-        &[m, n] => Some(Arrangement { shape: vec![n, m], transposed: true, tensor: false }),
+        &[m, n] => Some(Arrangement { shape: vec![n, m], transposed: true, tensor: false, blocks: false }),
         _ => None,
     };
     if layout == Layout::Tensor {
         let axes = f.iter().chain((0..order).flat_map(|_| x)).copied().filter(|n| *n != 1).collect();
-        return Some(Arrangement { shape: axes, transposed: false, tensor: true });
+        return Some(Arrangement { shape: axes, transposed: false, tensor: true, blocks: false });
+    }
+    if layout == Layout::Blocks {
+        let (&[n, p], &[m, q]) = (f, x) else { return None };
+        let shape = vec![n, p, q];
+        return (order == 1 && n == m).then_some(Arrangement { shape, transposed: false, tensor: false, blocks: true });
     }
     if order == 0 || layout == Layout::Differential {
         return None;
@@ -90,13 +101,23 @@ pub(crate) fn arrangement(layout: Layout, order: usize, f: &[usize], x: &[usize]
         Layout::Denominator if pq == 1 => plain(x),
         Layout::Denominator if mn == 1 => turned(f),
         Layout::Denominator => turned(&[pq, mn]),
-        Layout::Tensor | Layout::Differential => None,
+        Layout::Tensor | Layout::Differential | Layout::Blocks => None,
     }
 }
 
 impl Arrangement {
     /// The arranged derivative from the entries of the tensor.
     pub(crate) fn arrange(&self, tensor: Vec<f64>) -> Option<Array> {
+        if self.blocks {
+            let places = self.places();
+            let most = |values: &[f64]| values.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+            let mut rest = tensor.clone();
+            places.iter().for_each(|at| rest[*at] = 0.0);
+            if most(&rest) > 1e-9 * most(&tensor) {
+                return None; // a row depends on other rows
+            }
+            return Array::new(&self.shape, places.into_iter().filter_map(|at| tensor.get(at).copied()).collect());
+        }
         if self.transposed {
             let &[m, n] = self.shape.as_slice() else { return None };
             return Array::new(&[n, m], tensor).map(|array| array.transposed());
@@ -117,7 +138,21 @@ impl Arrangement {
         if !self.fits(array) {
             return None;
         }
+        if self.blocks {
+            let &[n, p, q] = self.shape.as_slice() else { return None };
+            let mut tensor = vec![0.0; n * p * n * q];
+            for (at, value) in self.places().into_iter().zip(array.data()) {
+                tensor[at] = *value;
+            }
+            return Some(tensor);
+        }
         Some(if self.transposed { array.transposed().data().to_vec() } else { array.data().to_vec() })
+    }
+
+    /// Where the entries of the blocks, in their order, are in the tensor.
+    fn places(&self) -> Vec<usize> {
+        let &[n, p, q] = self.shape.as_slice() else { return Vec::new() };
+        (0..n * p * q).map(|k| (k % n, k / n % p, k / n / p)).map(|(i, a, b)| i + n * (a + p * (i + n * b))).collect()
     }
 
     pub(crate) fn show(&self) -> String {

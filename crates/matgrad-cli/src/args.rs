@@ -272,7 +272,7 @@ pub enum Format {
 }
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {
-    Layout::ALL.map(Layout::name).into()
+    clap::builder::PossibleValuesParser::new(Layout::ALL.into_iter().chain([Layout::Blocks]).map(Layout::name))
 }
 
 fn engine_parser() -> clap::builder::PossibleValuesParser {

@@ -42,6 +42,7 @@ pub fn arrange(t: &Array, f: &Kind, x: &Kind, order: usize, layout: Layout) -> R
     }
     match layout {
         Layout::Tensor => return Ok(t.clone()),
+        Layout::Blocks => return Err(no("blocks are taken before a program is made")),
         Layout::Differential => return Err(no("a differential is an expression, not an array")),
         _ => {}
     }

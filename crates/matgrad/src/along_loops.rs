@@ -28,7 +28,7 @@ impl Work<'_> {
         let count = base.len() + times * block.len();
         let gathered = match at {
             Layout::Tensor if count > 2 => None,
-            Layout::Differential => return Ok(None),
+            Layout::Differential | Layout::Blocks => return Ok(None),
             _ if times != 1 => return Ok(None),
             Layout::Denominator | Layout::Gradient => Some(Gathered::Rows),
             // a Hessian is symmetric

@@ -29,7 +29,7 @@ impl Work<'_> {
         let block: Vec<Dim> = self.analysis.graph.axes(self.variable.node).to_vec();
         let fused = match at {
             Layout::Tensor => false,
-            Layout::Differential => return Ok(None),
+            Layout::Differential | Layout::Blocks => return Ok(None),
             // in every layout with rows and columns the Hessian is one matrix
             _ if times != 1 => return Ok(None),
             _ => true,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dims, Graph, Input, NodeId, Products};
 use matgrad_calculus::infer::{self, Analysis};
-use matgrad_calculus::layout::{Kind as Shape, Layout};
+use matgrad_calculus::layout::{self, Kind as Shape, Layout};
 use matgrad_calculus::structure;
 use matgrad_eval::{
     Block, CompileError, Engine, Grid, Inputs, LayoutError, Options, Precision, SparseRequest, compile_sparse,
@@ -456,6 +456,9 @@ impl<'a> Planner<'a> {
     /// The derivatives of all orders as sparse matrices: by several variables side by side, Hessians in blocks.
     fn sparse_derivatives(&mut self, target: NodeId, function: &Shape) -> Result<(), Failure> {
         let orders: Vec<usize> = self.request.orders.iter().copied().filter(|order| *order > 0).collect();
+        if self.request.layout == Layout::Blocks {
+            return Err(self.refuse("layout", "the blocks layout is a dense array; without it the matrix is sparse"));
+        }
         let several = self.variables.len() > 1;
         let turned = several && matches!(self.request.layout, Layout::Denominator | Layout::Gradient);
         for order in orders.iter().copied() {
@@ -572,6 +575,13 @@ impl<'a> Planner<'a> {
             at += variable.shape.rank();
             if self.request.orders.contains(&order) {
                 let name = self.name(order, variable);
+                if self.request.layout == Layout::Blocks {
+                    let g = &mut self.analysis.graph;
+                    let blocks = layout::arrange(g, node, function, &variable.shape, order, Layout::Blocks);
+                    let blocks = blocks.map_err(|error| self.refuse("layout", error.0))?;
+                    self.output(name, blocks.node, function.clone(), None);
+                    continue;
+                }
                 self.output(name, node, function.clone(), Some((variable.shape.clone(), order)));
             }
         }

@@ -56,6 +56,7 @@ pub(crate) fn layout(layout: Layout) -> matgrad_check::Layout {
         Layout::Rowvec => matgrad_check::Layout::Rowvec,
         Layout::Tensor => matgrad_check::Layout::Tensor,
         Layout::Differential => matgrad_check::Layout::Differential,
+        Layout::Blocks => matgrad_check::Layout::Blocks,
     }
 }
 

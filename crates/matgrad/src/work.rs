@@ -360,7 +360,7 @@ impl<'a> Work<'a> {
             return Ok(written);
         }
         // values along directions read better than conditions on positions in a vec, and worse than a tensor's entries
-        let entries = if at == Layout::Tensor { formula.clone() } else { None };
+        let entries = if matches!(at, Layout::Tensor | Layout::Blocks) { formula.clone() } else { None };
         let formula = match entries {
             Some(entries) => Some(entries),
             None => match self.along_loops(at)?.or(formula) {
@@ -384,7 +384,7 @@ impl<'a> Work<'a> {
 
     /// A flattened derivative of matrix square roots with Kronecker products.
     fn with_roots_written_out(&mut self, arranged: &Arranged, at: Layout) -> Result<Option<Written>, Failure> {
-        if matches!(at, Layout::Tensor | Layout::Differential) {
+        if matches!(at, Layout::Tensor | Layout::Differential | Layout::Blocks) {
             return Ok(None);
         }
         let mut best: Option<(u32, Formula)> = None;
