@@ -295,7 +295,7 @@ fn is_diagonal(g: &Graph, node: NodeId, at: usize) -> bool {
     while let Some(id) = todo.pop() {
         match g.node(id) {
             Node::Sum(terms, _) => todo.extend(terms.iter().map(|(_, term)| *term)),
-            Node::Product(p) if p.out.first().is_some() && p.out.first() == p.out.get(at) => {}
+            Node::Product(p) if !p.out.is_empty() && p.out.first() == p.out.get(at) => {}
             // a power of a tensor with these axes, times others
             Node::Product(p) => {
                 let (Some(i), Some(j)) = (p.out.first(), p.out.get(at)) else { return false };

@@ -539,6 +539,11 @@ impl Program {
             Op::Eye => return self.full(Rational::ONE, Shape::Column(n)),
             Op::Transpose => return self.diag_part(args[0]),
             Op::Outer => return self.mul(&[args[0], args[1]]),
+            Op::Sum(signs) => {
+                let signs = signs.clone();
+                let parts: Vec<(bool, Id)> = signs.into_iter().zip(args.iter().map(|a| self.diag_part(*a))).collect();
+                return self.sum(&parts);
+            }
             Op::MatMul => {
                 let turned = self.transpose(args[1]);
                 let product = self.mul(&[args[0], turned]);

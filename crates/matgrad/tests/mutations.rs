@@ -34,6 +34,7 @@ fn accepted(request: &Request, text: Option<String>) -> Option<bool> {
         Layout::Rowvec => matgrad_check::Layout::Rowvec,
         Layout::Tensor => matgrad_check::Layout::Tensor,
         Layout::Differential => matgrad_check::Layout::Differential,
+        Layout::Blocks => matgrad_check::Layout::Blocks,
     };
     let answer = Answer::of_script(&full, layout, request.order)?;
     let own = full.statements.len().checked_sub(1)?;

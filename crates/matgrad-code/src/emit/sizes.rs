@@ -20,9 +20,10 @@ impl Writer<'_> {
         let mut sum = String::new();
         let mut count = 0;
         let mut product_only = true;
-        // the constant last
-        let (constants, others): (Vec<_>, Vec<_>) = poly.0.iter().partition(|(m, _)| m.is_empty());
-        for (monomial, c) in others.into_iter().chain(constants) {
+        // the constant last, and what is taken off behind what is there: sizes of some languages have no sign
+        let mut terms: Vec<_> = poly.0.iter().collect();
+        terms.sort_by_key(|(monomial, c)| (c.is_negative(), monomial.is_empty()));
+        for (monomial, c) in terms {
             let c = c.clone() * Rational::int(denominator);
             let value = c.to_i64().unwrap_or(1);
             let mut factors: Vec<String> = Vec::new();

@@ -364,11 +364,17 @@ impl Loops {
 
 /// The text of an entry at a place, a row and a column.
 fn at(code: &str, place: &str, row: &str, column: &str) -> String {
+    let code = &if row == column { same_place(code) } else { code.to_owned() };
     // inside brackets a sum needs no parentheses of its own, as a factor it does
     let place = if place.contains(' ') && needs(code, "@k") { format!("({place})") } else { place.to_owned() };
     let row = if row.contains(' ') && needs(code, "@i") { format!("({row})") } else { row.to_owned() };
     let column = if column.contains(' ') && needs(code, "@j") { format!("({column})") } else { column.to_owned() };
     code.replace("@k", &place).replace("@i", &row).replace("@j", &column)
+}
+
+/// The text of an entry on the diagonal: row and column need no comparison there.
+fn same_place(code: &str) -> String {
+    ["@i == @j", "@i >= @j", "@i <= @j"].into_iter().fold(code.to_owned(), |code, test| code.replace(test, "0 == 0"))
 }
 
 /// Whether a marker stands anywhere but alone in brackets.

@@ -130,7 +130,7 @@ impl Language for Loops {
                 let text = w.text(args[0]);
                 let (_, n) = w.program.grid(args[0]);
                 let n = w.dim_text(n).at(level::UNARY);
-                let code = text.code.replace("@i", "@\u{2}").replace("@j", "@\u{2}");
+                let code = super::same_place(&text.code).replace("@i", "@\u{2}").replace("@j", "@\u{2}");
                 let code = code.replace("@k", &format!("@\u{2} * ({n} + 1)")).replace("@\u{2}", "@k");
                 Text::new(code, text.level)
             }
