@@ -12,6 +12,16 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 export RUSTFLAGS="${RUSTFLAGS:-} -D warnings"
 export RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings"
 
+# an interpreter with the libraries that programs for Python are tried with
+if [ -z "${MATGRAD_PYTHON:-}" ] && command -v python3 >/dev/null; then
+    printf '\n== python3 -m venv target/python; pip install -r tests/code/requirements.txt\n'
+    if python3 -m venv target/python && target/python/bin/pip install --quiet -r tests/code/requirements.txt; then
+        export MATGRAD_PYTHON="$PWD/target/python/bin/python"
+    else
+        echo "no libraries for Python here: programs for it are written, not run" >&2
+    fi
+fi
+
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo test --workspace --locked

@@ -335,3 +335,29 @@ fn functions_are_timed_on_random_data() {
     let (status, message) = failure(&["bench", "--only", "nothing like it"]);
     assert!(status == Some(2) && message.contains("quadratic form"), "{message}");
 }
+
+#[test]
+fn a_function_is_written_in_a_language() {
+    let program = out(&["code", "norm(y - Phi*theta)^2", "--wrt", "theta", "--target", "numpy"]);
+    let body = program.split_once("\"\"\"\n").expect("a description").1;
+    let code =
+        "    t0 = y - Phi @ theta\n    value = t0 @ t0\n    gradient = -2 * (Phi.T @ t0)\n    return value, gradient\n";
+    assert!(body.ends_with(code), "{program}");
+    assert!(program.contains("def value_and_gradient(y, Phi, theta):"), "{program}");
+    // words of the language are no names
+    let program = out(&["code", "lambda*norm(x)^2", "--wrt", "x", "--target", "numpy", "--name", "penalty"]);
+    assert!(program.contains("def penalty(lambda_, x):"), "{program}");
+    let program = out(&["code", "A^-1*b", "--target", "c"]);
+    assert!(program.contains("mg_solve(n, 1, A, b, "), "{program}");
+}
+
+#[test]
+fn what_has_no_value_has_no_code() {
+    let script = File::new("abstract.mg", "f : R^2 -> R\nx in R^2\nz = f(x)\n");
+    let (status, message) = failure(&["code", script.path(), "--wrt", "x", "--target", "numpy"]);
+    assert_eq!(status, Some(2));
+    assert!(message.contains("`f` is an abstract function: no code can compute its value"), "{message}");
+    let (status, message) = failure(&["code", "x", "--target", "cobol"]);
+    assert_eq!(status, Some(2));
+    assert!(message.contains("[possible values: numpy, jax, torch, julia, matlab, rust, c]"), "{message}");
+}

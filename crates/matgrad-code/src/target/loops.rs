@@ -173,7 +173,7 @@ pub(crate) fn write(mut function: Function, kind: Kind) -> Result<String, CodeEr
                 [one] => ((*one).to_owned(), names[0].clone()),
                 many => (format!("({})", many.join(", ")), format!("({})", names.join(", "))),
             };
-            out.push_str("#[allow(non_snake_case, unused_parens, unused_mut, unused_assignments, clippy::all)]\n");
+            out.push_str("#[allow(non_snake_case, unused_parens, unused_mut, unused_assignments, unused_variables, clippy::all)]\n");
             out.push_str(&format!("pub fn {}({}) -> {result} {{\n", head.name, arguments.join(", ")));
             for line in &prologue {
                 out.push_str(&format!("    {line}\n"));

@@ -1,5 +1,6 @@
 //! How C and Rust say what all targets say.
 
+use matgrad_calculus::graph::MapOp;
 use matgrad_calculus::infer::Shape;
 use matgrad_syntax::Reducer;
 
@@ -7,7 +8,7 @@ use super::Kind::{C, Rust};
 use super::{C_RESERVED, Loops, RUST_RESERVED, at, is_entrywise, needs};
 use crate::CodeError;
 use crate::emit::{Language, Text, Writer, decimal, level, zero_based};
-use crate::program::{Id, Op};
+use crate::program::{Entry, Id, Op};
 
 impl Language for Loops {
     fn reserved(&self) -> &'static [&'static str] {
@@ -402,6 +403,10 @@ impl Language for Loops {
             Op::Number(_) | Op::Pi | Op::Size(_) | Op::Index(_) | Op::Input(_) | Op::State(_) | Op::Item(..) => true,
             Op::Transpose | Op::Full(_) | Op::Eye | Op::Unit(_) | Op::Neg | Op::DiagMatrix => true,
             Op::Subscript(_) => true,
+            // read as a condition, or short
+            Op::Entry(Entry::Map(MapOp::Less | MapOp::LessEq | MapOp::Equal | MapOp::NotEqual)) => {
+                program.is_scalar(id)
+            }
             Op::Reduce(..) | Op::Dot | Op::Trace => true,
             _ => !is_entrywise(program, id) && !program.is_scalar(id),
         }
