@@ -35,13 +35,8 @@ impl Work<'_> {
             _ if scalar => Some(Gathered::Rows),
             _ => Some(Gathered::Columns),
         };
-        let mut directions = Vec::new();
-        let mut along = node;
-        for k in 0..times {
-            let direction = notation::direction(self.graph(), &block, k);
-            directions.push(direction);
-            along = self.along_direction(along, direction)?;
-        }
+        let directions: Vec<NodeId> = (0..times).map(|k| notation::direction(self.graph(), &block, k)).collect();
+        let along = self.along_each(node, &directions)?;
         let along = self.with_structure(along);
         let along = self.simplified(along)?;
         let along = self.packed(along);

@@ -48,30 +48,9 @@ impl Work<'_> {
         let split = if scalar { 0 } else { own };
         let taken = self.taken.clone();
         let names = notation::index_names(self.graph(), &taken, axes.len(), split);
-        // where the steps that are allowed depend on the variable, an earlier one stays while the variable moves
-        let tangent = self.request.convention == Convention::Constrained
-            && self.variable.attributes.contains(&Attribute::Orthogonal);
-        let mut held = Vec::new();
         let steps: Vec<&[Name]> = names[own..].chunks(per.max(1)).collect();
-        for (number, step) in steps.iter().enumerate() {
-            let unit = self.unit_direction(step, &block);
-            let direction = if tangent && number + 1 < steps.len() {
-                let stays = notation::direction(self.graph(), &block, number);
-                held.push((stays, unit));
-                stays
-            } else {
-                unit
-            };
-            node = self.along_direction(node, direction)?;
-        }
-        for (stays, unit) in held {
-            let projected = self.constrained_direction(unit);
-            node = self.replaced(node, &[(stays, projected)]);
-        }
-        if tangent && scalar && times > 0 {
-            let (x, attributes) = (self.variable.node, self.variable.attributes.clone());
-            node = structure::project(self.graph(), node, &[0], x, &attributes);
-        }
+        let units: Vec<NodeId> = steps.iter().map(|step| self.unit_direction(step, &block)).collect();
+        node = self.along_each(node, &units)?;
         let node = self.with_structure(node);
         let mut node = self.simplified(node)?;
         if fused && base.len() > 1 {
@@ -84,6 +63,35 @@ impl Work<'_> {
         }
         let g = &mut self.analysis.graph;
         Ok(notation::write_entry(g, &mut self.memory, node, &names[..own], &named, &taken))
+    }
+
+    /// The derivative of a node, of the function itself or of the gradient of a scalar function, along one step of the
+    /// variable after the other, under the convention of the request.
+    pub fn along_each(&mut self, mut node: NodeId, steps: &[NodeId]) -> Result<NodeId, Failure> {
+        // where the steps that are allowed depend on the variable, an earlier one stays while the variable moves
+        let tangent = self.request.convention == Convention::Constrained
+            && self.variable.attributes.contains(&Attribute::Orthogonal);
+        let block: Vec<Dim> = self.analysis.graph.axes(self.variable.node).to_vec();
+        let mut held = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let direction = if tangent && number + 1 < steps.len() {
+                let stays = notation::direction(self.graph(), &block, steps.len() + number);
+                held.push((stays, *step));
+                stays
+            } else {
+                *step
+            };
+            node = self.along_direction(node, direction)?;
+        }
+        for (stays, step) in held {
+            let projected = self.constrained_direction(step);
+            node = self.replaced(node, &[(stays, projected)]);
+        }
+        if tangent && self.function.shape == Shape::Scalar && !steps.is_empty() {
+            let (x, attributes) = (self.variable.node, self.variable.attributes.clone());
+            node = structure::project(self.graph(), node, &[0], x, &attributes);
+        }
+        Ok(node)
     }
 
     /// The step of all entries that the structure of the variable ties to the one of a unit direction.
