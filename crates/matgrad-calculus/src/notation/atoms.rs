@@ -368,6 +368,11 @@ impl Printer<'_> {
         }
         body.extend(constants);
         let sum = self.arena.sum(body, form);
+        if !dims.is_empty() && self.arena.lost_its_size(sum) {
+            // (V + p) - V
+            let ones = self.ones_like(dims);
+            return Some(self.arena.product(Rational::ONE, vec![(sum, Rational::ONE)], vec![ones]));
+        }
         let sum = self.by_cases(sum);
         Some(match form {
             Form::Matrix => self.common_factors(sum),

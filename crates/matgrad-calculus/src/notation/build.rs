@@ -717,6 +717,15 @@ impl Arena {
         if short < long || short == long && fraction { factored } else { plain }
     }
 
+    /// Whether only scalars are left of a sum of arrays, so that nothing says its size: (V + p) - V.
+    pub fn lost_its_size(&self, sum: M) -> bool {
+        let scalar = |m: &M| self.form(*m) == Form::Scalar;
+        match self.kind(sum) {
+            Kind::Sum(terms) => terms.iter().all(|(_, m)| scalar(m)),
+            _ => scalar(&sum),
+        }
+    }
+
     /// An entry-by-entry product with powers; scalars come out as scalar factors.
     pub fn hadamard(&mut self, parts: Vec<(M, Rational)>) -> M {
         let mut number = Rational::ONE;

@@ -244,6 +244,9 @@ impl Printer<'_> {
         }
         let form = self.arena.form(inner_x);
         let inner = self.arena.sum(vec![(Rational::ONE, inner_x), (ratio, inner_y)], form);
+        if self.arena.lost_its_size(inner) {
+            return None;
+        }
         let inner = self.common_factors(inner);
         let mut chain = x[..left].to_vec();
         chain.push(inner);
