@@ -8,6 +8,39 @@ use crate::CodeError;
 use crate::emit::{Language, Text, Writer, decimal, level, zero_based};
 use crate::program::{Binder, Id, Op, Read, Sub};
 
+/// A column repeated side by side (`true`), or a row repeated downwards: the vector.
+fn repeated(w: &Writer<'_>, id: Id) -> Option<(Id, bool)> {
+    let is_one = |id: Id| matches!(w.program.op(id), Op::Full(value) if value.is_one());
+    match (w.program.op(id), w.program.args(id)) {
+        (Op::Outer, [a, b]) if is_one(*b) => Some((*a, true)),
+        (Op::Outer, [a, b]) if is_one(*a) => Some((*b, false)),
+        _ => None,
+    }
+}
+
+impl Python {
+    /// The operands of what works entry by entry: where others have all rows and columns, a vector need not be repeated.
+    fn broadcast(self, w: &Writer<'_>, args: &[Id]) -> Vec<Text> {
+        let kinds: Vec<Option<(Id, bool)>> = args.iter().map(|a| repeated(w, *a)).collect();
+        let whole =
+            args.iter().zip(&kinds).any(|(a, k)| k.is_none() && matches!(w.program.shape(*a), Shape::Matrix(..)));
+        let columns = kinds.iter().flatten().any(|(_, column)| *column);
+        let rows = kinds.iter().flatten().any(|(_, column)| !*column);
+        let covered = whole || (columns && rows);
+        if !covered {
+            return args.iter().map(|a| w.text(*a)).collect();
+        }
+        args.iter()
+            .zip(kinds)
+            .map(|(a, kind)| match kind {
+                Some((v, true)) => Text::atom(format!("{}[:, None]", w.code(v, level::ATOM))),
+                Some((v, false)) => w.text(v),
+                None => w.text(*a),
+            })
+            .collect()
+    }
+}
+
 impl Language for Python {
     fn reserved(&self) -> &'static [&'static str] {
         RESERVED
@@ -46,16 +79,17 @@ impl Language for Python {
                 Text::atom(format!("_elimination({})", w.dim_text(*n).code))
             }
             Op::Sum(signs) => {
-                let texts: Vec<Text> = args.iter().map(|a| w.text(*a)).collect();
+                let texts = self.broadcast(w, &args);
                 signed_sum(signs, &texts)
             }
             Op::Mul => {
-                let parts: Vec<String> = args
+                let texts = self.broadcast(w, &args);
+                let parts: Vec<String> = texts
                     .iter()
+                    .zip(&args)
                     .enumerate()
-                    .map(|(k, a)| {
-                        let text = w.text(*a);
-                        let product = matches!(w.program.op(*a), Op::MatMul | Op::Div);
+                    .map(|(k, (text, arg))| {
+                        let product = matches!(w.program.op(*arg), Op::MatMul | Op::Div);
                         text.at(if k == 0 && !product { level::PRODUCT } else { level::UNARY })
                     })
                     .collect();
@@ -279,6 +313,9 @@ impl Language for Python {
             }
             Op::Neg => w.program.is_scalar(id) && w.text(id).code.len() < 12,
             Op::Subscript(subs) => subs.iter().all(|s| matches!(s, Sub::At(_))) && w.text(id).code.len() < 16,
+            // a vector of ones is for broadcasting, mostly
+            Op::Full(_) => matches!(w.program.shape(id), Shape::Column(_)),
+            Op::Outer => repeated(w, id).is_some(),
             _ => self.is_host(w, id) && w.text(id).code.len() < 16,
         }
     }
