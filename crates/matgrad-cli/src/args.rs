@@ -19,6 +19,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
     Check(CheckArgs),
+    /// Show the same partial derivatives in every layout: shapes, how one becomes another, who prints which
+    Layouts(LayoutsArgs),
     /// Compute values and derivatives on data
     Eval(Box<EvalArgs>),
     /// Write a function and its derivatives as a program in another language
@@ -92,6 +94,25 @@ pub struct CheckArgs {
     /// How the finding is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `matgrad layouts`
+#[derive(Debug, Args)]
+pub struct LayoutsArgs {
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// The variable to differentiate by
+    #[arg(long, value_name = "X")]
+    pub wrt: String,
+    /// What the structure of a variable (symmetric, say) means
+    #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
+    pub convention: String,
+    /// How the layouts are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Plain ASCII on a terminal too
+    #[arg(long)]
+    pub ascii: bool,
 }
 
 /// `matgrad eval`

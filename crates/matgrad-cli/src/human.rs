@@ -27,11 +27,13 @@ impl Page {
         Self { unicode: stdout.is_terminal() && !ascii, color: style::color(&stdout) }
     }
 
-    fn options(self) -> TextOptions {
+    /// How texts are spelled.
+    pub fn options(self) -> TextOptions {
         if self.unicode { TextOptions::UNICODE } else { TextOptions::ASCII }
     }
 
-    fn remark(self, text: &str) -> String {
+    /// A comment.
+    pub fn remark(self, text: &str) -> String {
         paint(self.color, style::DIM, &format!("# {text}"))
     }
 
@@ -149,11 +151,12 @@ impl Page {
     }
 
     /// A statement in the spelling of this page.
-    fn statement(self, text: &str) -> String {
+    pub fn statement(self, text: &str) -> String {
         matgrad::respell(text, self.options())
     }
 
-    fn formulas(self, formulas: &[(String, &Written, String)], out: &mut String) {
+    /// Definitions with their shapes beside them.
+    pub fn formulas(self, formulas: &[(String, &Written, String)], out: &mut String) {
         let mut lines: Vec<(String, String, String)> = Vec::new();
         for (name, written, what) in formulas {
             let mut remark = self.shape(&written.shape);
@@ -190,14 +193,16 @@ impl Page {
         }
     }
 
-    fn shape(self, shape: &[String]) -> String {
+    /// `m x n`
+    pub fn shape(self, shape: &[String]) -> String {
         if is_scalar(shape) {
             return "a scalar".into();
         }
         shape.join(if self.unicode { " × " } else { " x " })
     }
 
-    fn verdict(self, verdict: &Verdict, how: &str) -> String {
+    /// What the check found.
+    pub fn verdict(self, verdict: &Verdict, how: &str) -> String {
         let points = verdict.points;
         if let Some(failure) = &verdict.failure {
             let text = format!("# THE CHECK FAILED: {}", failure.message);

@@ -8,6 +8,7 @@ mod code;
 mod diff;
 mod eval;
 mod human;
+mod layouts;
 mod source;
 mod style;
 mod timing;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
+        Command::Layouts(args) => layouts::run(args),
         Command::Eval(args) => eval::run(*args),
         Command::Code(args) => code::run(args),
         Command::Bench(args) => bench::run(args),

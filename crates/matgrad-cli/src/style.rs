@@ -13,6 +13,9 @@ pub const WARNING: &str = "1;33";
 /// Bad news.
 pub const ERROR: &str = "1;31";
 
+/// Things of a kind that are told apart.
+pub const SERIES: [&str; 3] = ["36", "35", "33"];
+
 /// Whether a stream takes colours: a terminal, unless `NO_COLOR` is set.
 pub fn color(stream: &impl IsTerminal) -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
