@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use matgrad_calculus::graph::MapOp;
 use smallvec::SmallVec;
 
 #[cfg(any(unix, windows))]
@@ -9,7 +10,7 @@ use crate::code::c::Compiled;
 #[cfg(target_arch = "x86_64")]
 use crate::code::native::{Bound, Native};
 use crate::code::straight::Straight;
-use crate::code::unroll;
+use crate::code::{Inst, unroll};
 use crate::error::CompileError;
 use crate::kernel::number::Number;
 use crate::program::Program;
@@ -108,9 +109,13 @@ impl Whole {
         }))
     }
 
-    /// How many instructions there are.
+    /// How many instructions there are, roughly: a function is some, of four numbers at once.
     pub fn cost(&self) -> usize {
-        self.straight.code.insts.len()
+        const FUNCTION: usize = 10;
+        let insts = &self.straight.code.insts;
+        let function =
+            |inst: &&Inst| matches!(inst, Inst::Unary(op, _) if !matches!(op, MapOp::Abs | MapOp::Sign | MapOp::Relu));
+        insts.len() + FUNCTION * insts.iter().filter(function).count()
     }
 
     /// Where each result starts, were they one after the other, and where the last one ends.

@@ -415,6 +415,15 @@ impl Program {
         Ok(())
     }
 
+    /// Whether machine code or straight-line code writes the results where the caller wants them.
+    pub(crate) fn writes_at_once(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.chain.is_some() {
+            return true;
+        }
+        self.whole.is_some()
+    }
+
     /// Runs in memory that is prepared, on data whose lengths are right.
     pub(crate) fn run_prepared<T: Number>(
         &self,

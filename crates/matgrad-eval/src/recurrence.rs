@@ -142,7 +142,7 @@ impl LoopProgram {
             Source::Outer { arg, start, len } => part(args, *arg, *start, *len),
         };
         let data: SmallVec<[&[T]; 16]> = self.sources.iter().map(find).collect();
-        if self.body.whole.is_some() {
+        if self.body.writes_at_once() {
             self.step_at_once(step, &data, body, (next, sums), out);
         } else {
             self.body.execute_all(&data, body);

@@ -37,9 +37,7 @@ impl Compiler<'_> {
             chain: None,
         };
         let whole = Whole::new(&program, self.options.engine)?;
-        // the steps of a recurrence have their own way to the states
-        let machine =
-            matches!(self.options.engine, Engine::Auto | Engine::Native) && self.options.fuse && self.step.is_none();
+        let machine = matches!(self.options.engine, Engine::Auto | Engine::Native) && self.options.fuse;
         if let Some(long) = whole.as_ref().map(Whole::cost).filter(|cost| machine && *cost > LONG)
             && let Some(loops) = shorter(&program, &self.options, long)
         {

@@ -22,10 +22,17 @@ pub use exact::Exit;
 use kernels::Kernel;
 pub use kernels::assemble;
 
+/// What points to a row: a register, or, where there are no more, an entry of the table, at so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    Register(Gpr),
+    Table(i32),
+}
+
 /// Where a loop finds an operand.
 #[derive(Clone, Copy, Debug)]
 pub enum Load {
-    Moving(Gpr, i32),
+    Moving(Base, i32),
     /// Always the same, in scratch memory.
     Fixed(u32),
 }
@@ -50,7 +57,7 @@ enum Home {
     /// Scratch memory that keeps its number.
     Fixed(u32),
     /// What a loop moves along.
-    Index(Gpr, i32),
+    Index(Base, i32),
     Pool(Rm),
 }
 
@@ -58,9 +65,9 @@ enum Home {
 #[derive(Clone, Copy, Debug)]
 pub enum Sink {
     /// To its place.
-    Set(Gpr, i32),
+    Set(Base, i32),
     /// To what is at its place.
-    Add(Gpr, i32),
+    Add(Base, i32),
     /// To a sum in a register.
     Sum(Xmm),
     /// It stays in a register.
@@ -226,11 +233,15 @@ impl<'a> Allocator<'a> {
 
     fn sink(&mut self, x: Xmm, sink: Sink) {
         match sink {
-            Sink::Set(base, at) => self.asm.store(self.width, Rm::Index(base, at), x),
+            Sink::Set(base, at) => {
+                let to = self.moving(base, at);
+                self.asm.store(self.width, to, x);
+            }
             Sink::Add(base, at) => {
                 let sum = self.take();
-                self.asm.arith(self.width, Arith::Add, sum, x, Rm::Index(base, at));
-                self.asm.store(self.width, Rm::Index(base, at), sum);
+                let to = self.moving(base, at);
+                self.asm.arith(self.width, Arith::Add, sum, x, to);
+                self.asm.store(self.width, to, sum);
             }
             Sink::Sum(sum) => self.asm.arith(self.width, Arith::Add, sum, sum, Rm::Reg(x)),
             Sink::Keep => {
@@ -265,7 +276,7 @@ impl<'a> Allocator<'a> {
         match home {
             Home::Pool(rm) => rm,
             Home::Scratch(k) | Home::Fixed(k) => self.cell(k),
-            Home::Index(base, at) => Rm::Index(base, at),
+            Home::Index(base, at) => self.moving(base, at),
             Home::Table(k, at) => {
                 let base = match self.pins.iter().find(|(known, _)| *known == k) {
                     Some((_, pin)) => *pin,
@@ -278,6 +289,20 @@ impl<'a> Allocator<'a> {
                     }
                 };
                 Rm::Mem(base, 8 * at as i32)
+            }
+        }
+    }
+
+    /// An entry of a row.
+    fn moving(&mut self, base: Base, at: i32) -> Rm {
+        match base {
+            Base::Register(base) => Rm::Index(base, at),
+            Base::Table(entry) => {
+                if self.fetched != Some(entry as u32) {
+                    self.asm.fetch(RAX, RDI, entry);
+                    self.fetched = Some(entry as u32);
+                }
+                Rm::Index(RAX, at)
             }
         }
     }

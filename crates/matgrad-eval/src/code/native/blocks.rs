@@ -5,7 +5,7 @@ use matgrad_calculus::graph::MapOp;
 use memmap2::{Mmap, MmapMut};
 
 use super::Native;
-use super::allocate::{Allocator, Load, Sink};
+use super::allocate::{Allocator, Base, Load, Sink};
 use super::asm::{
     Assembler, Gpr, R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDI, RSI, Rm, Weave, Width, Xmm,
 };
@@ -125,12 +125,17 @@ impl<const N: usize> Blocks<N> {
                 let straight = Straight { code: section.code, loads: Vec::new(), inputs: Vec::new(), results: values };
                 let schedule = Schedule::new(&straight);
                 let of = |row: u32| match links.direct.get(row as usize).copied().flatten() {
-                    Some((source, at)) => Some(Load::Moving(*SOURCES.get(source)?, i32::try_from(8 * at).ok()?)),
-                    None => Some(Load::Moving(RBX, place(row)?)),
+                    Some((source, at)) => {
+                        Some(Load::Moving(Base::Register(*SOURCES.get(source)?), i32::try_from(8 * at).ok()?))
+                    }
+                    None => Some(Load::Moving(Base::Register(RBX), place(row)?)),
                 };
                 let loads: Vec<Load> = section.loads.iter().map(|row| of(*row)).collect::<Option<_>>()?;
-                let sinks: Vec<Sink> =
-                    section.results.iter().map(|(_, row)| Some(Sink::Set(RBX, place(*row)?))).collect::<Option<_>>()?;
+                let sinks: Vec<Sink> = section
+                    .results
+                    .iter()
+                    .map(|(_, row)| Some(Sink::Set(Base::Register(RBX), place(*row)?)))
+                    .collect::<Option<_>>()?;
                 let mut it = Allocator::new(&schedule, asm, Width::Four);
                 SAVED.iter().for_each(|r| it.asm.push(*r));
                 it.asm.copy(RBX, RDI);

@@ -3,7 +3,7 @@
 
 use memmap2::{Mmap, MmapMut};
 
-use super::allocate::{Allocator, Exit, Load, Sink};
+use super::allocate::{Allocator, Base, Exit, Load, Sink};
 use super::asm::{
     Arith, Assembler, Gpr, Logic, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, Rm, Width,
     Xmm,
@@ -73,16 +73,21 @@ impl Chain {
         for (k, root) in program.roots.iter().enumerate() {
             let info = program.slots.get(root.slot.0 as usize)?;
             let all = root.is_dense() && root.offset == 0 && root.shape.iter().product::<usize>() == info.len;
+            // what several results have, or have a part of, is copied from its buffer
+            let once = program.roots.iter().filter(|other| other.slot == root.slot).count() == 1;
             let buffer = matches!(info.place, Place::Buffer(_));
             match buffer && written(root.slot) {
-                true if all && direct.iter().all(|(slot, _)| *slot != root.slot) => direct.push((root.slot, k)),
-                false if !buffer => rest.push(k),
-                _ => return None,
+                true if all && once => direct.push((root.slot, k)),
+                true if once => return None,
+                false if buffer => return None,
+                _ => rest.push(k),
             }
         }
         // few registers are enough where little moves: none has to be saved
         let little = |step: &Step| match &step.op {
-            Op::Fused(work) => flat(work).is_some_and(|work| Plan::new(&work, &FREE).is_some()),
+            Op::Fused(work) => {
+                flat(work).and_then(|work| Plan::new(&work, &FREE)).is_some_and(|plan| plan.moving <= FREE.len())
+            }
             _ => false,
         };
         let few = program.steps.iter().all(little);
@@ -338,14 +343,19 @@ impl Maker<'_> {
                 asm.store(Width::One, Rm::Mem(RAX, *start), Xmm(0));
             }
         }
-        // what moves
-        for (pointer, base) in plan.pointers.iter().take(plan.moving).zip(self.bases.iter().copied()) {
+        // what moves; beyond the registers, where it is in the table and how far it starts from there
+        let mut beyond = Vec::new();
+        for (k, pointer) in plan.pointers.iter().enumerate().take(plan.moving) {
             let at = if pointer.written {
                 let output = work.outputs.iter().position(|output| output.out == pointer.which)?;
                 *writes.get(output)?
             } else {
                 let stream = work.streams.iter().position(|stream| stream.arg == pointer.which)?;
                 *reads.get(stream)?
+            };
+            let Some(base) = self.bases.get(k).copied() else {
+                beyond.push((at, far(pointer.start)?));
+                continue;
             };
             asm.fetch(base, RDI, at);
             if pointer.start > 0 {
@@ -360,19 +370,35 @@ impl Maker<'_> {
             fixed.push((*reads.get(stream)?, far(pointer.start)?));
         }
         // those of the second copy are four places further
-        let further = |at: i32, copy: i32| at + 32 * copy;
+        let registers = self.bases.len();
+        let further = |base: Base, at: i32, copy: i32| match base {
+            Base::Register(_) => (base, at + 32 * copy),
+            Base::Table(entry) => {
+                let (entry, start) = beyond.get(entry as usize / 8 - registers).copied().unwrap_or_default();
+                (Base::Table(entry), at + start + 32 * copy)
+            }
+        };
         let first = sums.len() as u32;
         let loads = |copy: i32| -> Vec<Load> {
             let one = |load: &Load| match *load {
                 Load::Fixed(slot) => Load::Fixed(first + slot),
-                Load::Moving(base, at) => Load::Moving(base, further(at, copy)),
+                Load::Moving(base, at) => {
+                    let (base, at) = further(base, at, copy);
+                    Load::Moving(base, at)
+                }
             };
             plan.loads.iter().map(one).collect()
         };
         let sinks = |copy: i32| -> Vec<Sink> {
             let one = |sink: &Sink| match *sink {
-                Sink::Set(base, at) => Sink::Set(base, further(at, copy)),
-                Sink::Add(base, at) => Sink::Add(base, further(at, copy)),
+                Sink::Set(base, at) => {
+                    let (base, at) = further(base, at, copy);
+                    Sink::Set(base, at)
+                }
+                Sink::Add(base, at) => {
+                    let (base, at) = further(base, at, copy);
+                    Sink::Add(base, at)
+                }
                 other => other,
             };
             plan.sinks.iter().map(one).collect()

@@ -254,6 +254,30 @@ mod tests {
         }
     }
 
+    /// Four functions at a time, of numbers that nothing else reads: those of later rounds are still there.
+    #[test]
+    fn many_functions_of_computed_numbers() {
+        if !Native::available() {
+            return;
+        }
+        for count in [3, 14, 40, 61] {
+            let mut build = Builder::default();
+            let loads: Vec<Reg> = (0..count).map(|k| build.push(Inst::Load(k as u32))).collect();
+            let numbers: Vec<Reg> =
+                (0..count).map(|k| build.push(Inst::MulAdd(loads[k], loads[(k + 1) % count], loads[0]))).collect();
+            let mut values: Vec<Reg> = numbers.iter().map(|x| build.push(Inst::Unary(MapOp::Sigmoid, *x))).collect();
+            let code = build.finish(&mut values);
+            let straight = Straight::new(code, &[0], vec![values]);
+            let native = Native::new(&straight).expect("machine code");
+            let x: Vec<f64> = (0..count).map(|k| (k as f64 * 0.7).sin() * 2.0).collect();
+            let (mut registers, mut scratch) = (Vec::new(), vec![f64::NAN; native.scratch()]);
+            let (mut expected, mut found) = (vec![0.0; count], vec![0.0; count]);
+            straight.run(&[&x], &mut registers, &mut [&mut expected]);
+            assert!(native.run(&[&x], &mut scratch, &mut [&mut found[..]]));
+            assert!(expected.iter().zip(&found).all(|(p, q)| (p - q).abs() <= 1e-15), "{count} functions");
+        }
+    }
+
     #[test]
     fn wrong_lengths_are_refused() {
         if !Native::available() {

@@ -4,7 +4,7 @@ use memmap2::{Mmap, MmapMut};
 use smallvec::SmallVec;
 
 use super::Native;
-use super::allocate::{Allocator, Load, Sink};
+use super::allocate::{Allocator, Base, Load, Sink};
 use super::asm::{
     Assembler, Gpr, Logic, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RSI, Rm, Width, Xmm,
 };
@@ -63,7 +63,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// `None` where something moves by more than one, or too much moves at once.
+    /// `None` where something moves by more than one. What moves beyond the registers is found by the table, whose entries
+    /// are the pointers in their order.
     pub fn new(work: &FusedLoop, bases: &[Gpr]) -> Option<Self> {
         let inner = |strides: &Strides| strides.last().copied();
         let mut plan =
@@ -111,7 +112,7 @@ impl Plan {
         Some(plan)
     }
 
-    /// A register that points to a row, and the distance from there.
+    /// What points to a row, and the distance from there.
     fn base(
         &mut self,
         bases: &[Gpr],
@@ -119,14 +120,18 @@ impl Plan {
         which: usize,
         start: usize,
         strides: &Strides,
-    ) -> Option<(Gpr, i32)> {
+    ) -> Option<(Base, i32)> {
         let same = |p: &Pointer| p.written == written && p.which == which && p.strides == *strides;
         let at = self.pointers.iter().position(same).unwrap_or_else(|| {
             self.pointers.push(Pointer { written, which, start, strides: strides.clone() });
             self.pointers.len() - 1
         });
         let distance = i64::try_from(start).ok()? - i64::try_from(self.pointers.get(at)?.start).ok()?;
-        Some((*bases.get(at)?, i32::try_from(distance.checked_mul(8)?).ok()?))
+        let base = match bases.get(at) {
+            Some(base) => Base::Register(*base),
+            None => Base::Table(i32::try_from(8 * at).ok()?),
+        };
+        Some((base, i32::try_from(distance.checked_mul(8)?).ok()?))
     }
 }
 
@@ -163,7 +168,7 @@ impl Rows {
             return false;
         }
         scratch.resize(scratch.len().max(self.scratch), 0.0);
-        let mut bases: SmallVec<[*const f64; 16]> = SmallVec::new();
+        let mut bases: SmallVec<[*const f64; 32]> = SmallVec::new();
         for pointer in &self.pointers {
             let base = match pointer.written {
                 true => outs.get_mut(pointer.which).map(|memory| memory.as_mut_ptr().cast_const()),

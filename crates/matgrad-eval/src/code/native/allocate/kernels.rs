@@ -183,16 +183,17 @@ impl Allocator<'_> {
             }
         }
         let changed = |k: usize| kernel.changes >> k & 1 == 1;
-        for k in (0..16).filter(|k| changed(*k)) {
-            if let Some(reg) = self.holds[k] {
+        for k in 0..16 {
+            let Some(reg) = self.holds[k] else { continue };
+            if changed(k) {
                 self.save(reg);
-                // the later ones are read after the first call
-                if self.home(reg).is_none() && numbers.iter().skip(4).any(|number| *number == reg) {
-                    let slot = self.scratch;
-                    self.scratch += 1;
-                    self.store_cell(slot, Xmm(k as u8));
-                    self.homes[reg.0 as usize] = Some(Home::Scratch(slot));
-                }
+            }
+            // the later ones are read after the first call, for which any register may be taken
+            if self.home(reg).is_none() && numbers.iter().skip(4).any(|number| *number == reg) {
+                let slot = self.scratch;
+                self.scratch += 1;
+                self.store_cell(slot, Xmm(k as u8));
+                self.homes[reg.0 as usize] = Some(Home::Scratch(slot));
             }
         }
         let first = self.scratch;
