@@ -117,6 +117,22 @@ fn everything_has_entries() {
     assert!(answer.verified.as_ref().is_some_and(|verdict| verdict.is_right()), "{:?}", answer.verified);
 }
 
+/// A value and a derivative of one program, where what they share is an entry of the derivative.
+#[test]
+fn entries_that_are_shared() {
+    let mut data = Inputs::new();
+    data.insert("a", Array::new(vec![2], vec![0.5, 2.0]).expect("a shape"));
+    data.insert("Q", Array::new(vec![2, 2], vec![0.6, 0.8, -0.8, 0.6]).expect("a shape"));
+    for attribute in ["", " orthogonal"] {
+        let text = Text::expression("sum[i](i*a[i]*Q[2,2])").declare("a in R^n");
+        let evaluation = Evaluation::new(text.declare(format!("Q in R^(n x n){attribute}"))).by("Q", [0, 1]);
+        let results = evaluation.plan(&data).and_then(|plan| plan.run(&data)).expect("numbers");
+        let of = |name: &str| results.iter().find(|(known, _)| known == name).expect("a result").1.data().to_vec();
+        assert!((of("value")[0] - 2.7).abs() < 1e-15);
+        assert_eq!(of("derivative"), [0.0, 0.0, 0.0, 4.5]);
+    }
+}
+
 /// The blocks of a function that goes row by row are those of the whole derivative; other functions have none.
 #[test]
 fn blocks_of_rows() {

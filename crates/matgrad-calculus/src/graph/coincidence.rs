@@ -80,16 +80,8 @@ impl Graph {
                 let nodes: Vec<NodeId> = terms.iter().map(|(_, node)| *node).collect();
                 Coincidence { zeros: nodes.iter().all(|node| of(*node).zeros), ..all(&nodes) }
             }
+            Node::Map(op, _) if op.chooses() => Coincidence::ALL,
             Node::Map(op, args) => match op {
-                MapOp::Relu
-                | MapOp::Sign
-                | MapOp::Max
-                | MapOp::Min
-                | MapOp::Less
-                | MapOp::LessEq
-                | MapOp::Equal
-                | MapOp::NotEqual
-                | MapOp::Where => Coincidence::ALL,
                 // not 0 at 0
                 MapOp::Exp
                 | MapOp::Log
@@ -117,9 +109,19 @@ impl Graph {
                 _ => all(args),
             },
             Node::Call(_, _, args) => Coincidence { zeros: false, ..all(args) },
-            Node::Size(_) | Node::Pi | Node::Iota(_) | Node::Placeholder { .. } | Node::Loop(..) => {
-                Coincidence::default()
+            // items and factors that are 0 or equal may leave states as they are, and a step may choose
+            Node::Loop(r, _) => {
+                let mut read = Vec::new();
+                self.for_each_child(id, |child| read.extend((!r.init.contains(&child)).then_some(child)));
+                let items = all(&read);
+                let steps = self.open_order(&r.next, r.level);
+                let chooses = |id: &NodeId| matches!(self.node(*id), Node::Map(op, _) if op.chooses());
+                match items.zeros || items.ties() || steps.iter().any(chooses) {
+                    true => Coincidence::ALL,
+                    false => Coincidence::default(),
+                }
             }
+            Node::Size(_) | Node::Pi | Node::Iota(_) | Node::Placeholder { .. } => Coincidence::default(),
             Node::OneHot { .. }
             | Node::Shift { .. }
             | Node::Fuse { .. }

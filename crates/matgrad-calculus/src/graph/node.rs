@@ -126,6 +126,14 @@ pub enum MapOp {
     Where,
 }
 
+impl MapOp {
+    /// Whether values are chosen: different operands may have equal results.
+    pub const fn chooses(self) -> bool {
+        use MapOp::{Equal, Less, LessEq, Max, Min, NotEqual, Relu, Sign, Where};
+        matches!(self, Relu | Sign | Max | Min | Less | LessEq | Equal | NotEqual | Where)
+    }
+}
+
 /// A reduction along axes that is no sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]

@@ -132,8 +132,8 @@ impl Compiler<'_> {
         let done = self.contract_last(space, &operands, &target, alpha * dest.alpha, dest, covered);
         self.swapped = outer;
         done?;
-        // whoever needs the same pair later finds it
-        if let (true, [a, b], 1.0) = (fresh_memory, operands.as_slice(), alpha) {
+        // whoever needs the same pair later finds it, where it starts at the start of the slot
+        if let (true, [a, b], 1.0, 0) = (fresh_memory, operands.as_slice(), alpha, target.offset) {
             target.strides.sort_unstable();
             let key = self.known_key(space, a, Some(b), &target.strides);
             self.contractions.entry(key).or_insert(target.slot);
