@@ -471,7 +471,11 @@ impl Printer<'_> {
         if let Some(mask) = self.triangle(op, args) {
             return Some(mask);
         }
-        let (mut a, b) = (self.operand(args[0])?, self.operand(args[1])?);
+        let (mut a, mut b) = (self.operand(args[0])?, self.operand(args[1])?);
+        if let Some(name) = self.extremum_of_transposed(args) {
+            // the transposed product is computed in another order, and differs in the last digits
+            b = self.arena.call(name, &[a], Form::Scalar);
+        }
         if form != Form::Scalar && [a, b].iter().all(|m| self.arena.form(*m) == Form::Scalar) {
             a = self.known(args[0])?;
         }
@@ -485,6 +489,24 @@ impl Printer<'_> {
             _ => (Comparison::NotEqual, a, b),
         };
         Some(self.arena.raw(Kind::Compare(op, a, b), form))
+    }
+
+    /// The name of the extremum, where a matrix is compared with that over all entries of its transpose.
+    fn extremum_of_transposed(&mut self, args: &[NodeId]) -> Option<&'static str> {
+        let [matrix, wide] = *args else { return None };
+        let Node::Product(p) = self.g.node(wide) else { return None };
+        let [f] = p.factors.as_slice() else { return None };
+        let Node::Reduce(op, arg, axes) = self.g.node(f.node) else { return None };
+        let (op, arg) = (*op, *arg);
+        let whole = f.exponent.is_one() && axes.len() == 2 && self.g.rank(arg) == 2 && arg != matrix;
+        if !whole || self.g.transpose(arg) != matrix {
+            return None;
+        }
+        match op {
+            ReduceOp::Max => Some("max"),
+            ReduceOp::Min => Some("min"),
+            ReduceOp::Prod | ReduceOp::LogSumExp => None,
+        }
     }
 
     /// Comparisons of row and column numbers are triangles of ones.
