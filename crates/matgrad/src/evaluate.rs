@@ -18,7 +18,7 @@ use crate::batch;
 use crate::implicit::Solving;
 use crate::plan::{Output, Plan};
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
-use crate::{Convention, Failure, Limits, Text};
+use crate::{Convention, Failure, Limits, Text, turned};
 
 /// Products over so many entries are not differentiated twice pair by pair.
 const MANY_ENTRIES: usize = 256;
@@ -257,15 +257,7 @@ impl Asked {
     /// The program that computes it.
     pub fn plan(self, request: &Evaluation, source: &Source, data: &Inputs) -> Result<Plan, Failure> {
         let Asked { analysis, variable, name, node, shape, arranged, layout } = self;
-        let mut planner = Planner {
-            request,
-            source,
-            analysis,
-            variables: vec![variable],
-            roots: Vec::new(),
-            outputs: Vec::new(),
-            sparse: Vec::new(),
-        };
+        let mut planner = Planner { variables: vec![variable], ..Planner::over(request, source, analysis) };
         let regular = !planner.analysis.implicits.is_empty();
         planner.output(name, node, shape, arranged);
         let plan = planner.compiled(data, regular)?;
@@ -273,11 +265,13 @@ impl Asked {
     }
 }
 
-struct Planner<'a> {
+pub(crate) struct Planner<'a> {
     request: &'a Evaluation,
-    source: &'a Source,
-    analysis: Analysis,
-    variables: Vec<Variable>,
+    pub source: &'a Source,
+    pub analysis: Analysis,
+    pub variables: Vec<Variable>,
+    /// Matrices whose data come column by column.
+    pub turned: Vec<Name>,
     roots: Vec<NodeId>,
     outputs: Vec<Output>,
     /// Sparse results: names, and blocks whose nodes follow the dense ones among the roots.
@@ -313,17 +307,33 @@ impl<'a> Planner<'a> {
         define_implicits(source, &mut analysis)?;
         let variables = names.iter().map(|name| Variable::find(name, source, &analysis));
         let variables = variables.collect::<Result<Vec<Variable>, Failure>>()?;
-        Ok(Self { request, source, analysis, variables, roots: Vec::new(), outputs: Vec::new(), sparse: Vec::new() })
+        Ok(Self { variables, ..Self::over(request, source, analysis) })
     }
 
-    fn refuse(&self, code: &'static str, message: impl Into<String>) -> Failure {
+    /// A planner that has no results yet.
+    pub fn over(request: &'a Evaluation, source: &'a Source, analysis: Analysis) -> Self {
+        let (variables, turned) = (Vec::new(), Vec::new());
+        Self {
+            request,
+            source,
+            analysis,
+            variables,
+            turned,
+            roots: Vec::new(),
+            outputs: Vec::new(),
+            sparse: Vec::new(),
+        }
+    }
+
+    pub fn refuse(&self, code: &'static str, message: impl Into<String>) -> Failure {
         Failure::whole(self.source.clone(), code, message)
     }
 
     fn plan(mut self, data: &Inputs) -> Result<Plan, Failure> {
         let function = shape(&self.analysis.target.shape);
         let target = self.analysis.target.node;
-        self.analysis.graph.products = self.products(data);
+        let order = self.request.orders.iter().copied().max();
+        self.choose_products(data, order);
         if self.request.value {
             self.output("value".into(), target, function.clone(), None);
         }
@@ -347,19 +357,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Numbers are right beside an entry that is 0, too.
-    fn products(&self, data: &Inputs) -> Products {
+    pub fn choose_products(&mut self, data: &Inputs, order: Option<usize>) {
         let twice = matches!(self.request.product, Some(Product::Hvp(_))) || self.request.diagonal;
-        let order = self.request.orders.iter().copied().max().unwrap_or(0);
         let entries = data.iter().map(|(_, array)| array.data().len()).max().unwrap_or(0);
-        match (twice || order > 1, entries) {
+        self.analysis.graph.products = match (twice || order.unwrap_or(0) > 1, entries) {
             (false, _) => Products::Counted,
             (true, 0..=MANY_ENTRIES) => Products::Others,
             _ => Products::Divided,
-        }
+        };
     }
 
     /// The program for all roots; `regular` asks for solutions of implicit definitions with a derivative.
-    fn compiled(mut self, data: &Inputs, regular: bool) -> Result<Plan, Failure> {
+    pub fn compiled(mut self, data: &Inputs, regular: bool) -> Result<Plan, Failure> {
         let dense = self.roots.len();
         self.roots.extend(self.sparse.iter().flat_map(|(_, parts)| parts).map(|part| part.node));
         let mut solving =
@@ -381,6 +390,9 @@ impl<'a> Planner<'a> {
         self.check_positions(&sizes)?;
         let systems = solving.compile(&self.analysis.graph, &sizes, self.request.engine, regular);
         let systems = systems.map_err(|error| self.refuse("plan", error.to_string()))?;
+        if systems.is_empty() {
+            turned::read_by_columns(&mut self.analysis.graph, &mut self.roots, &self.turned);
+        }
         let nodes = self.roots.split_off(dense);
         for (part, node) in self.sparse.iter_mut().flat_map(|(_, parts)| parts).zip(nodes) {
             part.node = node;
@@ -551,7 +563,7 @@ impl<'a> Planner<'a> {
         next.map_err(|error| self.refuse("no-derivative", error.message))
     }
 
-    fn output(&mut self, name: String, root: NodeId, function: Shape, arranged: Option<(Shape, usize)>) {
+    pub fn output(&mut self, name: String, root: NodeId, function: Shape, arranged: Option<(Shape, usize)>) {
         self.roots.push(root);
         self.outputs.push(Output { name, function, arranged });
     }

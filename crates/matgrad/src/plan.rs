@@ -184,7 +184,7 @@ impl Plan {
     }
 
     /// Whether a run is that of one program with dense results.
-    fn is_one_program(&self) -> bool {
+    pub(crate) fn is_one_program(&self) -> bool {
         self.systems.is_empty() && self.more.is_empty() && self.batch.is_empty() && self.program.is_dense()
     }
 
