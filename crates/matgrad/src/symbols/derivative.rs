@@ -120,6 +120,8 @@ impl Expr {
         let text = match &self.node.kind {
             // what is differentiated again is the formula
             Kind::Derived(derived) => derived.expression().text_by(&x.name, x.symbol.as_ref()),
+            // as it stands, so that what is assumed of its names is said
+            Kind::Read(read) if x.symbol.is_none() => read.source().clone(),
             _ => self.text_by(&x.name, x.symbol.as_ref()),
         };
         Request::new(text, x.name.as_str())

@@ -28,6 +28,11 @@ pub fn nearest_function(name: &str) -> Option<&'static str> {
     suggest::nearest(name, functions::FUNCTIONS.iter().map(|function| function.name))
 }
 
+/// The functions of the language: name, fewest and most arguments, and what each is.
+pub fn functions() -> impl Iterator<Item = (&'static str, usize, usize, &'static str)> {
+    functions::FUNCTIONS.iter().map(|function| (function.name, function.min_args, function.max_args, function.meaning))
+}
+
 /// The identity matrix.
 pub fn eye(n: impl Into<Size>) -> Expr {
     call("eye", &[&size(n)])

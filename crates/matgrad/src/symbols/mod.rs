@@ -34,6 +34,6 @@ mod text;
 
 pub use compile::{Compiled, Function, Order, compile};
 pub use expr::{Expr, Size, matrix, scalar, size, tensor, vector};
-pub use functions::{At, call, column, eye, function_name, nearest_function, ones, rows};
+pub use functions::{At, call, column, eye, function_name, functions, nearest_function, ones, rows};
 pub use read::Variable;
 pub use shape::Shape;

@@ -52,6 +52,11 @@ impl Read {
         &self.text
     }
 
+    /// The text with its declarations, as it was given.
+    pub fn source(&self) -> &Text {
+        &self.source
+    }
+
     /// The whole script and its value, where the text is in the language.
     pub fn tree(&self) -> Option<(&Script, ExprId)> {
         self.tree.as_ref().map(|(script, root)| (script, *root))
@@ -133,6 +138,13 @@ impl Expr {
 pub struct Variable {
     pub(super) name: String,
     pub(super) symbol: Option<Arc<Symbol>>,
+}
+
+impl Variable {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl From<&Expr> for Variable {

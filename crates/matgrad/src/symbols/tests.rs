@@ -29,7 +29,7 @@ fn operators_make_the_texts_that_people_type() {
     check(x.matmul(&y), "x'*y");
     check(x.matmul(&a).matmul(&y), "x'*A*y");
     check(x.t().matmul(&a).matmul(&y), "x'*A*y");
-    check(x.times(&y).over(&c), "x .* y/c");
+    check(x.times(&y).over(&c), "(x .* y)/c");
 }
 
 #[test]

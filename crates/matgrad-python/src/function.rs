@@ -1,0 +1,192 @@
+//! Compiled functions of NumPy arrays.
+
+use matgrad::symbols::{self, Order};
+use numpy::{IxDyn, PyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat, PyTuple};
+use smallvec::SmallVec;
+
+use crate::convert::as_doubles;
+use crate::expr::Expr;
+use crate::raise;
+
+/// Runs with less work than this keep the interpreter's lock: giving it away and taking it back costs more.
+const SHORT: f64 = 2e4;
+
+/// Expressions as one function of arrays.
+#[pyclass(frozen, module = "matgrad")]
+pub(crate) struct Function {
+    inner: symbols::Function,
+    /// Whether the result is one array, rather than a tuple of them.
+    single: bool,
+}
+
+/// An argument as the program reads it.
+enum Argument<'py> {
+    Number(f64),
+    Array(PyReadonlyArrayDyn<'py, f64>, Order),
+}
+
+impl<'py> Argument<'py> {
+    fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(value) = object.cast::<PyFloat>() {
+            return Ok(Argument::Number(value.extract()?));
+        }
+        let array = as_doubles(object)?;
+        if array.is_c_contiguous() {
+            return Self::borrowed(array, Order::Rows);
+        }
+        if array.ndim() == 2 && array.is_fortran_contiguous() {
+            return Self::borrowed(array, Order::Columns);
+        }
+        let numpy = object.py().import("numpy")?;
+        let copy = numpy.call_method1("ascontiguousarray", (array,))?;
+        Self::borrowed(copy.cast_into::<PyArrayDyn<f64>>()?, Order::Rows)
+    }
+
+    fn borrowed(array: Bound<'py, PyArrayDyn<f64>>, order: Order) -> PyResult<Self> {
+        let array = array.try_readonly().map_err(|error| raise(error.to_string()))?;
+        Ok(Argument::Array(array, order))
+    }
+
+    fn shape(&self) -> (&[usize], Order) {
+        match self {
+            Argument::Number(_) => (&[], Order::Rows),
+            Argument::Array(array, order) => (array.shape(), *order),
+        }
+    }
+
+    fn numbers(&self) -> PyResult<&[f64]> {
+        match self {
+            Argument::Number(value) => Ok(std::slice::from_ref(value)),
+            Argument::Array(array, _) => array.as_slice().map_err(|error| raise(error.to_string())),
+        }
+    }
+}
+
+impl Function {
+    /// The arguments in their order.
+    fn bind<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<SmallVec<[Argument<'py>; 8]>> {
+        let names = self.inner.arguments();
+        let given = args.len() + kwargs.map_or(0, |kwargs| kwargs.len());
+        if given != names.len() {
+            let list = names.join(", ");
+            let message = format!("the function takes {} arguments ({list}), not {given}", names.len());
+            return Err(PyTypeError::new_err(message));
+        }
+        let mut arguments = SmallVec::new();
+        for object in args.iter_borrowed() {
+            arguments.push(Argument::of(&object)?);
+        }
+        for name in names.iter().skip(args.len()) {
+            let kwargs = kwargs.map(|kwargs| kwargs.get_item(name)).transpose()?.flatten();
+            let missing = || PyTypeError::new_err(format!("the argument `{name}` is missing"));
+            arguments.push(Argument::of(&kwargs.ok_or_else(missing)?)?);
+        }
+        Ok(arguments)
+    }
+}
+
+#[pymethods]
+impl Function {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = self.bind(args, kwargs)?;
+        let shapes: SmallVec<[(&[usize], Order); 8]> = arguments.iter().map(Argument::shape).collect();
+        let compiled = self.inner.plan(&shapes).map_err(raise)?;
+        let inputs = arguments.iter().map(Argument::numbers).collect::<PyResult<SmallVec<[&[f64]; 8]>>>()?;
+        // numbers are results of their own kind, arrays are written in place
+        let mut numbers: SmallVec<[f64; 8]> = SmallVec::from_elem(0.0, compiled.shapes().len());
+        let mut arrays: SmallVec<[_; 8]> = SmallVec::new();
+        for shape in compiled.shapes().iter().filter(|shape| !shape.is_empty()) {
+            let array = PyArray::<f64, IxDyn>::zeros(py, IxDyn(shape), false);
+            arrays.push(array.try_readwrite().map_err(|error| raise(error.to_string()))?);
+        }
+        {
+            let mut places: SmallVec<[&mut [f64]; 8]> = SmallVec::new();
+            let mut own = arrays.iter_mut();
+            for (shape, number) in compiled.shapes().iter().zip(&mut numbers) {
+                places.push(match (shape.is_empty(), own.as_slice().is_empty()) {
+                    (false, false) => match own.next() {
+                        Some(array) => array.as_slice_mut().map_err(|error| raise(error.to_string()))?,
+                        None => std::slice::from_mut(number),
+                    },
+                    _ => std::slice::from_mut(number),
+                });
+            }
+            if compiled.work() < SHORT {
+                compiled.run(&inputs, &mut places).map_err(raise)?;
+            } else {
+                py.detach(|| compiled.run(&inputs, &mut places)).map_err(raise)?;
+            }
+        }
+        let mut arrays = arrays.into_iter();
+        let mut results: SmallVec<[Bound<'py, PyAny>; 8]> = SmallVec::new();
+        for (shape, number) in compiled.shapes().iter().zip(&numbers) {
+            results.push(match shape.is_empty() {
+                true => PyFloat::new(py, *number).into_any(),
+                false => match arrays.next() {
+                    Some(array) => array.as_any().clone(),
+                    None => PyFloat::new(py, *number).into_any(),
+                },
+            });
+        }
+        if self.single && results.len() == 1 {
+            return results.pop().ok_or_else(|| raise("nothing is computed"));
+        }
+        Ok(PyTuple::new(py, results)?.into_any())
+    }
+
+    /// The names of the arguments, in their order.
+    #[getter]
+    fn arguments(&self) -> Vec<String> {
+        self.inner.arguments().to_vec()
+    }
+
+    /// The steps of the program for arguments of these shapes, with their costs.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn plan<'py>(&self, args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<String> {
+        let arguments = self.bind(args, kwargs)?;
+        let shapes: Vec<(&[usize], Order)> = arguments.iter().map(Argument::shape).collect();
+        Ok(self.inner.plan(&shapes).map_err(raise)?.listing())
+    }
+
+    fn __repr__(&self) -> String {
+        let results = self.inner.results();
+        let plural = if results == 1 { "" } else { "s" };
+        format!("<function of {}: {results} result{plural}>", self.inner.arguments().join(", "))
+    }
+}
+
+/// Some expressions as one function.
+#[pyfunction]
+pub(crate) fn compile(
+    py: Python<'_>,
+    expressions: Vec<Py<Expr>>,
+    arguments: Option<Vec<String>>,
+    single: bool,
+) -> PyResult<Function> {
+    let expressions: Vec<&symbols::Expr> = expressions.iter().map(|expr| &expr.get().inner).collect();
+    let inner = py.detach(|| symbols::compile(&expressions)).map_err(raise)?;
+    let inner = match arguments {
+        Some(names) => inner.with_arguments(&names).map_err(raise)?,
+        None => inner,
+    };
+    Ok(Function { inner, single })
+}
+
+/// How many threads a run may use.
+#[pyfunction]
+pub(crate) fn set_threads(threads: usize) {
+    matgrad::set_threads(threads);
+}
