@@ -272,13 +272,15 @@ impl Expr {
         format!("$\\displaystyle {}$", self.inner.latex())
     }
 
+    #[pyo3(signature = (ufunc, method, *inputs, **kwargs))]
     fn __array_ufunc__<'py>(
         slf: &Bound<'py, Self>,
         ufunc: &Bound<'py, PyAny>,
         method: &str,
-        inputs: Vec<Bound<'py, PyAny>>,
-        kwargs: &Bound<'py, PyDict>,
+        inputs: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(slf.py()));
         slf.py().import("matgrad._numpy")?.call_method1("ufunc", (ufunc, method, inputs, kwargs))
     }
 

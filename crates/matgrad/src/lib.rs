@@ -14,6 +14,8 @@
 //! graph, derivative, simplification and notation (`matgrad-calculus`), tree to text (`matgrad-render`), graph to numbers
 //! (`matgrad-eval`), and the independent check (`matgrad-check`).
 
+#![deny(missing_docs)]
+
 mod along_loops;
 mod along_units;
 mod answer;

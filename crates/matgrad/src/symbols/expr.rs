@@ -32,6 +32,8 @@ pub struct Expr {
 pub(super) struct Node {
     pub kind: Kind,
     pub children: Vec<Expr>,
+    /// Whether it is made of dimensions and numbers only.
+    pub size: bool,
     pub shape: OnceLock<Result<Shape, Arc<Failure>>>,
 }
 
@@ -88,6 +90,7 @@ impl Symbol {
     pub fn text(&self) -> String {
         let mut text = match self.dims.as_slice() {
             [] => format!("{} in R", self.name),
+            [n] if n.chars().all(char::is_alphanumeric) => format!("{} in R^{n}", self.name),
             dims => format!("{} in R^({})", self.name, dims.join(" x ")),
         };
         for attribute in &self.attributes {
@@ -177,7 +180,12 @@ impl Expr {
     }
 
     pub(super) fn of(kind: Kind, children: Vec<Expr>) -> Self {
-        Self { node: Arc::new(Node { kind, children, shape: OnceLock::new() }) }
+        let size = match &kind {
+            Kind::Number(_) | Kind::Dimension(_) => true,
+            Kind::Neg | Kind::Binary(_) => children.iter().all(|child| child.node.size),
+            _ => false,
+        };
+        Self { node: Arc::new(Node { kind, children, size, shape: OnceLock::new() }) }
     }
 
     pub(super) fn binary(op: BinaryOp, left: &Expr, right: &Expr) -> Self {
@@ -217,8 +225,7 @@ impl Expr {
 
     /// Whether it is known to be a scalar: a number, a dimension, or of that shape.
     pub(super) fn is_scalar(&self) -> bool {
-        matches!(self.node.kind, Kind::Number(_) | Kind::Dimension(_))
-            || self.shape().is_ok_and(|shape| shape == Shape::Scalar)
+        self.node.size || self.shape().is_ok_and(|shape| shape == Shape::Scalar)
     }
 }
 

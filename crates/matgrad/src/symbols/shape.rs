@@ -95,7 +95,7 @@ impl Expr {
 
     /// The shape, where those of the operands are known.
     fn infer(&self) -> Result<Shape, Arc<Failure>> {
-        if let Kind::Number(_) | Kind::Dimension(_) = self.node.kind {
+        if self.node.size {
             return Ok(Shape::Scalar);
         }
         if let Kind::Read(read) = &self.node.kind {
@@ -114,9 +114,9 @@ impl Expr {
             };
             operands.push(match &child.node.kind {
                 Kind::Number(_) | Kind::Symbol(_) => child.clone(),
-                Kind::Dimension(size) => {
-                    // a vector makes the name a dimension
-                    text.push_str(&format!("size{k}_ in R^({size})\n"));
+                _ if child.node.size => {
+                    // a vector makes its names dimensions
+                    text.push_str(&format!("size{k}_ in R^({})\n", child.text()));
                     child.clone()
                 }
                 _ => super::tensor(&format!("operand{k}_"), shape.axes()),

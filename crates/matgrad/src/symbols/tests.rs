@@ -45,6 +45,8 @@ fn shapes_are_those_of_the_language() {
     check(&a.at([1.into(), (..).into()]), "R^(1 x n)");
     check(&tensor("T", ["n", "n", "n"]).sum(), "R");
     check(&(x.sum() / size("n")), "R");
+    check(&x.at([At::Range(2.into(), size("n") - 1)]), "R^(n-2)");
+    check(&(eye("n+1") * 2), "R^(n+1 x n+1)");
     check(&vector("u", 3).at([At::from(2)]), "R");
     check(&scalar("λ"), "R");
     assert_eq!(scalar("λ").name(), Some("lambda"));
