@@ -13,6 +13,12 @@ use crate::kernel::contract::{A, B, Contract, Kind, OUT};
 use crate::kernel::{Loop, merge};
 use crate::program::{Op, Slot, View};
 
+/// Shorter rows are not worth a copy of what is read across them.
+const ROW: usize = 8;
+
+/// How many times larger than an operand a result has to be for the operand to be copied to lie along it.
+const MUCH_LARGER: f64 = 8.0;
+
 /// A tensor in terms of the loop variables of a product: only variables that move it are listed.
 #[derive(Clone, Debug)]
 pub(super) struct Operand {
@@ -260,6 +266,11 @@ impl Compiler<'_> {
         }
         let mut merged = all.clone();
         merge(&mut merged);
+        if let (Some(b), false) = (b, sums)
+            && let Some([a, b]) = self.along_result(space, [a, b], target)?
+        {
+            return self.emit_contract(space, &a, Some(&b), target, alpha, dest, covered);
+        }
         if let Some(b) = b
             && let Some((a, b, inner)) = self.pack(space, a, b, target, &merged)?
         {
@@ -295,6 +306,36 @@ impl Compiler<'_> {
         let args: SmallVec<[Slot; 3]> = std::iter::once(a.slot).chain(b.map(|b| b.slot)).collect();
         self.emit(Op::Contract(contract), target.slot, args);
         Ok(())
+    }
+
+    /// Operands of a product without sums, those copied that are read across the rows of a much larger result.
+    fn along_result(
+        &mut self,
+        space: &Space,
+        operands: [&Operand; 2],
+        target: &Operand,
+    ) -> Result<Option<[Operand; 2]>, CompileError> {
+        let volume = |o: &Operand| o.strides.iter().map(|(v, _)| space.extents[*v] as f64).product::<f64>();
+        let Some((row, _)) = target.strides.iter().find(|(v, stride)| *stride == 1 && space.extents[*v] >= ROW) else {
+            return Ok(None);
+        };
+        let across = |o: &Operand| o.stride(*row) > 1 && MUCH_LARGER * volume(o) <= volume(target);
+        if !operands.iter().any(|o| across(o)) {
+            return Ok(None);
+        }
+        let mut order: Vec<Var> = target.strides.iter().map(|(v, _)| *v).collect();
+        order.sort_by_key(|v| std::cmp::Reverse(target.stride(*v)));
+        let mut copied = |o: &Operand| -> Result<Operand, CompileError> {
+            if !across(o) {
+                return Ok(o.clone());
+            }
+            let own: Vec<Var> = order.iter().copied().filter(|v| o.stride(*v) != 0).collect();
+            let copy = self.blank(space, &own)?;
+            let dest = Dest::fresh(copy.slot, &[]);
+            self.emit_contract(space, o, None, &copy, 1.0, &dest, true)?;
+            Ok(copy)
+        };
+        Ok(Some([copied(operands[0])?, copied(operands[1])?]))
     }
 
     /// Operands copied so that the contraction is one large matrix product, where that pays.
