@@ -1,6 +1,7 @@
 //! The calculus: one graph of tensors, its differentiation, simplification and way back to matrix notation.
 
 pub mod diff;
+pub mod explain;
 pub mod graph;
 pub mod infer;
 pub mod jacdet;

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use matgrad::{Convention, Engine, Layout, Precision, Target};
+use matgrad::{Convention, Engine, Language, Layout, Precision, Style, Target};
 
 /// Derivatives of vector, matrix and tensor functions, written as a textbook would and checked.
 #[derive(Debug, Parser)]
@@ -63,6 +63,18 @@ pub struct DiffArgs {
     /// What the structure of a variable (symmetric, say) means
     #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
     pub convention: String,
+    /// Show the derivation too, every line of it checked
+    #[arg(long)]
+    pub steps: bool,
+    /// The derivation by the chain rule with the shape of every factor, or by differentials
+    #[arg(long, value_name = "STYLE", value_parser = style_parser(), default_value = "chain")]
+    pub style: String,
+    /// The language of the words in a derivation
+    #[arg(long, value_name = "LANG", value_parser = language_parser(), default_value = "en")]
+    pub lang: String,
+    /// Put definitions of the script in where the answer could have their names
+    #[arg(long)]
+    pub expand: bool,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -294,6 +306,24 @@ pub enum Format {
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(Layout::ALL.into_iter().chain([Layout::Blocks]).map(Layout::name))
+}
+
+fn style_parser() -> clap::builder::PossibleValuesParser {
+    Style::ALL.map(Style::name).into()
+}
+
+fn language_parser() -> clap::builder::PossibleValuesParser {
+    Language::ALL.map(Language::name).into()
+}
+
+/// The style of a derivation that clap has let through.
+pub fn style(name: &str) -> Style {
+    Style::parse(name).unwrap_or(Style::Chain)
+}
+
+/// The language of a code that clap has let through.
+pub fn language(name: &str) -> Language {
+    Language::parse(name).unwrap_or_default()
 }
 
 fn engine_parser() -> clap::builder::PossibleValuesParser {

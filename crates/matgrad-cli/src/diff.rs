@@ -2,9 +2,9 @@
 
 use matgrad::{Answer, Limits, Reply, Request};
 
-use crate::args::{DiffArgs, Format, convention, layout};
+use crate::args::{self, DiffArgs, Format, convention, layout};
 use crate::human::Page;
-use crate::{DONE, Trouble, WRONG, print, source, style, within};
+use crate::{DONE, Trouble, WRONG, print, source, steps, style, within};
 
 pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -13,6 +13,10 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
         .layout(layout(&args.layout))
         .convention(convention(&args.convention));
     request.of = args.function.of.clone();
+    request.expand = args.expand;
+    if args.steps {
+        request = request.steps(args::style(&args.style), args::language(&args.lang));
+    }
     let queries = args.wrt.is_none();
     let (page, format) = (Page::for_stdout(args.ascii), args.format);
     let (replies, shown) = within::deadline(args.function.deadline, move |deadline| {
@@ -50,7 +54,11 @@ fn latex(reply: &Reply) -> String {
     match reply {
         Reply::Answer(answer) => {
             let structure = answer.structure.iter().map(|note| format!("% {note}\n")).collect::<String>();
-            structure + &answer.latex() + "\n"
+            if answer.steps.is_empty() {
+                structure + &answer.latex() + "\n"
+            } else {
+                structure + &steps::latex(&answer.steps)
+            }
         }
         Reply::Solution(solution) => solution.latex() + "\n",
         Reply::Finding(query, finding) => format!("% {query}: {}\n", finding.sentence),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use matgrad::{Answer, Layout, Reply, Solution, TextOptions, Verdict, Written};
 
+use crate::steps;
 use crate::style::{self, paint};
 
 /// Remarks stand beside a formula up to this width, above it otherwise.
@@ -72,6 +73,7 @@ impl Page {
         if let Some(query) = &answer.query {
             let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
         }
+        steps::text(self, &answer.steps, out);
         let two_axes = answer.derivative.shape.len() == 2;
         let what = match answer.title {
             "derivative" if two_axes || answer.layout == Layout::Tensor => format!("{} layout", answer.layout.name()),

@@ -10,6 +10,7 @@ mod eval;
 mod human;
 mod layouts;
 mod source;
+mod steps;
 mod style;
 mod timing;
 mod within;

@@ -6,6 +6,8 @@ use std::io::IsTerminal;
 pub const DIM: &str = "2";
 /// What was asked for.
 pub const STRONG: &str = "1";
+/// Names of rules.
+pub const RULE: &str = "36";
 /// Good news.
 pub const GOOD: &str = "32";
 /// Doubtful news.

@@ -110,14 +110,32 @@ impl Written {
 }
 
 /// One step of a derivation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The rule that was used.
+    /// The rules that were used, in the language that was asked for.
     pub rule: String,
-    /// What it says here, in the language.
+    /// Their names in English.
+    pub key: String,
+    /// What the first of them says, and where it is proved.
+    pub statement: String,
+    /// Where that comes from.
+    pub source: String,
+    /// What is done, in a sentence.
+    pub why: String,
+    /// What it says here: definitions of the language, one after the other, of differentials `dL` and derivatives `dL_de`.
     pub text: String,
     /// The same in LaTeX.
     pub latex: String,
+    /// The same for a terminal: `∂L/∂e = 2*eᵀ`.
+    pub unicode: String,
+    /// What the right side was before, where it was something.
+    pub before: Option<String>,
+    /// What it is now.
+    pub after: String,
+    /// Rows and columns, or one entry an axis.
+    pub shape: Vec<String>,
+    /// The outcome of its check.
+    pub verified: Option<Verdict>,
 }
 
 /// A derivative that was found.

@@ -98,7 +98,7 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
 }
 
 /// The claim among the statements of the whole script.
-fn claimed<'a>(full: &'a Script, first: usize, request: &Request) -> Option<Claimed<'a>> {
+pub(crate) fn claimed<'a>(full: &'a Script, first: usize, request: &Request) -> Option<Claimed<'a>> {
     let (last, before) = full.statements.split_last()?;
     let (axes, root) = match &last.kind {
         StatementKind::Expression(root) => (None, *root),
@@ -118,7 +118,7 @@ fn claimed<'a>(full: &'a Script, first: usize, request: &Request) -> Option<Clai
 
 impl Work<'_> {
     /// `dX in R^(m x n)`
-    fn step_declaration(&self) -> String {
+    pub(crate) fn step_declaration(&self) -> String {
         let variable = &self.variable;
         format!("d{} in {}", variable.name, self.space(&variable.shape))
     }

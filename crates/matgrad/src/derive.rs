@@ -29,7 +29,16 @@ pub fn derive(request: &Request) -> Result<Answer, Failure> {
 }
 
 impl Work<'_> {
+    /// The derivative, with its derivation where that is asked for.
     pub fn derive(&mut self) -> Result<Answer, Failure> {
+        let mut answer = self.derived()?;
+        if let Some(style) = self.request.steps {
+            answer.steps = self.derivation(&answer, style);
+        }
+        Ok(answer)
+    }
+
+    fn derived(&mut self) -> Result<Answer, Failure> {
         let (order, mut layout) = (self.request.order, self.request.layout);
         let is_tensor = |shape: &Shape| matches!(shape, Shape::Tensor(_));
         if layout == Layout::Numerator && (is_tensor(&self.function.shape) || is_tensor(&self.variable.shape)) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Written};
+use crate::answer::{Answer, Step, Written};
 use matgrad_check::Verdict;
 use matgrad_render::TextOptions;
 
@@ -33,10 +33,17 @@ impl Answer {
         put("domain", json!(self.domain));
         put("notes", json!(self.notes));
         put("verified", self.verified.as_ref().map_or(Value::Null, verdict));
-        let steps = self.steps.iter().map(|s| json!({"rule": s.rule, "text": s.text, "latex": s.latex})).collect();
-        put("steps", Value::Array(steps));
+        put("steps", Value::Array(self.steps.iter().map(step).collect()));
         Value::Object(out)
     }
+}
+
+fn step(step: &Step) -> Value {
+    json!({
+        "rule": step.rule, "key": step.key, "why": step.why, "statement": step.statement, "source": step.source,
+        "text": step.text, "latex": step.latex, "before": step.before, "after": step.after, "shape": step.shape,
+        "verified": step.verified.as_ref().map_or(Value::Null, verdict),
+    })
 }
 
 fn written(written: &Written) -> Value {

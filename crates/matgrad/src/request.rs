@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use matgrad_calculus::layout::Layout;
 
-use crate::Text;
+use crate::{Language, Style, Text};
 
 /// What the derivative by a variable with structure (a symmetric one, say) means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,12 @@ pub struct Request {
     pub of: Option<String>,
     /// Whether the answer is checked against an independent derivative.
     pub verify: bool,
+    /// Whether definitions of the script are put in where the answer could have their names.
+    pub expand: bool,
+    /// The derivation that comes with the answer.
+    pub steps: Option<Style>,
+    /// The language of its words.
+    pub language: Language,
     /// What it may use up.
     pub limits: Limits,
 }
@@ -85,6 +91,9 @@ impl Request {
             convention: Convention::Free,
             of: None,
             verify: true,
+            expand: false,
+            steps: None,
+            language: Language::English,
             limits: Limits::default(),
         }
     }
@@ -121,6 +130,20 @@ impl Request {
     #[must_use]
     pub fn unverified(mut self) -> Self {
         self.verify = false;
+        self
+    }
+
+    /// Puts definitions of the script in where the answer could have their names.
+    #[must_use]
+    pub fn expanded(mut self) -> Self {
+        self.expand = true;
+        self
+    }
+
+    /// Asks for the derivation too.
+    #[must_use]
+    pub fn steps(mut self, style: Style, language: Language) -> Self {
+        (self.steps, self.language) = (Some(style), language);
         self
     }
 

@@ -142,52 +142,52 @@ const DLMF_4: &str = "NIST Digital Library of Mathematical Functions, ch. 4";
 const DLMF_5: &str = "NIST Digital Library of Mathematical Functions, ch. 5";
 
 macro_rules! table {
-    ($($pattern:pat => $name:literal, $statement:literal, $source:expr;)*) => {
+    ($($pattern:pat => $name:literal, $chinese:literal, $statement:literal, $source:expr;)*) => {
         /// The rules of this file, in the order of the operators.
         pub(super) const RULES: &[Rule] =
-            &[$(Rule { name: $name, statement: $statement, source: $source }),*];
+            &[$(Rule { name: $name, chinese: $chinese, statement: $statement, source: $source }),*];
 
         pub(super) fn rule(op: MapOp) -> &'static Rule {
             match op {
-                $($pattern => &Rule { name: $name, statement: $statement, source: $source },)*
+                $($pattern => &Rule { name: $name, chinese: $chinese, statement: $statement, source: $source },)*
             }
         }
     };
 }
 
 table! {
-    MapOp::Exp => "exponential", "d exp(u) = exp(u).*du", CALCULUS;
-    MapOp::Log => "logarithm", "d log(u) = du./u", CALCULUS;
-    MapOp::Abs => "absolute value", "d abs(u) = sign(u).*du", CALCULUS;
-    MapOp::Sign => "sign", "d sign(u) = 0 away from the step", CALCULUS;
-    MapOp::Cbrt => "cube root", "d cbrt(u) = du./(3*cbrt(u).^2)", CALCULUS;
-    MapOp::Sin => "sine", "d sin(u) = cos(u).*du", CALCULUS;
-    MapOp::Cos => "cosine", "d cos(u) = -sin(u).*du", CALCULUS;
-    MapOp::Tan => "tangent", "d tan(u) = du./cos(u).^2", CALCULUS;
-    MapOp::Asin => "arcsine", "d asin(u) = du./sqrt(1 - u.^2)", DLMF_4;
-    MapOp::Acos => "arccosine", "d acos(u) = -du./sqrt(1 - u.^2)", DLMF_4;
-    MapOp::Atan => "arctangent", "d atan(u) = du./(1 + u.^2)", DLMF_4;
-    MapOp::Sinh => "hyperbolic sine", "d sinh(u) = cosh(u).*du", DLMF_4;
-    MapOp::Cosh => "hyperbolic cosine", "d cosh(u) = sinh(u).*du", DLMF_4;
-    MapOp::Tanh => "hyperbolic tangent", "d tanh(u) = (1 - tanh(u).^2).*du", DLMF_4;
-    MapOp::Asinh => "area hyperbolic sine", "d asinh(u) = du./sqrt(1 + u.^2)", DLMF_4;
-    MapOp::Acosh => "area hyperbolic cosine", "d acosh(u) = du./sqrt(u.^2 - 1)", DLMF_4;
-    MapOp::Atanh => "area hyperbolic tangent", "d atanh(u) = du./(1 - u.^2)", DLMF_4;
-    MapOp::Sigmoid => "sigmoid", "d sigmoid(u) = sigmoid(u).*sigmoid(-u).*du", CALCULUS;
-    MapOp::Softplus => "softplus", "d softplus(u) = sigmoid(u).*du", CALCULUS;
-    MapOp::Relu => "rectifier", "d relu(u) = (u > 0).*du", CALCULUS;
-    MapOp::Erf => "error function", "d erf(u) = 2*exp(-u.^2)/sqrt(pi).*du",
+    MapOp::Exp => "exponential", "指数函数", "d exp(u) = exp(u).*du", CALCULUS;
+    MapOp::Log => "logarithm", "对数函数", "d log(u) = du./u", CALCULUS;
+    MapOp::Abs => "absolute value", "绝对值", "d abs(u) = sign(u).*du", CALCULUS;
+    MapOp::Sign => "sign", "符号函数", "d sign(u) = 0 away from the step", CALCULUS;
+    MapOp::Cbrt => "cube root", "立方根", "d cbrt(u) = du./(3*cbrt(u).^2)", CALCULUS;
+    MapOp::Sin => "sine", "正弦", "d sin(u) = cos(u).*du", CALCULUS;
+    MapOp::Cos => "cosine", "余弦", "d cos(u) = -sin(u).*du", CALCULUS;
+    MapOp::Tan => "tangent", "正切", "d tan(u) = du./cos(u).^2", CALCULUS;
+    MapOp::Asin => "arcsine", "反正弦", "d asin(u) = du./sqrt(1 - u.^2)", DLMF_4;
+    MapOp::Acos => "arccosine", "反余弦", "d acos(u) = -du./sqrt(1 - u.^2)", DLMF_4;
+    MapOp::Atan => "arctangent", "反正切", "d atan(u) = du./(1 + u.^2)", DLMF_4;
+    MapOp::Sinh => "hyperbolic sine", "双曲正弦", "d sinh(u) = cosh(u).*du", DLMF_4;
+    MapOp::Cosh => "hyperbolic cosine", "双曲余弦", "d cosh(u) = sinh(u).*du", DLMF_4;
+    MapOp::Tanh => "hyperbolic tangent", "双曲正切", "d tanh(u) = (1 - tanh(u).^2).*du", DLMF_4;
+    MapOp::Asinh => "area hyperbolic sine", "反双曲正弦", "d asinh(u) = du./sqrt(1 + u.^2)", DLMF_4;
+    MapOp::Acosh => "area hyperbolic cosine", "反双曲余弦", "d acosh(u) = du./sqrt(u.^2 - 1)", DLMF_4;
+    MapOp::Atanh => "area hyperbolic tangent", "反双曲正切", "d atanh(u) = du./(1 - u.^2)", DLMF_4;
+    MapOp::Sigmoid => "sigmoid", "逻辑函数", "d sigmoid(u) = sigmoid(u).*sigmoid(-u).*du", CALCULUS;
+    MapOp::Softplus => "softplus", "softplus 函数", "d softplus(u) = sigmoid(u).*du", CALCULUS;
+    MapOp::Relu => "rectifier", "线性整流函数", "d relu(u) = (u > 0).*du", CALCULUS;
+    MapOp::Erf => "error function", "误差函数", "d erf(u) = 2*exp(-u.^2)/sqrt(pi).*du",
         "NIST Digital Library of Mathematical Functions, ch. 7";
-    MapOp::Gamma => "gamma function", "d gamma(u) = gamma(u).*digamma(u).*du", DLMF_5;
-    MapOp::Lgamma => "log-gamma function", "d lgamma(u) = digamma(u).*du", DLMF_5;
-    MapOp::Polygamma(_) => "polygamma function", "d polygamma(k, u) = polygamma(k+1, u).*du", DLMF_5;
-    MapOp::Max => "larger of two", "d max(u, v) = (u >= v).*du + (u < v).*dv", CALCULUS;
-    MapOp::Min => "smaller of two", "d min(u, v) = (u <= v).*du + (u > v).*dv", CALCULUS;
-    MapOp::Atan2 => "angle", "d atan2(y, x) = (x.*dy - y.*dx)./(x.^2 + y.^2)", DLMF_4;
-    MapOp::Pow => "power", "d u.^v = v.*u.^(v-1).*du + log(u).*u.^v.*dv", CALCULUS;
-    MapOp::Less => "comparison <", "d (u < v) = 0 away from the step", CALCULUS;
-    MapOp::LessEq => "comparison <=", "d (u <= v) = 0 away from the step", CALCULUS;
-    MapOp::Equal => "comparison ==", "d (u == v) = 0 away from the step", CALCULUS;
-    MapOp::NotEqual => "comparison !=", "d (u != v) = 0 away from the step", CALCULUS;
-    MapOp::Where => "choice", "d where(c, u, v) = where(c, du, dv)", CALCULUS;
+    MapOp::Gamma => "gamma function", "伽马函数", "d gamma(u) = gamma(u).*digamma(u).*du", DLMF_5;
+    MapOp::Lgamma => "log-gamma function", "对数伽马函数", "d lgamma(u) = digamma(u).*du", DLMF_5;
+    MapOp::Polygamma(_) => "polygamma function", "多伽马函数", "d polygamma(k, u) = polygamma(k+1, u).*du", DLMF_5;
+    MapOp::Max => "larger of two", "两者较大", "d max(u, v) = (u >= v).*du + (u < v).*dv", CALCULUS;
+    MapOp::Min => "smaller of two", "两者较小", "d min(u, v) = (u <= v).*du + (u > v).*dv", CALCULUS;
+    MapOp::Atan2 => "angle", "辐角", "d atan2(y, x) = (x.*dy - y.*dx)./(x.^2 + y.^2)", DLMF_4;
+    MapOp::Pow => "power", "幂", "d u.^v = v.*u.^(v-1).*du + log(u).*u.^v.*dv", CALCULUS;
+    MapOp::Less => "comparison <", "比较 <", "d (u < v) = 0 away from the step", CALCULUS;
+    MapOp::LessEq => "comparison <=", "比较 <=", "d (u <= v) = 0 away from the step", CALCULUS;
+    MapOp::Equal => "comparison ==", "比较 ==", "d (u == v) = 0 away from the step", CALCULUS;
+    MapOp::NotEqual => "comparison !=", "比较 !=", "d (u != v) = 0 away from the step", CALCULUS;
+    MapOp::Where => "choice", "分段", "d where(c, u, v) = where(c, du, dv)", CALCULUS;
 }

@@ -15,7 +15,7 @@ mod matrix;
 mod partial;
 mod recurrence;
 mod reduce;
-mod rules;
+pub mod rules;
 mod sign;
 mod spectral;
 mod spectrum;

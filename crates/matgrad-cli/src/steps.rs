@@ -1,0 +1,86 @@
+//! Derivations on a page: numbered, aligned, each line with its rule and its shape, as remarks of the script around them.
+
+use std::fmt::Write;
+
+use matgrad::{Step, Verdict};
+
+use crate::human::Page;
+use crate::style::{self, paint};
+
+/// Formulas longer than this have their shapes on a line of their own.
+const WIDE: usize = 64;
+
+/// How many columns of a terminal a text takes; Chinese characters take two.
+fn width(text: &str) -> usize {
+    let wide = |c: char| matches!(c as u32, 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xff00..=0xff60);
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
+}
+
+/// The steps as text.
+pub fn text(page: Page, steps: &[Step], out: &mut String) {
+    if steps.is_empty() {
+        return;
+    }
+    let lines = |step: &Step| -> Vec<String> {
+        let text = if page.unicode { &step.unicode } else { &step.text };
+        text.split("; ").map(str::to_owned).collect()
+    };
+    let formulas: Vec<Vec<String>> = steps.iter().map(lines).collect();
+    let left = |line: &str| line.split_once(" = ").map_or(0, |(left, _)| width(left));
+    let margin = formulas.iter().flatten().map(|line| left(line)).max().unwrap_or(0).min(24);
+    let column =
+        formulas.iter().flatten().map(|line| margin - left(line).min(margin) + width(line)).filter(|w| *w <= WIDE).max();
+    let column = column.unwrap_or(0);
+    let hash = paint(page.color, style::DIM, "#");
+    for (at, (step, formulas)) in steps.iter().zip(&formulas).enumerate() {
+        let number = format!("{:>2}.", at + 1);
+        let rule = paint(page.color, style::RULE, &step.rule);
+        let why = match step.why.as_str() {
+            "" => String::new(),
+            why => paint(page.color, style::DIM, &format!(": {why}")),
+        };
+        let _ = writeln!(out, "{hash} {number} {rule}{why}");
+        for (k, formula) in formulas.iter().enumerate() {
+            let indent = " ".repeat(margin - left(formula).min(margin));
+            let used = indent.len() + width(formula);
+            let mut shown = format!("{hash}     {indent}{formula}");
+            if k + 1 == formulas.len() {
+                let gap = " ".repeat(column.saturating_sub(used) + 3);
+                let mark = if step.verified.as_ref().is_some_and(Verdict::is_right) {
+                    String::new()
+                } else {
+                    paint(page.color, style::ERROR, "  not checked")
+                };
+                let shape = paint(page.color, style::DIM, &page.shape(&step.shape));
+                let _ = write!(shown, "{gap}{shape}{mark}");
+            }
+            let _ = writeln!(out, "{shown}");
+        }
+    }
+    let checked = steps.iter().filter(|step| step.verified.as_ref().is_some_and(Verdict::is_right)).count();
+    let total = if checked == steps.len() { format!("all {checked} steps checked") } else { format!("{checked} of {} steps checked", steps.len()) };
+    let _ = writeln!(out, "{hash} {}\n", paint(page.color, style::GOOD, &total));
+}
+
+/// The steps as an `align` environment.
+pub fn latex(steps: &[Step]) -> String {
+    let mut out = String::from("\\begin{align*}\n");
+    for (at, step) in steps.iter().enumerate() {
+        let space = if step.shape.iter().all(|n| n == "1") {
+            String::new()
+        } else {
+            format!(r" \in \mathbb{{R}}^{{{}}}", step.shape.join(r" \times "))
+        };
+        let parts: Vec<String> = step.latex.split(r",\quad ").map(|part| part.replacen(" = ", " &= ", 1)).collect();
+        let end = if at + 1 < steps.len() { r" \\" } else { "" };
+        let _ = writeln!(out, "  % {}. {}", at + 1, step.rule);
+        for (k, part) in parts.iter().enumerate() {
+            if k + 1 < parts.len() {
+                let _ = writeln!(out, "  {part} \\\\");
+            } else {
+                let _ = writeln!(out, "  {part}{space} && \\text{{{}}}{end}", step.rule);
+            }
+        }
+    }
+    out + "\\end{align*}\n"
+}
