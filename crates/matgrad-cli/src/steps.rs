@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use matgrad::{Step, Verdict};
+use matgrad::{Equation, Step, Verdict};
 
 use crate::human::Page;
 use crate::style::{self, paint};
@@ -22,14 +22,18 @@ pub fn text(page: Page, steps: &[Step], out: &mut String) {
         return;
     }
     let lines = |step: &Step| -> Vec<String> {
-        let text = if page.unicode { &step.unicode } else { &step.text };
-        text.split("; ").map(str::to_owned).collect()
+        let shown = |equation: &Equation| if page.unicode { &equation.unicode } else { &equation.text }.clone();
+        step.equations.iter().map(shown).collect()
     };
     let formulas: Vec<Vec<String>> = steps.iter().map(lines).collect();
     let left = |line: &str| line.split_once(" = ").map_or(0, |(left, _)| width(left));
     let margin = formulas.iter().flatten().map(|line| left(line)).max().unwrap_or(0).min(24);
-    let column =
-        formulas.iter().flatten().map(|line| margin - left(line).min(margin) + width(line)).filter(|w| *w <= WIDE).max();
+    let column = formulas
+        .iter()
+        .flatten()
+        .map(|line| margin - left(line).min(margin) + width(line))
+        .filter(|w| *w <= WIDE)
+        .max();
     let column = column.unwrap_or(0);
     let hash = paint(page.color, style::DIM, "#");
     for (at, (step, formulas)) in steps.iter().zip(&formulas).enumerate() {
@@ -58,7 +62,11 @@ pub fn text(page: Page, steps: &[Step], out: &mut String) {
         }
     }
     let checked = steps.iter().filter(|step| step.verified.as_ref().is_some_and(Verdict::is_right)).count();
-    let total = if checked == steps.len() { format!("all {checked} steps checked") } else { format!("{checked} of {} steps checked", steps.len()) };
+    let total = if checked == steps.len() {
+        format!("all {checked} steps checked")
+    } else {
+        format!("{checked} of {} steps checked", steps.len())
+    };
     let _ = writeln!(out, "{hash} {}\n", paint(page.color, style::GOOD, &total));
 }
 
@@ -71,7 +79,8 @@ pub fn latex(steps: &[Step]) -> String {
         } else {
             format!(r" \in \mathbb{{R}}^{{{}}}", step.shape.join(r" \times "))
         };
-        let parts: Vec<String> = step.latex.split(r",\quad ").map(|part| part.replacen(" = ", " &= ", 1)).collect();
+        let parts: Vec<String> =
+            step.equations.iter().map(|equation| equation.latex.replacen(" = ", " &= ", 1)).collect();
         let end = if at + 1 < steps.len() { r" \\" } else { "" };
         let _ = writeln!(out, "  % {}. {}", at + 1, step.rule);
         for (k, part) in parts.iter().enumerate() {

@@ -166,12 +166,14 @@ fn scripts_files_and_standard_input() {
         value["text"].clone()
     };
     let options = ["--wrt", "theta", "--format", "json"];
-    assert_eq!(text(&[&["diff", file.path()], &options[..]].concat(), ""), "-2*(y - Phi*theta)'*Phi");
-    assert_eq!(text(&[&["diff", "-"], &options[..]].concat(), script), "-2*(y - Phi*theta)'*Phi");
+    assert_eq!(text(&[&["diff", file.path()], &options[..]].concat(), ""), "-2*e'*Phi");
+    assert_eq!(text(&[&["diff", "-"], &options[..]].concat(), script), "-2*e'*Phi");
+    let expanded = [&["diff", "-", "--expand"], &options[..]].concat();
+    assert_eq!(text(&expanded, script), "-2*(y - Phi*theta)'*Phi");
     assert_eq!(text(&[&["diff", file.path(), "--of", "e"], &options[..]].concat(), ""), "-Phi");
     let queries = matgrad(&["diff", "-", "--format", "json"], &format!("{script}grad L wrt theta, Phi\n"));
     let answers: Value = serde_json::from_slice(&queries.stdout).expect("JSON");
-    assert_eq!(answers[1]["text"], "-2*(y - Phi*theta)*theta'");
+    assert_eq!(answers[1]["text"], "-2*e*theta'");
     assert_eq!(answers[1]["query"], "grad L wrt theta, Phi");
 }
 

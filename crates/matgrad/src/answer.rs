@@ -126,8 +126,8 @@ pub struct Step {
     pub text: String,
     /// The same in LaTeX.
     pub latex: String,
-    /// The same for a terminal: `∂L/∂e = 2*eᵀ`.
-    pub unicode: String,
+    /// The same, each equation by itself.
+    pub equations: Vec<Equation>,
     /// What the right side was before, where it was something.
     pub before: Option<String>,
     /// What it is now.
@@ -136,6 +136,17 @@ pub struct Step {
     pub shape: Vec<String>,
     /// The outcome of its check.
     pub verified: Option<Verdict>,
+}
+
+/// An equation of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equation {
+    /// In the language.
+    pub text: String,
+    /// In LaTeX.
+    pub latex: String,
+    /// For a terminal: `∂L/∂e = 2*eᵀ`.
+    pub unicode: String,
 }
 
 /// A derivative that was found.

@@ -78,6 +78,10 @@ impl Work<'_> {
             derivative = self.write(reduced, layout)?;
             gradient = if both { Some(self.write(reduced, Layout::Gradient)?) } else { None };
         }
+        if let Some(((named, second), verdict)) = self.with_names(node, layout, &derivative, both)? {
+            (derivative, gradient) = (named, second);
+            verified = verdict.or(verified);
+        }
         let mut answer = self.answer("derivative", derivative, gradient, node, notes, verified);
         answer.layout = layout;
         Ok(answer)

@@ -33,6 +33,7 @@ mod implicit;
 mod json;
 mod layouts;
 mod mentioned;
+mod named;
 mod operator;
 mod plan;
 mod proof;
@@ -46,7 +47,7 @@ mod tied;
 mod turned;
 mod work;
 
-pub use answer::{Answer, Step, Written};
+pub use answer::{Answer, Equation, Step, Written};
 pub use claim::{Claim, Finding, check};
 pub use code::{Code, Target};
 pub use derive::derive;

@@ -14,32 +14,38 @@ use super::{Options, half_sum};
 
 const HIGHAM: &str = "Higham, Functions of Matrices, ch. 3";
 const EXPM: Rule = Rule {
-    name: "matrix exponential", chinese: "矩阵指数",
+    name: "matrix exponential",
+    chinese: "矩阵指数",
     statement: "d expm(X) = expm_frechet(X, dX), its transpose expm_frechet(X', .); expm(X)*dX where X*dX = dX*X",
     source: "Higham, Functions of Matrices, ch. 10",
 };
 const LOGM: Rule = Rule {
-    name: "matrix logarithm", chinese: "矩阵对数",
+    name: "matrix logarithm",
+    chinese: "矩阵对数",
     statement: "d logm(X) = logm_frechet(X, dX), its transpose logm_frechet(X', .); inv(X)*dX where X*dX = dX*X",
     source: "Higham, Functions of Matrices, ch. 11",
 };
 const SQRTM: Rule = Rule {
-    name: "matrix square root", chinese: "矩阵平方根",
+    name: "matrix square root",
+    chinese: "矩阵平方根",
     statement: "d sqrtm(X) = sqrtm_frechet(X, dX), which solves L*S + S*L = dX where S = sqrtm(X)",
     source: "Higham, Functions of Matrices, ch. 6",
 };
 const EXPM_FRECHET: Rule = Rule {
-    name: "derivative of the matrix exponential", chinese: "矩阵指数的导数",
+    name: "derivative of the matrix exponential",
+    chinese: "矩阵指数的导数",
     statement: "d expm_frechet(X, E) = expm_frechet(X, dE) + the upper right block of expm_frechet([X, E; 0, X], [dX, 0; 0, dX])",
     source: HIGHAM,
 };
 const LOGM_FRECHET: Rule = Rule {
-    name: "derivative of the matrix logarithm", chinese: "矩阵对数的导数",
+    name: "derivative of the matrix logarithm",
+    chinese: "矩阵对数的导数",
     statement: "d logm_frechet(X, E) = logm_frechet(X, dE) + the upper right block of logm_frechet([X, E; 0, X], [dX, 0; 0, dX])",
     source: HIGHAM,
 };
 const SQRTM_FRECHET: Rule = Rule {
-    name: "derivative of the matrix square root", chinese: "矩阵平方根的导数",
+    name: "derivative of the matrix square root",
+    chinese: "矩阵平方根的导数",
     statement: "d L = sqrtm_frechet(X, dE - L*dS - dS*L) where L = sqrtm_frechet(X, E), dS = sqrtm_frechet(X, dX)",
     source: HIGHAM,
 };

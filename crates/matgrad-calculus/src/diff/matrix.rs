@@ -12,38 +12,54 @@ use super::rules::Rule;
 use super::{Options, frechet, spectral};
 
 const GILES: &str = "Giles, Collected Matrix Derivative Results (2008), §2";
-const INVERSE: Rule =
-    Rule { name: "inverse", chinese: "逆矩阵", statement: "d inv(X) = -inv(X)*dX*inv(X)", source: "Magnus & Neudecker, ch. 8, §4" };
-const DET: Rule =
-    Rule {
-        name: "determinant", chinese: "行列式", statement: "d det(X) = det(X)*tr(inv(X)*dX)", source: "Magnus & Neudecker, ch. 8, §3"
-    };
-const LOGDET: Rule =
-    Rule {
-        name: "log-determinant", chinese: "对数行列式", statement: "d logdet(X) = tr(inv(X)*dX)", source: "Magnus & Neudecker, ch. 8, §3"
-    };
+const INVERSE: Rule = Rule {
+    name: "inverse",
+    chinese: "逆矩阵",
+    statement: "d inv(X) = -inv(X)*dX*inv(X)",
+    source: "Magnus & Neudecker, ch. 8, §4",
+};
+const DET: Rule = Rule {
+    name: "determinant",
+    chinese: "行列式",
+    statement: "d det(X) = det(X)*tr(inv(X)*dX)",
+    source: "Magnus & Neudecker, ch. 8, §3",
+};
+const LOGDET: Rule = Rule {
+    name: "log-determinant",
+    chinese: "对数行列式",
+    statement: "d logdet(X) = tr(inv(X)*dX)",
+    source: "Magnus & Neudecker, ch. 8, §3",
+};
 const ADJUGATE: Rule = Rule {
-    name: "adjugate", chinese: "伴随矩阵",
+    name: "adjugate",
+    chinese: "伴随矩阵",
     statement: "d adj(X) = d (det(X)*inv(X)) = adj(X)*tr(inv(X)*dX) - adj(X)*dX*inv(X)",
     source: "Magnus & Neudecker, ch. 8, §6",
 };
 const PINV: Rule = Rule {
-    name: "pseudo-inverse", chinese: "伪逆",
+    name: "pseudo-inverse",
+    chinese: "伪逆",
     statement: "d P = -P*dX*P + P*P'*dX'*(I - X*P) + (I - P*X)*dX'*P'*P where P = pinv(X)",
     source: "Golub & Pereyra, The Differentiation of Pseudo-Inverses (1973)",
 };
 const CHOLESKY: Rule = Rule {
-    name: "Cholesky factor", chinese: "Cholesky 因子",
+    name: "Cholesky factor",
+    chinese: "Cholesky 因子",
     statement: "d L = L*Phi(inv(L)*dX*inv(L)') where L = chol(X), Phi takes the lower triangle with half the diagonal",
     source: "Giles (2008), §2; Murray, Differentiation of the Cholesky decomposition (2016)",
 };
 const SPECTRAL: Rule = Rule {
-    name: "spectral norm", chinese: "谱范数",
+    name: "spectral norm",
+    chinese: "谱范数",
     statement: "d normspec(X) = u'*dX*v for the first singular vectors u, v",
     source: GILES,
 };
-const NUCLEAR: Rule =
-    Rule { name: "nuclear norm", chinese: "核范数", statement: "d normnuc(X) = tr((U*V')'*dX) where X = U*S*V'", source: GILES };
+const NUCLEAR: Rule = Rule {
+    name: "nuclear norm",
+    chinese: "核范数",
+    statement: "d normnuc(X) = tr((U*V')'*dX) where X = U*S*V'",
+    source: GILES,
+};
 
 pub(super) fn rule(op: MatrixOp) -> &'static Rule {
     match op {

@@ -12,18 +12,28 @@ use super::{DiffError, Options, elementwise, matrix, reduce};
 
 pub(super) const VARIABLE: Rule =
     Rule { name: "variable", chinese: "变量", statement: "d X = dX; d A = 0 for any other A", source: "definition" };
-pub(super) const CONSTANT: Rule = Rule { name: "constant", chinese: "常数", statement: "d c = 0", source: "definition" };
-pub(super) const SUM: Rule =
-    Rule { name: "sum", chinese: "线性", statement: "d (a*U + b*V) = a*dU + b*dV for numbers a, b", source: "elementary calculus" };
+pub(super) const CONSTANT: Rule =
+    Rule { name: "constant", chinese: "常数", statement: "d c = 0", source: "definition" };
+pub(super) const SUM: Rule = Rule {
+    name: "sum",
+    chinese: "线性",
+    statement: "d (a*U + b*V) = a*dU + b*dV for numbers a, b",
+    source: "elementary calculus",
+};
 pub(super) const PRODUCT: Rule = Rule {
-    name: "product", chinese: "乘积法则",
+    name: "product",
+    chinese: "乘积法则",
     statement: "d (U*V) = dU*V + U*dV, for every product, contraction, transpose, trace, diagonal and power",
     source: "Laue, Mitterreiter, Giesen, A Simple and Efficient Tensor Calculus (2020)",
 };
 pub(super) const STACK: Rule =
     Rule { name: "entries side by side", chinese: "分块", statement: "d [u; v] = [du; dv]", source: "definition" };
-pub(super) const CALL: Rule =
-    Rule { name: "chain rule", chinese: "链式法则", statement: "d f(u, v) = f_1'(u, v)*du + f_2'(u, v)*dv", source: "elementary calculus" };
+pub(super) const CALL: Rule = Rule {
+    name: "chain rule",
+    chinese: "链式法则",
+    statement: "d f(u, v) = f_1'(u, v)*du + f_2'(u, v)*dv",
+    source: "elementary calculus",
+};
 
 /// Derivatives by so many arguments stand in the order of the arguments.
 const MAX_ORDERED: usize = 8;

@@ -14,7 +14,8 @@ use super::rules::Rule;
 use super::{DiffError, Mode, Scope};
 
 pub(super) const LOOP: Rule = Rule {
-    name: "recurrence", chinese: "递推",
+    name: "recurrence",
+    chinese: "递推",
     statement: "s = step(s, x) gives ds = (d step/d s)*ds + (d step/d x)*dx; adjoints go through the steps in reverse",
     source: "Griewank, Walther, Evaluating Derivatives, ch. 3",
 };

@@ -8,22 +8,26 @@ use super::linear::{Linear, Term};
 use super::rules::Rule;
 
 const MAX: Rule = Rule {
-    name: "maximum", chinese: "最大值",
+    name: "maximum",
+    chinese: "最大值",
     statement: "d max(X) = sum(dX where X = max(X)), the mean where entries of X are equal by structure",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
 const MIN: Rule = Rule {
-    name: "minimum", chinese: "最小值",
+    name: "minimum",
+    chinese: "最小值",
     statement: "d min(X) = sum(dX where X = min(X)), the mean where entries of X are equal by structure",
     source: "Clarke, Optimization and Nonsmooth Analysis, §2.3",
 };
 const PROD: Rule = Rule {
-    name: "product of entries", chinese: "元素之积",
+    name: "product of entries",
+    chinese: "元素之积",
     statement: "d prod(x) = prod(x)*sum(dx./x); where entries are 0 by structure, the sum of dx[i]*prod[j; j != i](x[j])",
     source: "the product rule",
 };
 const LOGSUMEXP: Rule = Rule {
-    name: "log-sum-exp", chinese: "对数指数和",
+    name: "log-sum-exp",
+    chinese: "对数指数和",
     statement: "d logsumexp(x) = softmax(x)'*dx",
     source: "Boyd, Vandenberghe, Convex Optimization, §3.1.5",
 };

@@ -106,12 +106,8 @@ pub mod steps {
         source: "definition",
     };
     /// What is linear is its own derivative.
-    pub const LINEAR: Rule = Rule {
-        name: "linearity",
-        chinese: "线性",
-        statement: "d (A*X*B + C) = A*dX*B",
-        source: CALCULUS,
-    };
+    pub const LINEAR: Rule =
+        Rule { name: "linearity", chinese: "线性", statement: "d (A*X*B + C) = A*dX*B", source: CALCULUS };
     /// The chain rule with its factors.
     pub const CHAIN: Rule = Rule {
         name: "chain rule for vectors",
@@ -134,12 +130,10 @@ pub mod steps {
         source: "Cauchy's rule of invariance: Magnus & Neudecker, ch. 5, §13",
     };
     /// Factors are permuted under a trace.
-    pub const TRACE: Rule = Rule {
-        name: "trace trick",
-        chinese: "迹技巧",
-        statement: "tr(A*B) = tr(B*A), tr(A) = tr(A')",
-        source: MAGNUS,
-    };
+    pub const TRACE: Rule =
+        Rule {
+            name: "trace trick", chinese: "迹技巧", statement: "tr(A*B) = tr(B*A), tr(A) = tr(A')", source: MAGNUS
+        };
     /// From the differential to the derivative.
     pub const READ_OFF: Rule = Rule {
         name: "read off",
@@ -176,12 +170,10 @@ pub mod steps {
         source: "definition",
     };
     /// Names are replaced by what they stand for.
-    pub const SUBSTITUTE: Rule = Rule {
-        name: "substitute back",
-        chinese: "代回原变量",
-        statement: "u = g(x) in f'(u)",
-        source: "definition",
-    };
+    pub const SUBSTITUTE: Rule =
+        Rule {
+            name: "substitute back", chinese: "代回原变量", statement: "u = g(x) in f'(u)", source: "definition"
+        };
     /// The gradient is the transpose.
     pub const TRANSPOSE: Rule = Rule {
         name: "transpose",

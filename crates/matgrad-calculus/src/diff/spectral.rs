@@ -11,27 +11,32 @@ use super::matrix::Frame;
 use super::rules::Rule;
 
 const EIGVALS: Rule = Rule {
-    name: "eigenvalues", chinese: "特征值",
+    name: "eigenvalues",
+    chinese: "特征值",
     statement: "d eigvals(A) = diag(V'*dA*V) where V = eigvecs(A), A symmetric",
     source: "Magnus & Neudecker, ch. 9, §8",
 };
 const EIGVECS: Rule = Rule {
-    name: "eigenvectors", chinese: "特征向量",
+    name: "eigenvectors",
+    chinese: "特征向量",
     statement: "d V = V*(F.*(V'*dA*V)) where V = eigvecs(A), F[i,j] = 1/(lambda[j] - lambda[i]) off the diagonal, A symmetric",
     source: "Magnus & Neudecker, ch. 9, §8; Giles (2008), §3.1",
 };
 const SINGVALS: Rule = Rule {
-    name: "singular values", chinese: "奇异值",
+    name: "singular values",
+    chinese: "奇异值",
     statement: "d singvals(X) = diag(U'*dX*V) where X = U*diag(s)*V'",
     source: "Giles (2008), §3.2",
 };
 const SVDU: Rule = Rule {
-    name: "left singular vectors", chinese: "左奇异向量",
+    name: "left singular vectors",
+    chinese: "左奇异向量",
     statement: "d U = U*(F.*(U'*dX*V*S + S*V'*dX'*U)) + (I - U*U')*dX*V*inv(S), F[i,j] = 1/(s[j]^2 - s[i]^2) off the diagonal",
     source: "Townsend, Differentiating the Singular Value Decomposition (2016)",
 };
 const SVDV: Rule = Rule {
-    name: "right singular vectors", chinese: "右奇异向量",
+    name: "right singular vectors",
+    chinese: "右奇异向量",
     statement: "d V = V*(F.*(S*U'*dX*V + V'*dX'*U*S)) + (I - V*V')*dX'*U*inv(S), F[i,j] = 1/(s[j]^2 - s[i]^2) off the diagonal",
     source: "Townsend, Differentiating the Singular Value Decomposition (2016)",
 };

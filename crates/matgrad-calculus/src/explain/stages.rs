@@ -45,7 +45,15 @@ impl Staged {
 /// ```
 pub fn stages(script: &Script, target: usize, wrt: &Name, fresh: &[Name], own: &Name) -> Option<Staged> {
     let view = View::new(script, wrt);
-    let mut cutter = Cutter { script, view, own, starts: Vec::new(), wanted: BTreeSet::new(), crowded: false, cuts: BTreeMap::new() };
+    let mut cutter = Cutter {
+        script,
+        view,
+        own,
+        starts: Vec::new(),
+        wanted: BTreeSet::new(),
+        crowded: false,
+        cuts: BTreeMap::new(),
+    };
     cutter.start(target)?;
     cutter.run(fresh.len().min(MAX_STAGES));
     cutter.finish(fresh)
@@ -297,8 +305,9 @@ impl Cutter<'_> {
     fn scoped(&self) -> BTreeSet<ExprId> {
         let mut todo: Vec<ExprId> = Vec::new();
         for statement in &self.script.statements {
-            if let StatementKind::Definition { parameters: Parameters::Function(_) | Parameters::Index(_), body, .. } =
-                &statement.kind
+            if let StatementKind::Definition {
+                parameters: Parameters::Function(_) | Parameters::Index(_), body, ..
+            } = &statement.kind
             {
                 todo.push(*body);
             }

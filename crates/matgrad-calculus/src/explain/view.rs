@@ -50,9 +50,8 @@ impl Nature {
 }
 
 /// Functions that are linear in their first argument.
-const LINEAR: &[&str] = &[
-    "tr", "diag", "vec", "rvec", "transpose", "sum", "mean", "cumsum", "revcumsum", "tril", "triu", "reshape",
-];
+const LINEAR: &[&str] =
+    &["tr", "diag", "vec", "rvec", "transpose", "sum", "mean", "cumsum", "revcumsum", "tril", "triu", "reshape"];
 
 /// Products of their two arguments.
 const BILINEAR: &[&str] = &["kron", "dot", "cross"];
@@ -195,9 +194,7 @@ impl<'a> View<'a> {
             ExprKind::Rows(rows) => Nature::Linear(moving(&rows.concat())),
             ExprKind::Binary(op, a, b) => {
                 let parts = moving(&[*a, *b]);
-                use BinaryOp::{
-                    Add, Div, ElemDiv, ElemPow, Hadamard, Inner, Kron, Mul, Pow, Solve, Sub,
-                };
+                use BinaryOp::{Add, Div, ElemDiv, ElemPow, Hadamard, Inner, Kron, Mul, Pow, Solve, Sub};
                 match op {
                     Add | Sub => Nature::Linear(parts),
                     Mul | Hadamard | Kron | Inner if parts.len() == 1 => Nature::Linear(parts),

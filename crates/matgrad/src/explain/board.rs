@@ -20,7 +20,7 @@ use super::text_of;
 
 /// The shape of a quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     /// `R^(m x n)`
     pub space: String,
     /// One entry an axis; rows have a 1 first, scalars none.
@@ -73,7 +73,7 @@ impl Form {
 
 /// What a stage is in a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// As it is defined.
     Defined,
     /// A variable of its own.
@@ -86,7 +86,7 @@ pub(super) enum Mode {
 
 /// The stages of a function and what is known of them.
 #[derive(Default)]
-pub(super) struct Board {
+pub(crate) struct Board {
     pub staged: Staged,
     pub wrt: String,
     shapes: BTreeMap<Name, Form>,
@@ -102,7 +102,7 @@ pub(super) struct Board {
 }
 
 /// A derivative of a stage.
-pub(super) struct Found {
+pub(crate) struct Found {
     pub written: Written,
     pub rules: Vec<&'static Rule>,
     pub verdict: Option<Verdict>,
@@ -346,7 +346,9 @@ impl Board {
             _ => self.local(stage),
         };
         let Some((first, rest)) = stage.uses.split_first() else {
-            return self.derivative(script, &stage.name, &self.wrt, Layout::Differential, false);
+            let mut found = self.derivative(script, &stage.name, &self.wrt, Layout::Differential, false)?;
+            found.rules = self.rules(stage, &found);
+            return Ok(found);
         };
         let mut found = self.derivative(script.clone(), &stage.name, first, Layout::Differential, false)?;
         if !rest.is_empty() {
@@ -380,6 +382,9 @@ impl Board {
         let plain = ["variable", "constant", "linearity", "product", "entries side by side"];
         let mut special: Vec<&'static Rule> =
             found.rules.iter().copied().filter(|rule| !plain.contains(&rule.name) && rule.name != "sum").collect();
+        if stage.uses.is_empty() {
+            return found.rules.iter().copied().chain([&steps::LINEAR]).take(1).collect();
+        }
         if special.is_empty() {
             let product = found.rules.iter().copied().find(|rule| rule.name == "product").filter(|_| mentions);
             return vec![product.unwrap_or(&steps::LINEAR)];

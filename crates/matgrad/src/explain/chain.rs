@@ -220,13 +220,7 @@ impl Board {
     }
 
     /// The derivative in the names of the stages and the layout of the answer, where the last line is not that.
-    fn arranged(
-        &self,
-        answer: &Answer,
-        target: &Stage,
-        last: Layout,
-        lines: &mut Vec<Line>,
-    ) -> Result<(), Failure> {
+    fn arranged(&self, answer: &Answer, target: &Stage, last: Layout, lines: &mut Vec<Line>) -> Result<(), Failure> {
         let wanted = answer_layout(answer);
         if wanted == Layout::Differential {
             return Ok(());

@@ -117,7 +117,7 @@ impl Board {
         let (Some(function), Some(variable)) = forms else { return Ok(lines) };
         let mut before = last.right.clone();
         let whole = self.whole();
-        if function.is_scalar() && variable.kind == Kind::Matrix {
+        if function.is_scalar() && variable.kind == Kind::Matrix && before != "0" {
             let found = self.derivative(self.kept(), &target, &self.wrt, Layout::Numerator, false)?;
             if let Some(text) = trace_form(&found.written, &self.wrt).filter(|text| *text != last.right) {
                 let verdict = Some(self.check(&whole, &target, &self.wrt, Layout::Differential, &text)?);

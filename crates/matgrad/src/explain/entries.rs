@@ -6,7 +6,7 @@ use matgrad_calculus::diff::rules::steps;
 use matgrad_calculus::explain::entry;
 use matgrad_calculus::graph::Node;
 use matgrad_calculus::layout::Layout;
-use matgrad_syntax::{Ast, ExprId, ExprKind, Name};
+use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Subscript};
 
 use crate::Failure;
 use crate::answer::Answer;
@@ -60,22 +60,24 @@ impl Board {
         };
         let right = text_of(&ast, root);
         let copy = format!("{target}_entries");
-        let definition_of = format!("{} = {right}", indexed(&copy, own));
+        let ranges: Vec<Name> = own.iter().zip(&function.dims).map(|(index, dim)| ranged(&ast, index, dim)).collect();
+        let definition_of = format!("{} = {right}", indexed(&copy, &ranges));
         let verdict = Some(self.equal(&[definition_of], &target, &copy)?);
         lines.push(Line {
             rules: vec![&steps::ENTRIES],
             helpers: Vec::new(),
-            left: indexed(&target, own),
+            left: indexed(&target, &ranges),
             right,
             before: self.original().map(str::to_owned),
             shape: function.shown(),
             verdict,
         });
         let name = self.total(&target);
-        let (left, right) = (indexed(&name, &at), text_of(&partial, partial_root));
+        let dims: Vec<String> = function.dims.iter().chain(&variable.dims).cloned().collect();
+        let ranged: Vec<Name> = at.iter().zip(&dims).map(|(index, dim)| ranged(&partial, index, dim)).collect();
+        let (left, right) = (indexed(&name, &ranged), text_of(&partial, partial_root));
         let claim = format!("{left} = {right}");
         let verdict = Some(self.check(&whole, &target, &self.wrt, Layout::Tensor, &claim)?);
-        let dims = function.dims.iter().chain(&variable.dims).cloned().collect();
         lines.push(Line {
             rules: vec![&steps::PARTIALS],
             helpers: Vec::new(),
@@ -86,6 +88,9 @@ impl Board {
             verdict,
         });
         let wanted = answer_layout(answer);
+        if wanted == Layout::Tensor {
+            return Ok(Some(lines));
+        }
         let found = self.derivative(whole.clone(), &target, &self.wrt, wanted, false)?;
         let name = if answer.order == 1 { self.final_name(answer) } else { name };
         let (helpers, left, collected) = definition(&found.written, &name);
@@ -108,4 +113,16 @@ fn index_names(pool: &[Name], own: &[Name], entry: &Ast, count: usize) -> Option
     }
     let names: Vec<Name> = pool.iter().filter(|name| !used.contains(name)).take(count).cloned().collect();
     (names.len() == count).then_some(names)
+}
+
+/// An index with its range, where no subscript of a variable says it.
+fn ranged(entry: &Ast, index: &Name, dim: &str) -> Name {
+    let is = |id: ExprId, name: &str| matches!(entry.kind(id), ExprKind::Name(own) if **own == *name);
+    let fixed = (0..entry.len() as u32).map(ExprId).any(|id| match entry.kind(id) {
+        ExprKind::Index(base, subs) if !is(*base, "delta") => {
+            subs.iter().any(|sub| matches!(sub, Subscript::At(at) if is(*at, index)))
+        }
+        _ => false,
+    });
+    if fixed { index.clone() } else { format!("{index}:{dim}").into() }
 }

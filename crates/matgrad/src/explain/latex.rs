@@ -4,7 +4,6 @@ use matgrad_render::{Kind, TextOptions};
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Parameters, StatementKind};
 
 use super::board::Board;
-use super::line::Line;
 
 impl Board {
     fn kind(&self, name: &str) -> Kind {
@@ -31,9 +30,9 @@ impl Board {
         found
     }
 
-    /// A line in LaTeX.
-    pub(super) fn latex(&self, line: &Line) -> String {
-        let parsed = matgrad_syntax::parse(&line.text()).script;
+    /// Statements in LaTeX.
+    pub(super) fn latex(&self, text: &str) -> String {
+        let parsed = matgrad_syntax::parse(text).script;
         let kind = |name: &str| self.kind(name);
         let mut parts = Vec::new();
         for statement in &parsed.statements {

@@ -4,7 +4,7 @@ use matgrad_calculus::diff::rules::Rule;
 use matgrad_check::Verdict;
 use matgrad_render::TextOptions;
 
-use crate::answer::{Step, Written};
+use crate::answer::{Equation, Step, Written};
 
 use super::board::Board;
 use super::{Language, words};
@@ -30,9 +30,14 @@ pub(super) struct Line {
 
 impl Line {
     /// The line as statements of the language.
-    pub fn text(&self) -> String {
+    pub fn statements(&self) -> Vec<String> {
         let own = (!self.left.is_empty()).then(|| format!("{} = {}", self.left, self.right));
-        self.helpers.iter().cloned().chain(own).collect::<Vec<_>>().join("; ")
+        self.helpers.iter().cloned().chain(own).collect()
+    }
+
+    /// The same as one text.
+    pub fn text(&self) -> String {
+        self.statements().join("; ")
     }
 
     /// The line for a reader.
@@ -42,20 +47,23 @@ impl Line {
             Language::Chinese => rule.chinese,
         };
         let comma = if language == Language::Chinese { "、" } else { ", " };
-        let text = self.text();
+        let equation = |text: String| Equation { latex: board.latex(&text), unicode: board.unicode(&text), text };
+        let equations: Vec<Equation> = self.statements().into_iter().map(equation).collect();
+        let joined =
+            |part: fn(&Equation) -> &str, between: &str| equations.iter().map(part).collect::<Vec<_>>().join(between);
         Step {
             rule: self.rules.iter().map(name).collect::<Vec<_>>().join(comma),
             key: self.rules.iter().map(|rule| rule.name).collect::<Vec<_>>().join(", "),
             statement: self.rules.first().map_or("", |rule| rule.statement).to_owned(),
             source: self.rules.first().map_or("", |rule| rule.source).to_owned(),
             why: words::why(self, language),
-            latex: board.latex(self),
-            unicode: board.unicode(&text),
+            text: joined(|equation| &equation.text, "; "),
+            latex: joined(|equation| &equation.latex, r",\quad "),
             before: self.before.clone(),
             after: self.right.clone(),
             shape: self.shape.clone(),
             verified: self.verdict.clone(),
-            text,
+            equations,
         }
     }
 }

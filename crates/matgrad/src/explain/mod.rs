@@ -11,15 +11,14 @@ mod words;
 
 use matgrad_calculus::diff::rules::{Rule, steps};
 use matgrad_calculus::layout::Layout;
-use matgrad_check::{Target, Verdict};
+use matgrad_check::Verdict;
 use matgrad_render::TextOptions;
-use matgrad_syntax::{Span, Statement, StatementKind};
 
 use crate::answer::{Answer, Step};
 use crate::work::Work;
 use crate::{Convention, Failure};
 
-use board::Board;
+pub(crate) use board::Board;
 use line::Line;
 
 /// How a derivation goes.
@@ -81,18 +80,11 @@ impl Work<'_> {
     /// The derivation of an answer. Of several ways to show it the first is taken whose every line passes its check.
     pub(crate) fn derivation(&self, answer: &Answer, style: Style) -> Vec<Step> {
         let language = self.request.language;
-        let mut script = self.script.clone();
-        let target = match self.function.target {
-            Target::Statement(at) => at,
-            Target::Expr(root) => {
-                let kind = StatementKind::Expression(root);
-                script.statements.push(Statement { kind, span: Span::default() });
-                script.statements.len() - 1
-            }
-        };
+        let (script, target) = self.with_target();
         let free = self.request.convention == Convention::Free && self.joined.is_empty();
         let mut fallback = None;
-        for (parts, style) in [(true, style), (false, style), (true, Style::Differential), (false, Style::Differential)] {
+        for (parts, style) in [(true, style), (false, style), (true, Style::Differential), (false, Style::Differential)]
+        {
             let Some(board) = Board::new(self, &script, target, parts).filter(|_| free) else { continue };
             let Ok(mut lines) = board.lines(answer, style) else { continue };
             lines.extend(board.ending(answer, lines.last()));
@@ -124,6 +116,7 @@ impl Board {
         let verdict = answer.verified.clone();
         let rule: &'static Rule = match (answer.order, last) {
             (1, Some(_)) if self.staged.stages.len() > 1 => &steps::SUBSTITUTE,
+            (1, Some(last)) if last.rules.contains(&&steps::PARTIALS) => &steps::COLLECT,
             (1, _) => &steps::READ_OFF,
             _ => &steps::AGAIN,
         };

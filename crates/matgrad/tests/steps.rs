@@ -1,0 +1,164 @@
+//! Derivations: every line of every case of the corpora is checked again, in both styles and both languages.
+
+mod support;
+
+use matgrad::{Claim, Language, Layout, Request, Step, Style, check, derive};
+use support::{Case, cases};
+
+/// The left side and the right side of each statement of a step.
+fn statements(step: &Step) -> Vec<(String, String)> {
+    let halves = |text: &str| text.split_once(" = ").map(|(a, b)| (a.to_owned(), b.to_owned()));
+    step.equations.iter().filter_map(|equation| halves(&equation.text)).collect()
+}
+
+/// Compares the lines of a derivation with independent derivatives of the original function; what is wrong with them.
+fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let wrt = matgrad_syntax::normalize_name(&request.wrt);
+    let step_of = |key: &str| steps.iter().find(|step| step.key == key);
+    // the names of the stages, and the script that has them
+    let mut text = request.text.clone();
+    let mut names: Vec<String> = Vec::new();
+    if let Some(naming) = step_of("name the parts") {
+        for (left, right) in statements(naming) {
+            let known = text.read().is_ok_and(|(_, script)| {
+                script.statements.iter().any(|statement| match &statement.kind {
+                    matgrad_syntax::StatementKind::Definition { name, .. }
+                    | matgrad_syntax::StatementKind::Implicit { name, .. } => *name.name == *left,
+                    _ => false,
+                })
+            });
+            if !known && !left.contains('[') && !left.starts_with("define") {
+                text = text.after("steps", format!("{left} = {right}"));
+            }
+            names.push(left.split('[').next().unwrap_or("").trim_start_matches("define ").to_owned());
+        }
+    }
+    let target = names.last().cloned();
+    let judge = |of: Option<&str>, layout: Layout, claim: String, problems: &mut Vec<String>| {
+        let mut asked = request.clone().layout(layout);
+        asked.order = 1;
+        asked.steps = None;
+        asked.text = text.clone();
+        asked.of = of.map(str::to_owned).or_else(|| request.of.clone());
+        match check(&asked, &Claim { text: claim.clone(), any_layout: false }) {
+            Ok(finding) if finding.right => {}
+            Ok(finding) => problems.push(format!("{claim}: {}", finding.sentence)),
+            Err(failure) => problems.push(format!("{claim}: {failure}")),
+        }
+    };
+    // differentials, inner ones first
+    let is_line = |step: &&Step| !["name the parts", "write out the entries"].contains(&step.key.as_str());
+    let lines: Vec<&Step> = steps.iter().filter(is_line).collect();
+    let differentials: Vec<&&Step> = lines
+        .iter()
+        .filter(|step| {
+            statements(step).last().is_some_and(|(left, _)| names.iter().any(|name| *left == format!("d{name}")))
+        })
+        .collect();
+    let mut inner: Vec<String> = Vec::new();
+    for name in &names {
+        for step in differentials
+            .iter()
+            .filter(|step| statements(step).last().is_some_and(|(left, _)| *left == format!("d{name}")))
+        {
+            let claim = inner.iter().cloned().chain([step.text.clone()]).collect::<Vec<_>>().join("; ");
+            judge(Some(name), Layout::Differential, claim, &mut problems);
+        }
+        if let Some(first) = differentials
+            .iter()
+            .find(|step| statements(step).last().is_some_and(|(left, _)| *left == format!("d{name}")))
+        {
+            inner.push(first.text.clone());
+        }
+    }
+    // the chain rule with its factors
+    if let Some(chain) = step_of("chain rule for vectors") {
+        let whole = &statements(chain)[0].0;
+        let factors = lines.iter().filter(|step| {
+            let left = statements(step).last().map(|(left, _)| left.clone()).unwrap_or_default();
+            let factor = left.split('[').next().unwrap_or("");
+            factor != *whole && factor.contains("_d") && !left.starts_with("grad_") && chain.text.contains(factor)
+        });
+        let claim = factors.map(|step| step.text.clone()).chain([chain.text.clone()]).collect::<Vec<_>>().join("; ");
+        let flat = chain.text.contains("_d") && lines.iter().any(|step| step.text.starts_with(whole.as_str()));
+        assert!(flat);
+        let layouts = [Layout::Numerator, Layout::Jacobian];
+        let mut trials: Vec<Vec<String>> = Vec::new();
+        for layout in layouts {
+            let mut found = Vec::new();
+            judge(target.as_deref(), layout, claim.clone(), &mut found);
+            trials.push(found);
+        }
+        if trials.iter().all(|found| !found.is_empty()) {
+            problems.extend(trials.into_iter().flatten());
+        }
+    }
+    // what is said of the function's own derivative
+    for step in &lines {
+        let all = statements(step);
+        let Some((left, _)) = all.last() else { continue };
+        match step.key.as_str() {
+            "partial derivatives" => judge(target.as_deref(), Layout::Tensor, step.text.clone(), &mut problems),
+            "trace trick" => judge(target.as_deref(), Layout::Differential, step.text.clone(), &mut problems),
+            "transpose" if left.starts_with("grad_") => {
+                judge(target.as_deref(), Layout::Gradient, step.text.clone(), &mut problems);
+            }
+            _ => {}
+        }
+        let _ = &wrt;
+    }
+    for step in steps {
+        // the declarations decide between transposes and derivatives
+        if let Err(failure) = text.clone().after("line", step.text.as_str()).read() {
+            problems.push(format!("{} is not in the language: {failure}", step.text));
+        }
+        if !step.verified.as_ref().is_some_and(|verdict| verdict.points > 0 && verdict.failure.is_none()) {
+            problems.push(format!("not verified: {} {:?}", step.text, step.verified));
+        }
+    }
+    problems
+}
+
+fn derived(case: &Case, style: Style, language: Language) -> Vec<Step> {
+    derive(&case.request().steps(style, language)).map(|answer| answer.steps).unwrap_or_default()
+}
+
+#[test]
+fn every_line_of_every_case_holds() {
+    let mut problems = Vec::new();
+    let mut lengths: Vec<usize> = Vec::new();
+    for case in cases() {
+        for style in Style::ALL {
+            let request = case.request().steps(style, Language::English);
+            let Ok(answer) = derive(&request) else {
+                problems.push(format!("{}: no answer", case.id()));
+                continue;
+            };
+            let steps = &answer.steps;
+            lengths.push(steps.len());
+            let last = |from: usize| steps.iter().rev().nth(from).map(|step| step.after.clone());
+            let printed = answer.text();
+            let ends = [last(0), last(1)]
+                .into_iter()
+                .flatten()
+                .any(|after| printed == after || printed.ends_with(&format!(" = {after}")));
+            if !ends {
+                problems.push(format!("{} {style:?}: does not end with {printed}", case.id()));
+            }
+            for problem in recheck(&case.request(), steps) {
+                problems.push(format!("{} {style:?}: {problem}", case.id()));
+            }
+            let chinese = derived(&case, style, Language::Chinese);
+            let same = steps.len() == chinese.len()
+                && steps.iter().zip(&chinese).all(|(a, b)| a.text == b.text && a.key == b.key && a.rule != b.rule);
+            if !same {
+                problems.push(format!("{} {style:?}: other steps in Chinese", case.id()));
+            }
+        }
+    }
+    let most = lengths.iter().copied().max().unwrap_or(0);
+    println!("steps: {} derivations, at most {most} lines", lengths.len());
+    assert!(most <= 14, "a derivation has {most} lines");
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
