@@ -302,6 +302,10 @@ pub enum Format {
     Json,
     /// LaTeX
     Latex,
+    /// MathML, the mathematics of web pages
+    Mathml,
+    /// The mathematics of Typst
+    Typst,
 }
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {

@@ -1,6 +1,6 @@
 //! `matgrad diff`: a derivative and what a reader has to know about it, or the answers to a script's queries.
 
-use matgrad::{Answer, Limits, Reply, Request};
+use matgrad::{Answer, Limits, Reply, Request, Typesetting};
 
 use crate::args::{self, DiffArgs, Format, convention, layout};
 use crate::human::Page;
@@ -33,7 +33,9 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
                 let whole = if queries { values.into() } else { values.swap_remove(0) };
                 format!("{whole:#}\n")
             }
-            Format::Latex => replies.iter().map(latex).collect(),
+            Format::Latex => replies.iter().map(|reply| typeset(reply, Typesetting::Latex)).collect(),
+            Format::Mathml => replies.iter().map(|reply| typeset(reply, Typesetting::Mathml)).collect(),
+            Format::Typst => replies.iter().map(|reply| typeset(reply, Typesetting::Typst)).collect(),
         };
         Ok((replies, shown))
     })?;
@@ -50,18 +52,27 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
     Ok(status)
 }
 
-fn latex(reply: &Reply) -> String {
+fn typeset(reply: &Reply, language: Typesetting) -> String {
     match reply {
         Reply::Answer(answer) => {
-            let structure = answer.structure.iter().map(|note| format!("% {note}\n")).collect::<String>();
-            if answer.steps.is_empty() {
-                structure + &answer.latex() + "\n"
-            } else {
+            let structure = answer.structure.iter().map(|note| remark(note, language)).collect::<String>();
+            if language == Typesetting::Latex && !answer.steps.is_empty() {
                 structure + &steps::latex(&answer.steps)
+            } else {
+                structure + &answer.markup().write(language) + "\n"
             }
         }
-        Reply::Solution(solution) => solution.latex() + "\n",
-        Reply::Finding(query, finding) => format!("% {query}: {}\n", finding.sentence),
+        Reply::Solution(solution) => solution.markup().write(language) + "\n",
+        Reply::Finding(query, finding) => remark(&format!("{query}: {}", finding.sentence), language),
+    }
+}
+
+/// A comment on a line of its own.
+pub fn remark(text: &str, language: Typesetting) -> String {
+    match language {
+        Typesetting::Latex => format!("% {text}\n"),
+        Typesetting::Mathml => format!("<!-- {} -->\n", text.replace("--", "- -")),
+        Typesetting::Typst => format!("// {text}\n"),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use matgrad::{Cell, LayoutEntry, Layouts, Limits, Picture, Request};
+use matgrad::{Cell, LayoutEntry, Layouts, Limits, Picture, Request, Typesetting};
 
 use crate::args::{Format, LayoutsArgs, convention};
+use crate::diff::remark;
 use crate::human::Page;
 use crate::{DONE, Trouble, print, source, style, within};
 
@@ -19,16 +20,19 @@ pub fn run(args: LayoutsArgs) -> Result<u8, Trouble> {
         Ok(match format {
             Format::Text => page.layouts(&all),
             Format::Json => format!("{:#}\n", all.json()),
-            Format::Latex => latex(&all),
+            Format::Latex => typeset(&all, Typesetting::Latex),
+            Format::Mathml => typeset(&all, Typesetting::Mathml),
+            Format::Typst => typeset(&all, Typesetting::Typst),
         })
     })?;
     print(&shown);
     Ok(DONE)
 }
 
-fn latex(all: &Layouts) -> String {
+fn typeset(all: &Layouts, language: Typesetting) -> String {
     let line = |entry: &LayoutEntry| {
-        format!("% {}, {}\n{}\n", entry.layout.name(), entry.answer.derivative.shape.join(" x "), entry.answer.latex())
+        let title = format!("{}, {}", entry.layout.name(), entry.answer.derivative.shape.join(" x "));
+        format!("{}{}\n", remark(&title, language), entry.answer.markup().write(language))
     };
     all.entries.iter().map(line).collect()
 }

@@ -1,12 +1,13 @@
 //! Syntax trees and diagnostics as text for people.
 //!
-//! [`text()`] writes the language itself, so that what is written parses again; [`latex()`] writes what a textbook would.
+//! [`text()`] writes the language itself, so that what is written parses again; a
+//! [`Markup`] is what a textbook would print, in LaTeX ([`latex()`]), MathML or Typst.
 //! Both take the tree that the parser and the calculus share.
 
 mod diagnostic;
-mod latex;
+mod math;
 mod text;
 
 pub use diagnostic::diagnostic_text;
-pub use latex::{Kind, conventional_kind, latex, latex_definition, latex_definitions};
+pub use math::{Kind, Markup, Typesetting, conventional_kind, latex, latex_definition, latex_definitions};
 pub use text::{TextOptions, declaration_text, definition_text, statement_text, text};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use matgrad_calculus::layout::Layout;
 use matgrad_calculus::notation::{Formula, Helper, Notation};
 use matgrad_check::Verdict;
-use matgrad_render::{Kind, TextOptions};
+use matgrad_render::{Kind, Markup, TextOptions, Typesetting};
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Rational};
 
 use crate::Convention;
@@ -77,25 +77,29 @@ impl Written {
 
     /// The formula in LaTeX.
     pub fn latex(&self) -> String {
+        self.markup().write(Typesetting::Latex)
+    }
+
+    /// The formula as a textbook would print it, to be written as LaTeX, MathML or Typst.
+    pub fn markup(&self) -> Markup {
         let ast = &self.formula.ast;
-        let kind =
-            |name: &str| self.kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
+        let kind = |name: &str| self.kind_of(name);
         let definitions: Vec<(&Name, &[Name], ExprId)> =
             self.formula.definitions.iter().map(|d| (&d.name, d.parameters.as_slice(), d.body)).collect();
-        let mut parts: Vec<String> = Vec::new();
+        let mut parts: Vec<Markup> = Vec::new();
         for Defined { ast, left, right, .. } in &self.values {
-            let side = |id: ExprId| matgrad_render::latex(ast, id, &kind);
-            parts.push(format!("{} = {}", side(*left), side(*right)));
+            let side = |id: ExprId| Markup::expression(ast, id, &kind);
+            parts.push(Markup::equation(side(*left), side(*right)));
         }
-        parts.extend(matgrad_render::latex_definitions(ast, &definitions, &kind));
+        parts.extend(Markup::definitions(ast, &definitions, &kind));
         parts.push(match &self.formula.axes {
             Some(axes) => {
                 let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();
-                matgrad_render::latex_definition(ast, &self.name, &indices, self.formula.root, &kind)
+                Markup::definition(ast, &self.name, &indices, self.formula.root, &kind)
             }
-            None => matgrad_render::latex(ast, self.formula.root, &kind),
+            None => Markup::expression(ast, self.formula.root, &kind),
         });
-        parts.join(r",\quad ")
+        Markup::list(parts)
     }
 
     /// What a name stands for.
@@ -197,6 +201,11 @@ impl Answer {
     /// The derivative in LaTeX.
     pub fn latex(&self) -> String {
         self.derivative.latex()
+    }
+
+    /// The derivative as a textbook would print it.
+    pub fn markup(&self) -> Markup {
+        self.derivative.markup()
     }
 
     /// Whether the check found the derivative wrong. That is a defect of this library and has to be said loudly.

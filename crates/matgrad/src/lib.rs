@@ -61,7 +61,7 @@ pub use matgrad_calculus::layout::Layout;
 pub use matgrad_calculus::notation::Notation;
 pub use matgrad_check::Verdict;
 pub use matgrad_eval::{Array, Csr, Engine, Inputs, Precision, Prepared, Program, Workspace, data, set_threads};
-pub use matgrad_render::TextOptions;
+pub use matgrad_render::{Markup, TextOptions, Typesetting};
 pub use matgrad_syntax::{Attribute, Diagnostic, Source};
 pub use operator::{Matrix, Operator};
 pub use plan::{Memory, Plan};

@@ -7,8 +7,8 @@ use matgrad_calculus::layout::{self, Kind as Shape, Layout};
 use matgrad_calculus::notation::{self, Arrangement};
 use matgrad_calculus::solve::{Unsolved, solve};
 use matgrad_check::{Equations, Options, Target, Verdict, verify_solution};
-use matgrad_render::TextOptions;
-use matgrad_syntax::{Ast, Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Script, Source, Span};
+use matgrad_render::{Markup, TextOptions, Typesetting};
+use matgrad_syntax::{Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Script, Source, Span};
 use serde_json::{Value, json};
 
 use crate::answer::Written;
@@ -48,13 +48,14 @@ impl Solution {
 
     /// The values in LaTeX.
     pub fn latex(&self) -> String {
-        let line = |(name, written): &(String, Written)| {
-            let mut ast = Ast::new();
-            let left = ast.add(ExprKind::Name(name.as_str().into()));
-            let left = matgrad_render::latex(&ast, left, &|name| written.kind_of(name));
-            format!("{left} = {}", written.latex())
-        };
-        self.values.iter().map(line).collect::<Vec<_>>().join(r",\quad ")
+        self.markup().write(Typesetting::Latex)
+    }
+
+    /// The values as a textbook would print them.
+    pub fn markup(&self) -> Markup {
+        Markup::list(self.values.iter().map(|(name, written)| {
+            Markup::equation(Markup::name(name, &|name| written.kind_of(name)), written.markup())
+        }))
     }
 
     /// The solution as JSON.

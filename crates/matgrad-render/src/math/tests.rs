@@ -22,6 +22,81 @@ fn check(source: &str, expected: &str) {
     assert_eq!(shown, expected, "{source}");
     assert_eq!(shown.matches('{').count(), shown.matches('}').count());
     assert_eq!(shown.matches("\\left").count(), shown.matches("\\right").count());
+    let markup = Markup::expression(&parsed.script.ast, root, &kind);
+    well_formed(&markup.write(Typesetting::Mathml));
+    let typst = markup.write(Typesetting::Typst);
+    assert_eq!(typst.matches('(').count(), typst.matches(')').count(), "{typst}");
+    assert_eq!(typst.matches('"').count() % 2, 0, "{typst}");
+}
+
+/// Every element is closed, and those with a fixed number of parts have them.
+fn well_formed(mathml: &str) {
+    let mut open: Vec<(&str, usize)> = vec![("", 0)];
+    for tag in mathml.split('<').skip(1).filter_map(|part| part.split_once('>')).map(|(tag, _)| tag) {
+        if let Some(name) = tag.strip_prefix('/') {
+            let (opened, parts) = open.pop().expect("an open element");
+            assert_eq!(opened, name, "{mathml}");
+            let wanted = match name {
+                "msub" | "msup" | "munder" | "mover" | "mfrac" | "mroot" => Some(2),
+                "msubsup" | "munderover" => Some(3),
+                _ => None,
+            };
+            assert!(wanted.is_none_or(|wanted| wanted == parts), "{name} has {parts} parts: {mathml}");
+            continue;
+        }
+        open.last_mut().expect("a parent").1 += 1;
+        if !tag.ends_with('/') {
+            open.push((tag.split(' ').next().unwrap_or(tag), 0));
+        }
+    }
+    assert_eq!(open.len(), 1, "{mathml}");
+}
+
+fn check_both(source: &str, typst: &str, mathml: &str) {
+    let script = parse(source).script;
+    let Some(StatementKind::Expression(root)) = script.statements.last().map(|s| s.kind.clone()) else {
+        panic!("{source}")
+    };
+    let markup = Markup::expression(&script.ast, root, &kind);
+    assert_eq!(markup.write(Typesetting::Typst), typst, "{source}");
+    let start = "<math xmlns=\"http://www.w3.org/1998/Math/MathML\" display=\"block\">";
+    assert_eq!(markup.write(Typesetting::Mathml), format!("{start}{mathml}</math>"), "{source}");
+}
+
+#[test]
+fn typst_and_mathml() {
+    check_both(
+        "-c/s*x_1'",
+        "-frac(c, s) bold(x)_(1)^(top)",
+        "<mo form=\"prefix\">−</mo><mfrac><mrow><mi>c</mi></mrow><mrow><mi>s</mi></mrow></mfrac><mo>&#x2062;</mo>\
+         <msubsup><mi>𝐱</mi><mrow><mn>1</mn></mrow><mrow><mi>⊤</mi></mrow></msubsup>",
+    );
+    check_both(
+        "sum[i:n](x[i]^2)",
+        "sum_(i = 1)^(n) x_(i)^(2)",
+        "<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mrow><mi>n</mi></mrow></munderover>\
+         <msubsup><mi>x</mi><mrow><mi>i</mi></mrow><mrow><mn>2</mn></mrow></msubsup>",
+    );
+    check_both(
+        "norm(x)^2",
+        "norm(bold(x))_(2)^(2)",
+        "<msubsup><mrow><mo form=\"prefix\" fence=\"true\" stretchy=\"true\">‖</mo><mi>𝐱</mi>\
+         <mo form=\"postfix\" fence=\"true\" stretchy=\"true\">‖</mo></mrow><mrow><mn>2</mn></mrow>\
+         <mrow><mn>2</mn></mrow></msubsup>",
+    );
+    check_both(
+        "[c, s; 1, 2]",
+        "mat(c, s; 1, 2)",
+        "<mrow><mo>(</mo><mtable><mtr><mtd><mi>c</mi></mtd><mtd><mi>s</mi></mtd></mtr><mtr><mtd><mn>1</mn></mtd>\
+         <mtd><mn>2</mn></mtd></mtr></mtable><mo>)</mo></mrow>",
+    );
+    check_both(
+        "alpha_loss*tr(X)",
+        "alpha_(upright(\"loss\")) op(\"tr\")(bold(X))",
+        "<msub><mi>α</mi><mrow><mi>loss</mi></mrow></msub><mo>&#x2062;</mo><mi>tr</mi><mo>&#x2061;</mo>\
+         <mrow><mo>(</mo><mi>𝐗</mi><mo>)</mo></mrow>",
+    );
+    assert_eq!(Markup::shape(&["n+1", "2"]).write(Typesetting::Typst), "(n + 1) times 2");
 }
 
 #[test]

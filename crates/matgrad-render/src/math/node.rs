@@ -5,7 +5,8 @@ use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Rational, Subscript};
 use super::calls::{Shape, call_shape};
 use super::kinds::Value;
 use super::level::{CIRCLED, COMPARISON, INNER, POSTFIX, POWER, PRODUCT, SUM};
-use super::names::{entry_parts, name_latex, name_parts};
+use super::mark::*;
+use super::names::{entry_parts, name_parts, push_name};
 use super::{Kind, Piece, Printer};
 
 impl<'a> Printer<'a> {
@@ -70,80 +71,84 @@ impl<'a> Printer<'a> {
             return;
         }
         if self.level(id, strip, open) < min {
-            self.out.push_str("\\left(");
-            rest.push(place(id, COMPARISON));
-            rest.push(text("\\right)"));
+            rest.extend([begin(Group::Brackets), place(id, COMPARISON), end(Group::Brackets)]);
             return;
         }
         match ast.kind(id) {
             ExprKind::Number(value) => self.number(value, strip),
-            ExprKind::Name(name) => self.out.push_str(&name_latex(name, self.kind)),
+            ExprKind::Name(name) => push_name(&mut self.out, name, self.kind),
             ExprKind::Neg(operand) => {
                 let negative = self.leads_negative(id);
                 if negative {
-                    self.out.push('-');
+                    self.out.push(Mark::Sign(&MINUS));
                 }
                 rest.push(Piece::Expr { id: *operand, min: if negative { CIRCLED } else { min }, strip: true, open });
             }
             ExprKind::Transpose(operand) => match ast.kind(*operand) {
                 ExprKind::Binary(BinaryOp::Pow, base, exponent) if self.is_minus_one(*exponent) => {
-                    rest.extend([self.base(*base), text("^{-\\top}")]);
+                    rest.push(self.base(*base));
+                    script(Group::Above, [sign(&NEGATIVE_TRANSPOSED)], rest);
                 }
-                _ => rest.extend([self.base(*operand), text("^{\\top}")]),
+                _ => {
+                    rest.push(self.base(*operand));
+                    script(Group::Above, [sign(&TRANSPOSED)], rest);
+                }
             },
             ExprKind::Binary(op, left, right) => self.binary(*op, (*left, *right), strip, open, rest),
             ExprKind::Call { function, derivative, args, .. } => self.call(function, derivative, args, rest),
             ExprKind::Index(base, subscripts) => self.index(*base, subscripts, rest),
             ExprKind::Column(entries) => {
                 let columns = entries.iter().any(|entry| matches!(self.value(*entry), Value::Column | Value::Matrix));
-                self.out.push_str("\\begin{pmatrix} ");
-                list(entries, if columns { " & " } else { " \\\\ " }, rest);
-                rest.push(text(" \\end{pmatrix}"));
+                rest.push(begin(Group::Matrix));
+                list(entries, if columns { Mark::Cell } else { Mark::Row }, rest);
+                rest.push(end(Group::Matrix));
             }
             ExprKind::Rows(rows) => {
-                self.out.push_str("\\begin{pmatrix} ");
+                rest.push(begin(Group::Matrix));
                 for (at, row) in rows.iter().enumerate() {
                     if at > 0 {
-                        rest.push(text(" \\\\ "));
+                        rest.push(Piece::Mark(Mark::Row));
                     }
-                    list(row, " & ", rest);
+                    list(row, Mark::Cell, rest);
                 }
-                rest.push(text(" \\end{pmatrix}"));
+                rest.push(end(Group::Matrix));
             }
             ExprKind::Reduce { op, indices, condition, body } => {
-                let sign = match op.name() {
-                    "sum" => "\\sum",
-                    "prod" => "\\prod",
-                    "max" => "\\max",
-                    "min" => "\\min",
-                    "mean" => "\\operatorname*{mean}",
-                    _ => "\\operatorname*{logsumexp}",
+                let operator = match op.name() {
+                    "sum" => &SUMMATION,
+                    "prod" => &PRODUCT_SIGN,
+                    "max" => &MAX,
+                    "min" => &MIN,
+                    "mean" => &MEAN,
+                    _ => &LOGSUMEXP,
                 };
-                self.out.push_str(sign);
+                rest.push(sign(operator));
                 let free: Vec<&str> =
                     indices.iter().filter(|index| index.range.is_none()).map(|index| &*index.name).collect();
                 let ranged = indices.iter().filter_map(|index| index.range.map(|range| (&*index.name, range)));
                 let mut first = true;
                 if !free.is_empty() || condition.is_some() {
                     first = false;
-                    rest.push(text("_{"));
+                    rest.push(begin(Group::Below));
                     names(&free, rest);
                     if let Some(condition) = condition {
-                        let between = if free.is_empty() { "" } else { " :\\, " };
-                        rest.extend([text(between), place(*condition, COMPARISON)]);
+                        if !free.is_empty() {
+                            rest.push(sign(&SUCH_THAT));
+                        }
+                        rest.push(place(*condition, COMPARISON));
                     }
-                    rest.push(text("}"));
+                    rest.push(end(Group::Below));
                 }
                 for (name, range) in ranged {
-                    rest.push(text(if first { "_{" } else { " \\sum_{" }));
-                    if !first && sign != "\\sum" {
-                        rest.pop();
-                        rest.push(text(format!(" {sign}_{{")));
+                    if !first {
+                        rest.extend([sign(&SPACE), sign(operator)]);
                     }
                     first = false;
-                    rest.extend([Piece::Name(name), text("=1}^{"), place(range, COMPARISON), text("}")]);
+                    let one = Piece::Mark(Mark::Number("1".into()));
+                    script(Group::Below, [Piece::Name(name), sign(&FROM), one], rest);
+                    script(Group::Above, [place(range, COMPARISON)], rest);
                 }
-                rest.extend([text(" "), place(*body, CIRCLED)]);
+                rest.extend([sign(&SPACE), place(*body, CIRCLED)]);
             }
         }
     }
@@ -154,16 +159,26 @@ impl<'a> Printer<'a> {
 
     fn number(&mut self, value: &Rational, strip: bool) {
         if value.is_negative() && !strip {
-            self.out.push('-');
+            self.out.push(Mark::Sign(&MINUS));
         }
         let number = crate::text::number_text(value);
+        let digits = |digits: &str| Mark::Number(digits.to_owned().into());
         match (number.text.split_once('/'), number.text.split_once('e')) {
-            (Some((n, d)), _) => self.out.push_str(&format!("\\frac{{{n}}}{{{d}}}")),
-            (None, Some((mantissa, exponent))) => {
-                let times = if mantissa == "1" { String::new() } else { format!("{mantissa} \\cdot ") };
-                self.out.push_str(&format!("{times}10^{{{exponent}}}"));
+            (Some((n, d)), _) => {
+                let fraction = Group::Fraction;
+                self.out.extend([Mark::Open(fraction), digits(n), Mark::Over, digits(d), Mark::Close(fraction)]);
             }
-            _ => self.out.push_str(&number.text),
+            (None, Some((mantissa, exponent))) => {
+                if mantissa != "1" {
+                    self.out.extend([digits(mantissa), Mark::Sign(&POINT)]);
+                }
+                self.out.extend([digits("10"), Mark::Open(Group::Above)]);
+                if exponent.starts_with('-') {
+                    self.out.push(Mark::Sign(&MINUS));
+                }
+                self.out.extend([digits(exponent.trim_start_matches('-')), Mark::Close(Group::Above)]);
+            }
+            _ => self.out.push(Mark::Number(number.text.into())),
         }
     }
 
@@ -187,68 +202,83 @@ impl<'a> Printer<'a> {
                 let negative = self.leads_negative(right);
                 let minus = (op == BinaryOp::Sub) != negative;
                 rest.push(Piece::Expr { id: left, min: SUM, strip: false, open: true });
-                rest.push(text(if minus { " - " } else { " + " }));
+                rest.push(sign(if minus { &LESS } else { &PLUS }));
                 let min = if op == BinaryOp::Add && !negative { SUM } else { CIRCLED };
                 rest.push(Piece::Expr { id: right, min, strip: negative, open });
             }
             BinaryOp::Mul => {
                 rest.push(left_of(PRODUCT));
-                rest.push(text(if self.starts_with_number(right) { " \\cdot " } else { " " }));
+                rest.push(sign(if self.starts_with_number(right) { &POINT } else { &APART }));
                 rest.push(Piece::Expr { id: right, min: POWER, strip: false, open });
             }
             BinaryOp::Solve => {
-                rest.extend([
-                    self.base(left),
-                    text("^{-1} "),
-                    Piece::Expr { id: right, min: POWER, strip: false, open },
-                ]);
+                rest.push(self.base(left));
+                script(Group::Above, [sign(&MINUS_ONE)], rest);
+                rest.extend([sign(&APART), Piece::Expr { id: right, min: POWER, strip: false, open }]);
             }
             BinaryOp::Div => {
-                rest.push(text(if !strip && self.leads_negative(left) { "-\\frac{" } else { "\\frac{" }));
+                if !strip && self.leads_negative(left) {
+                    rest.push(sign(&MINUS));
+                }
+                rest.push(begin(Group::Fraction));
                 let strip = strip || self.leads_negative(left);
                 rest.push(Piece::Expr { id: left, min: if strip { CIRCLED } else { COMPARISON }, strip, open: true });
-                rest.extend([text("}{"), place(right, COMPARISON), text("}")]);
+                rest.extend([Piece::Mark(Mark::Over), place(right, COMPARISON), end(Group::Fraction)]);
             }
             BinaryOp::Hadamard | BinaryOp::ElemDiv | BinaryOp::Kron => {
-                let sign = match op {
-                    BinaryOp::Hadamard => " \\odot ",
-                    BinaryOp::ElemDiv => " \\oslash ",
-                    _ => " \\otimes ",
+                let circled = match op {
+                    BinaryOp::Hadamard => &ENTRYWISE,
+                    BinaryOp::ElemDiv => &DIVIDED,
+                    _ => &KRONECKER,
                 };
                 let same = matches!(self.ast.kind(self.unsigned(left)), ExprKind::Binary(other, ..) if *other == op);
                 rest.push(left_of(if same { CIRCLED } else { PRODUCT }));
-                rest.push(text(sign));
+                rest.push(sign(circled));
                 let min = if self.leads_negative(right) { POWER } else { PRODUCT };
                 rest.push(Piece::Expr { id: right, min, strip: false, open });
             }
-            BinaryOp::Inner => rest.extend([place(left, INNER), text(" : "), place(right, SUM)]),
+            BinaryOp::Inner => rest.extend([place(left, INNER), sign(&INNER_PRODUCT), place(right, SUM)]),
             BinaryOp::Pow | BinaryOp::ElemPow => {
                 rest.push(self.base(left));
                 let entries = op == BinaryOp::ElemPow && self.value(left) != Value::Scalar;
-                rest.extend([text(if entries { "^{\\odot " } else { "^{" }), self.exponent(right), text("}")]);
+                rest.push(begin(Group::Above));
+                if entries {
+                    rest.push(sign(&BY_ENTRIES));
+                }
+                self.exponent(right, rest);
+                rest.push(end(Group::Above));
             }
             _ => {
-                let sign = match op {
-                    BinaryOp::Less => " < ",
-                    BinaryOp::Greater => " > ",
-                    BinaryOp::LessEq => " \\le ",
-                    BinaryOp::GreaterEq => " \\ge ",
-                    BinaryOp::NotEqual => " \\ne ",
-                    _ => " = ",
+                let relation = match op {
+                    BinaryOp::Less => &SMALLER,
+                    BinaryOp::Greater => &GREATER,
+                    BinaryOp::LessEq => &AT_MOST,
+                    BinaryOp::GreaterEq => &AT_LEAST,
+                    BinaryOp::NotEqual => &UNEQUAL,
+                    _ => &EQUAL,
                 };
-                rest.extend([place(left, INNER), text(sign), place(right, INNER)]);
+                rest.extend([place(left, INNER), sign(relation), place(right, INNER)]);
             }
         }
     }
 
     /// Fractions in exponents are set on the line.
-    fn exponent(&self, id: ExprId) -> Piece<'a> {
-        match self.ast.kind(id) {
-            ExprKind::Number(value) if !value.is_integer() => {
-                let number = crate::text::number_text(value).text;
-                text(if value.is_negative() { format!("-{number}") } else { number })
+    fn exponent(&self, id: ExprId, rest: &mut Vec<Piece<'a>>) {
+        let number = match self.ast.kind(id) {
+            ExprKind::Number(value) if !value.is_integer() => value,
+            _ => {
+                rest.push(place(id, COMPARISON));
+                return;
             }
-            _ => place(id, COMPARISON),
+        };
+        let text = crate::text::number_text(number).text;
+        if number.is_negative() {
+            rest.push(sign(&MINUS));
+        }
+        let digits = |digits: &str| Piece::Mark(Mark::Number(digits.to_owned().into()));
+        match text.split_once('/') {
+            Some((n, d)) => rest.extend([digits(n), sign(&SLASH), digits(d)]),
+            None => rest.push(digits(&text)),
         }
     }
 
@@ -265,7 +295,7 @@ impl<'a> Printer<'a> {
 
     fn index(&mut self, base: ExprId, subscripts: &'a [Subscript], rest: &mut Vec<Piece<'a>>) {
         let entry = subscripts.iter().all(|subscript| matches!(subscript, Subscript::At(_)));
-        let mut under = None;
+        let mut under = Vec::new();
         match self.ast.kind(base) {
             ExprKind::Name(name) => {
                 let parts = match (&**name, entry) {
@@ -273,16 +303,17 @@ impl<'a> Printer<'a> {
                     (name, true) if (self.kind)(name) != Kind::Step => entry_parts(name),
                     (name, _) => name_parts(name, self.kind),
                 };
-                rest.push(text(parts.base));
+                rest.extend(parts.base.into_iter().map(Piece::Mark));
                 under = parts.subscript;
             }
             // a constant such as `eye(n)` has its subscript already
             ExprKind::Call { .. } | ExprKind::Index(..) => rest.push(place(base, POSTFIX + 1)),
             _ => rest.push(self.base(base)),
         }
-        rest.push(text("_{"));
-        if let Some(under) = under {
-            rest.push(text(format!("{under},")));
+        rest.push(begin(Group::Below));
+        if !under.is_empty() {
+            rest.extend(under.into_iter().map(Piece::Mark));
+            rest.push(sign(&TIGHT_COMMA));
         }
         let tight = subscripts.iter().all(|subscript| match subscript {
             Subscript::At(id) => match self.ast.kind(*id) {
@@ -293,23 +324,31 @@ impl<'a> Printer<'a> {
             _ => false,
         });
         for (at, subscript) in subscripts.iter().enumerate() {
-            if at > 0 && !tight {
-                rest.push(text(","));
+            if at > 0 {
+                rest.push(sign(if tight { &NOTHING } else { &TIGHT_COMMA }));
             }
             match subscript {
-                Subscript::All => rest.push(text(":")),
-                Subscript::At(id) => rest.push(self.subscript(*id)),
-                Subscript::Range(from, to) => rest.extend([self.subscript(*from), text(":"), self.subscript(*to)]),
+                Subscript::All => rest.push(sign(&COLON)),
+                Subscript::At(id) => self.subscript(*id, rest),
+                Subscript::Range(from, to) => {
+                    self.subscript(*from, rest);
+                    rest.push(sign(&COLON));
+                    self.subscript(*to, rest);
+                }
             }
         }
-        rest.push(text("}"));
+        rest.push(end(Group::Below));
     }
 
     /// Indices are italic whatever the convention says of their names.
-    fn subscript(&self, id: ExprId) -> Piece<'a> {
+    fn subscript(&self, id: ExprId, rest: &mut Vec<Piece<'a>>) {
         match self.ast.kind(id) {
-            ExprKind::Name(name) => text(name_latex(name, &|_| Kind::Scalar)),
-            _ => place(id, SUM),
+            ExprKind::Name(name) => {
+                let mut marks = Vec::new();
+                push_name(&mut marks, name, &|_| Kind::Scalar);
+                rest.extend(marks.into_iter().map(Piece::Mark));
+            }
+            _ => rest.push(place(id, SUM)),
         }
     }
 }
@@ -331,8 +370,23 @@ pub(super) fn leading_signs(ast: &Ast, root: ExprId) -> Vec<bool> {
     negative
 }
 
-pub(super) fn text<'a>(text: impl Into<std::borrow::Cow<'static, str>>) -> Piece<'a> {
-    Piece::Text(text.into())
+pub(super) fn sign<'a>(sign: &'static Sign) -> Piece<'a> {
+    Piece::Mark(Mark::Sign(sign))
+}
+
+pub(super) fn begin<'a>(group: Group) -> Piece<'a> {
+    Piece::Mark(Mark::Open(group))
+}
+
+pub(super) fn end<'a>(group: Group) -> Piece<'a> {
+    Piece::Mark(Mark::Close(group))
+}
+
+/// What goes above or below what stands before.
+pub(super) fn script<'a, const N: usize>(group: Group, pieces: [Piece<'a>; N], rest: &mut Vec<Piece<'a>>) {
+    rest.push(begin(group));
+    rest.extend(pieces);
+    rest.push(end(group));
 }
 
 /// An expression with nothing to its right.
@@ -340,10 +394,10 @@ pub(super) fn place<'a>(id: ExprId, min: u8) -> Piece<'a> {
     Piece::Expr { id, min, strip: false, open: true }
 }
 
-pub(super) fn list(entries: &[ExprId], between: &'static str, rest: &mut Vec<Piece<'_>>) {
+pub(super) fn list(entries: &[ExprId], between: Mark, rest: &mut Vec<Piece<'_>>) {
     for (at, entry) in entries.iter().enumerate() {
         if at > 0 {
-            rest.push(text(between));
+            rest.push(Piece::Mark(between.clone()));
         }
         rest.push(place(*entry, COMPARISON));
     }
@@ -352,7 +406,7 @@ pub(super) fn list(entries: &[ExprId], between: &'static str, rest: &mut Vec<Pie
 fn names<'a>(names: &[&'a str], rest: &mut Vec<Piece<'a>>) {
     for (at, name) in names.iter().enumerate() {
         if at > 0 {
-            rest.push(text(","));
+            rest.push(sign(&TIGHT_COMMA));
         }
         rest.push(Piece::Name(name));
     }
