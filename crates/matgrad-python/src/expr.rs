@@ -441,6 +441,12 @@ pub(crate) fn call(name: &str, args: Vec<Operand>) -> PyResult<Expr> {
     sound(symbols::call(name, &args))
 }
 
+/// A number or an array of few numbers.
+#[pyfunction]
+pub(crate) fn literal(value: Operand) -> Expr {
+    Expr { inner: value.0 }
+}
+
 /// The sum of the products of all entries.
 #[pyfunction]
 pub(crate) fn inner(a: Operand, b: Operand) -> PyResult<Expr> {

@@ -28,8 +28,8 @@ mod _matgrad {
     use super::check::{Verdict, check_claim, check_numbers};
     #[pymodule_export]
     use super::expr::{
-        Expr, call, column, functions, inner, matrix_power, nearest_function, own_name, parse, rows, size, solve,
-        symbol, write_code,
+        Expr, call, column, functions, inner, literal, matrix_power, nearest_function, own_name, parse, rows, size,
+        solve, symbol, write_code,
     };
     #[pymodule_export]
     use super::function::{Function, compile, set_threads};

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from ._answers import Step, details, html
+from ._answers import Step
+from ._answers import details as _details
+from ._answers import html as _html
 from ._check import check
 from ._matgrad import Expr, Function, MatgradError, Verdict, call, column, set_threads, size
 from ._matgrad import functions as _functions
@@ -55,8 +57,8 @@ def _steps(self) -> list[Step]:
 
 
 Expr.steps = _steps
-Expr.details = details
-Expr._repr_html_ = html
+Expr.details = _details
+Expr._repr_html_ = _html
 Expr.trace = lambda self: call("tr", self)
 for _name in ("inv", "det", "logdet", "norm", "diag", "exp", "log", "sqrt", "tanh"):
     setattr(Expr, _name, (lambda name: lambda self: call(name, self))(_name))

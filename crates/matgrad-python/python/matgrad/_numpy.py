@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import _matgrad
-from ._matgrad import Expr, call, column, own_name, rows
+from ._matgrad import Expr, call, column, literal, own_name, rows
 
 # what needs no function of its own: operators, and functions of other arguments
 _UFUNCS = {
@@ -35,16 +35,8 @@ _UFUNCS = {
 
 
 def _expr(value):
-    return value if isinstance(value, Expr) else call_literal(value)
-
-
-def call_literal(value):
     """A number or a small array as an expression."""
-    if np.ndim(value) == 0:
-        return _matgrad.parse(repr(float(value)), [])
-    if np.ndim(value) == 1:
-        return column(list(value))
-    return rows([list(row) for row in value])
+    return value if isinstance(value, Expr) else literal(value)
 
 
 def ufunc(function, method, inputs, kwargs):
