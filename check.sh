@@ -25,6 +25,23 @@ fi
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo test --workspace --locked
+step cargo test -p matgrad --locked --features argmin,faer,nalgebra,ndarray --test adapters
+
+# the Python package, built with what the tests have built already
+if [ -x target/python/bin/python ]; then
+    printf '\n== pip install ./crates/matgrad-python; pytest crates/matgrad-python/tests\n'
+    if target/python/bin/pip install --quiet -r crates/matgrad-python/tests/requirements.txt; then
+        PATH="$PWD/target/python/bin:$PATH" MATURIN_PEP517_ARGS="--profile dev" target/python/bin/pip install --quiet \
+            --no-build-isolation --no-deps --force-reinstall ./crates/matgrad-python
+        target/python/bin/python -m pytest -q -p no:cacheprovider crates/matgrad-python/tests
+        step target/python/bin/python -m doctest docs/python.md
+    else
+        echo "no libraries for Python here: the tests of the Python package are skipped" >&2
+    fi
+else
+    echo "no Python here: the tests of the Python package are skipped" >&2
+fi
+
 step cargo doc --workspace --lib --no-deps --locked --quiet
 echo
 echo "all checks passed"

@@ -85,9 +85,9 @@ def test_large_arrays_are_not_copied(order):
     w, v = mg.vector("w", "n"), mg.matrix("V", "m", "n")
     function = mg.compile(np.sum(v @ w))
     data = np.ones((2000, 4000), order=order)
-    function(np.ones(4000), data)
+    function(data, np.ones(4000))
     tracemalloc.start()
-    assert function(np.ones(4000), data) == 8e6
+    assert function(data, np.ones(4000)) == 8e6
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < data.nbytes / 100
@@ -96,7 +96,7 @@ def test_large_arrays_are_not_copied(order):
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(3):
-        function(np.ones(4000), data)
+        function(data, np.ones(4000))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < data.nbytes / 4
 

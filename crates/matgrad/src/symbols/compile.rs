@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use super::derivative::Derived;
 use super::expr::Expr;
 use super::text::Tree;
+use super::view::View;
 use crate::evaluate::Planner;
 use crate::plan::Plan;
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
@@ -259,9 +260,27 @@ impl Function {
     /// # Errors
     /// As [`Function::plan`].
     pub fn call(&self, arguments: &[&Array]) -> Result<Vec<Array>, Failure> {
-        let shapes: Vec<(&[usize], Order)> = arguments.iter().map(|array| (array.shape(), Order::Rows)).collect();
+        let views: SmallVec<[View; 8]> = arguments.iter().map(|array| View::from(*array)).collect();
+        self.call_views(&views)
+    }
+
+    /// The same for numbers that lie anywhere, which are read where they are: slices, and with the features `nalgebra`,
+    /// `ndarray` and `faer` the matrices of these libraries, in and, by [`FromArray`](super::FromArray), out.
+    ///
+    /// ```
+    /// use matgrad::symbols::{View, compile, vector};
+    /// let x = vector("x", "n");
+    /// let function = compile(&[&x.norm().pow(2)])?;
+    /// assert_eq!(function.call_views(&[View::from(&[3.0, 4.0][..])])?[0].data(), [25.0]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::plan`].
+    pub fn call_views(&self, arguments: &[View]) -> Result<Vec<Array>, Failure> {
+        let shapes: SmallVec<[(&[usize], Order); 8]> = arguments.iter().map(View::shape).collect();
         let compiled = self.plan(&shapes)?;
-        let data: SmallVec<[&[f64]; 8]> = arguments.iter().map(|array| array.data()).collect();
+        let data: SmallVec<[&[f64]; 8]> = arguments.iter().map(View::data).collect();
         let mut results: Vec<Array> = compiled.shapes().iter().map(|shape| Array::zeros(shape)).collect();
         let mut places: SmallVec<[&mut [f64]; 8]> = results.iter_mut().map(Array::data_mut).collect();
         compiled.run(&data, &mut places)?;

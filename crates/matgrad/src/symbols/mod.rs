@@ -21,19 +21,31 @@
 //! # Ok::<(), matgrad::Failure>(())
 //! ```
 
+#[cfg(feature = "argmin")]
+mod argmin;
 mod compile;
 mod derivative;
 mod expr;
+#[cfg(feature = "faer")]
+mod faer;
 mod functions;
+#[cfg(feature = "nalgebra")]
+mod nalgebra;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+mod objective;
 mod operators;
 mod read;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
+mod view;
 
 pub use compile::{Compiled, Function, Order, compile};
 pub use expr::{Expr, Size, matrix, scalar, size, tensor, vector};
 pub use functions::{At, call, column, eye, function_name, functions, nearest_function, ones, rows};
+pub use objective::Objective;
 pub use read::Variable;
 pub use shape::Shape;
+pub use view::{FromArray, View};
