@@ -66,7 +66,8 @@ fn argmin_finds_least_squares() {
     let _ = data.insert("b", Array::vector(vec![2.0, 2.0, -1.0]));
     let objective = Objective::new(&(&a * &x - &b).norm().pow(2), &x, data).expect("an objective");
     let solver = SteepestDescent::new(MoreThuenteLineSearch::new());
-    let executor = Executor::new(objective, solver).configure(|state| state.param(vec![0.0, 0.0]).max_iters(200));
+    let executor = Executor::new(objective, solver)
+        .configure(|state| state.param(vec![0.0, 0.0]).max_iters(200).target_cost(1e-12));
     let result = executor.run().expect("a minimum");
     let best = result.state.get_best_param().expect("a point");
     assert!((best[0] - 1.0).abs() < 1e-4 && (best[1] - 2.0).abs() < 1e-4, "{best:?}");
