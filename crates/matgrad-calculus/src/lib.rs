@@ -1,5 +1,6 @@
 //! The calculus: one graph of tensors, its differentiation, simplification and way back to matrix notation.
 
+pub mod curvature;
 pub mod diff;
 pub mod explain;
 pub mod graph;

@@ -4,6 +4,7 @@
 //! through the same evaluation. [`verify`] compares an answer with that at random points of the function's domain.
 
 mod abstracts;
+mod bending;
 mod budget;
 mod builtin;
 mod claim;
@@ -36,6 +37,7 @@ mod special;
 mod value;
 mod verify;
 
+pub use bending::{Bend, Bends, bends};
 pub use claim::{ClaimReport, Relation, check_claim};
 pub use compare::Mismatch;
 pub use direction::Convention;

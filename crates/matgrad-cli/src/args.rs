@@ -19,6 +19,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
     Check(CheckArgs),
+    /// Is a scalar function convex or concave? With a proof, or with points that refute both
+    Curvature(CurvatureArgs),
     /// Show the same partial derivatives in every layout: shapes, how one becomes another, who prints which
     Layouts(LayoutsArgs),
     /// Compute values and derivatives on data
@@ -106,6 +108,22 @@ pub struct CheckArgs {
     /// How the finding is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `matgrad curvature`
+#[derive(Debug, Args)]
+pub struct CurvatureArgs {
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// The variable, or several together
+    #[arg(long, value_name = "X[,Y]")]
+    pub wrt: String,
+    /// How the finding is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Plain ASCII on a terminal too
+    #[arg(long)]
+    pub ascii: bool,
 }
 
 /// `matgrad layouts`

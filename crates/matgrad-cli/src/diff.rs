@@ -46,7 +46,8 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
             Reply::Answer(answer) => warn(answer),
             Reply::Finding(_, finding) if !finding.right => status = WRONG,
             Reply::Solution(solution) if solution.is_refuted() => refuted(&solution.notes),
-            Reply::Finding(..) | Reply::Solution(_) => {}
+            Reply::Curvature(found) if found.contradicted => refuted(&found.notes),
+            Reply::Finding(..) | Reply::Solution(_) | Reply::Curvature(_) => {}
         }
     }
     Ok(status)
@@ -63,6 +64,7 @@ fn typeset(reply: &Reply, language: Typesetting) -> String {
             }
         }
         Reply::Solution(solution) => solution.markup().write(language) + "\n",
+        Reply::Curvature(found) => crate::curvature::typeset(found, language),
         Reply::Finding(query, finding) => remark(&format!("{query}: {}", finding.sentence), language),
     }
 }
@@ -80,6 +82,7 @@ fn json(reply: &Reply) -> serde_json::Value {
     match reply {
         Reply::Answer(answer) => answer.json(),
         Reply::Solution(solution) => solution.json(),
+        Reply::Curvature(found) => found.json(),
         Reply::Finding(query, finding) => {
             let mut out = serde_json::Map::new();
             out.insert("query".into(), query.as_str().into());
@@ -98,7 +101,7 @@ fn warn(answer: &Answer) {
     }
 }
 
-fn refuted(notes: &[String]) {
+pub fn refuted(notes: &[String]) {
     let color = style::color(&std::io::stderr());
     eprintln!("{}: {}", style::paint(color, style::ERROR, "CHECK FAILED"), notes.join("; "));
 }

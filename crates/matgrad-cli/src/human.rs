@@ -44,7 +44,7 @@ impl Page {
         let answers = || {
             replies.iter().filter_map(|reply| match reply {
                 Reply::Answer(answer) => Some(answer.as_ref()),
-                Reply::Finding(..) | Reply::Solution(_) => None,
+                Reply::Finding(..) | Reply::Solution(_) | Reply::Curvature(_) => None,
             })
         };
         self.declarations(replies, &mut out);
@@ -58,6 +58,7 @@ impl Page {
                     self.answer(answer, &mut names, &mut out);
                 }
                 Reply::Solution(solution) => self.solution(solution, &mut out),
+                Reply::Curvature(found) => self.curvature(found, &mut out),
                 Reply::Finding(query, finding) => {
                     let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
                     let (style, word) = if finding.right { (style::GOOD, "right") } else { (style::ERROR, "wrong") };
@@ -128,6 +129,7 @@ impl Page {
             let (own, assumptions) = match reply {
                 Reply::Answer(answer) => (&answer.declared, &answer.assumptions),
                 Reply::Solution(solution) => (&solution.declared, &solution.assumptions),
+                Reply::Curvature(found) => (&found.declared, &found.assumptions),
                 Reply::Finding(..) => continue,
             };
             for (list, lines) in [(&mut declared, own), (&mut assumed, assumptions)] {

@@ -5,6 +5,7 @@ mod arrays;
 mod bench;
 mod check;
 mod code;
+mod curvature;
 mod diff;
 mod eval;
 mod human;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
+        Command::Curvature(args) => curvature::run(args),
         Command::Layouts(args) => layouts::run(args),
         Command::Eval(args) => eval::run(*args),
         Command::Code(args) => code::run(args),

@@ -327,11 +327,12 @@ pub enum QueryKind {
     Linearize,
     Taylor,
     Check,
+    Curvature,
 }
 
 impl QueryKind {
     /// All of them, in the order of the reference.
-    pub const ALL: [QueryKind; 14] = [
+    pub const ALL: [QueryKind; 15] = [
         QueryKind::Diff,
         QueryKind::Grad,
         QueryKind::Jacobian,
@@ -346,6 +347,7 @@ impl QueryKind {
         QueryKind::Linearize,
         QueryKind::Taylor,
         QueryKind::Check,
+        QueryKind::Curvature,
     ];
 
     /// The word in the language.
@@ -365,6 +367,7 @@ impl QueryKind {
             QueryKind::Linearize => "linearize",
             QueryKind::Taylor => "taylor",
             QueryKind::Check => "check",
+            QueryKind::Curvature => "curvature",
         }
     }
 

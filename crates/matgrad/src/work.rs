@@ -135,6 +135,22 @@ impl<'a> Work<'a> {
         Self::build(source, script, request, None, &[wrt])
     }
 
+    /// The function that the request means, by several variables together, each with its own shape.
+    pub fn of_several(
+        source: &'a Source,
+        script: &'a Script,
+        request: &'a Request,
+        wrt: &[Name],
+    ) -> Result<Self, Failure> {
+        let mut work = Self::build(source, script, request, None, wrt)?;
+        if wrt.len() > 1 {
+            let found: Result<Vec<Variable>, Failure> =
+                wrt.iter().map(|name| Variable::find(name, source, &work.analysis)).collect();
+            work.joined = found?;
+        }
+        Ok(work)
+    }
+
     /// The function of a query of the script, which stands at this place among all queries.
     pub fn of_query(
         source: &'a Source,
@@ -150,7 +166,7 @@ impl<'a> Work<'a> {
                 wrt.iter().map(|name| Variable::find(name, source, &work.analysis)).collect();
             match script.statements.iter().filter_map(|s| query_kind(&s.kind)).nth(query) {
                 // a step for each, whatever its shape
-                Some(QueryKind::Differential) => {
+                Some(QueryKind::Differential | QueryKind::Curvature) => {
                     work.joined = found?;
                     let names: Vec<&str> = wrt.iter().map(|name| &**name).collect();
                     work.variable.name = names.join(", ").into();

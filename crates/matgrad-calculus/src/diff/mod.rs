@@ -16,7 +16,7 @@ mod partial;
 mod recurrence;
 mod reduce;
 pub mod rules;
-mod sign;
+pub(crate) mod sign;
 mod spectral;
 mod spectrum;
 

@@ -7,7 +7,7 @@ use crate::graph::{Factor, Graph, Label, MapOp, MatrixOp, Node, NodeId, Product,
 
 /// What every entry of a tensor is known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     Any,
     NonZero,
     NonNegative,
@@ -17,11 +17,11 @@ pub(super) enum Sign {
 use Sign::{Any, NonNegative, NonZero, Positive};
 
 impl Sign {
-    pub(super) fn nonzero(self) -> bool {
+    pub(crate) fn nonzero(self) -> bool {
         matches!(self, NonZero | Positive)
     }
 
-    pub(super) fn nonnegative(self) -> bool {
+    pub(crate) fn nonnegative(self) -> bool {
         matches!(self, NonNegative | Positive)
     }
 
@@ -41,14 +41,14 @@ impl Sign {
 }
 
 /// What is known of some nodes and all nodes below them.
-pub(super) struct Knowledge {
+pub(crate) struct Knowledge {
     signs: FxHashMap<NodeId, Sign>,
     /// Whether a square matrix is positive semidefinite (`false`) or definite (`true`).
     definite: FxHashMap<NodeId, bool>,
 }
 
 impl Knowledge {
-    pub(super) fn new(g: &mut Graph, order: &[NodeId]) -> Self {
+    pub(crate) fn new(g: &mut Graph, order: &[NodeId]) -> Self {
         let mut known = Self { signs: FxHashMap::default(), definite: FxHashMap::default() };
         for &id in order {
             let sign = known.find_sign(g, id);
@@ -63,15 +63,20 @@ impl Knowledge {
         known
     }
 
-    pub(super) fn sign(&self, id: NodeId) -> Sign {
+    pub(crate) fn sign(&self, id: NodeId) -> Sign {
         self.signs.get(&id).copied().unwrap_or(Any)
     }
 
-    pub(super) fn is_positive_definite(&self, id: NodeId) -> bool {
+    /// Whether a square matrix is positive semidefinite.
+    pub(crate) fn is_semidefinite(&self, id: NodeId) -> bool {
+        self.definite.contains_key(&id)
+    }
+
+    pub(crate) fn is_positive_definite(&self, id: NodeId) -> bool {
         self.definite.get(&id) == Some(&true)
     }
 
-    fn power(&self, f: &Factor) -> Sign {
+    pub(crate) fn power(&self, f: &Factor) -> Sign {
         let sign = self.sign(f.node);
         match f.exponent.is_integer() {
             true if !f.exponent.is_even() => sign,

@@ -18,6 +18,7 @@ use matgrad_syntax::{ExprId, ExprKind, Name, QueryKind, Script, Source, Statemen
 
 use crate::answer::Answer;
 use crate::claim::Finding;
+use crate::curvature::Curvature;
 use crate::solving::{self, Solution};
 use crate::work::Work;
 use crate::{Convention, Failure, Request, proof};
@@ -33,6 +34,8 @@ pub enum Reply {
     Finding(String, Box<Finding>),
     /// The values at which equations hold.
     Solution(Box<Solution>),
+    /// How a function bends.
+    Curvature(Box<Curvature>),
 }
 
 /// Answers the queries of a script in their order. The variable, order and layout of the request stand for what a query
@@ -130,7 +133,15 @@ impl Query {
             && (!self.inner.is_empty()
                 || matches!(
                     self.kind,
-                    Differential | Div | Curl | Laplacian | Jacdet | Pushforward | Taylor | Linearize
+                    Differential
+                        | Div
+                        | Curl
+                        | Laplacian
+                        | Jacdet
+                        | Pushforward
+                        | Taylor
+                        | Linearize
+                        | QueryKind::Curvature
                 ))
     }
 
@@ -143,6 +154,7 @@ impl Query {
         }
         match self.kind {
             QueryKind::Diff | QueryKind::Check => {}
+            QueryKind::Curvature => request.order = 2,
             QueryKind::Jacobian => (request.layout, request.order) = (Layout::Jacobian, 1),
             QueryKind::Hessian => (request.layout, request.order) = (Layout::Numerator, 2),
             QueryKind::Grad => (request.layout, request.order) = (Layout::Gradient, 1),
@@ -176,6 +188,11 @@ impl Query {
         }
         let mut answer = match (self.kind, argument, self.argument) {
             (QueryKind::Check, argument, _) => return self.check(&mut work, argument),
+            (QueryKind::Curvature, ..) => {
+                let mut found = work.curvature()?;
+                found.query = Some(self.text.clone());
+                return Ok(Reply::Curvature(Box::new(found)));
+            }
             (QueryKind::Directional, Some(direction), Some(root)) => work.directional(&direction, root, times)?,
             (QueryKind::Linearize, Some(point), Some(root)) => work.expansion(&point, root, 1)?,
             (QueryKind::Taylor, Some(point), Some(root)) => {
