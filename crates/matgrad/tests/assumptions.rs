@@ -11,7 +11,7 @@ fn answers(script: &str) -> Vec<String> {
             answer.text()
         }
         Reply::Finding(_, finding) => if finding.right { "right" } else { "wrong" }.to_owned(),
-        Reply::Solution(_) => panic!("no equations here"),
+        Reply::Solution(_) | Reply::Curvature(_) => panic!("no such question here"),
     };
     replies.iter().map(text).collect()
 }
