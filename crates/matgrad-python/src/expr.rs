@@ -1,7 +1,7 @@
 //! Expressions.
 
 use matgrad::symbols::{self, At, Shape, Size, Variable};
-use matgrad::{Attribute, Code, Convention, Layout, Request, Target};
+use matgrad::{Attribute, Code, Convention, Language, Layout, Request, Style, Target};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
@@ -377,10 +377,17 @@ impl Expr {
         self.derivative(py, x, (None, 2, convention, verify))
     }
 
-    /// The steps of a derivation: rule, text and LaTeX of each.
-    fn _steps(&self) -> Vec<(String, String, String)> {
-        let steps = self.inner.answer().map(|answer| answer.steps.as_slice()).unwrap_or(&[]);
-        steps.iter().map(|step| (step.rule.clone(), step.text.clone(), step.latex.clone())).collect()
+    /// The steps of a derivation: rule, statement, source, sentence, text and LaTeX of each.
+    fn _steps(&self, style: &str, language: &str) -> PyResult<Vec<[String; 6]>> {
+        let unknown = |what: &str, name: &str, all: Vec<&str>| {
+            raise(format!("there is no {what} `{name}`; there are {}", all.join(", ")))
+        };
+        let styles = Style::ALL.iter().map(|style| style.name()).collect();
+        let style = Style::parse(style).ok_or_else(|| unknown("style", style, styles))?;
+        let languages = Language::ALL.iter().map(|language| language.name()).collect();
+        let language = Language::parse(language).ok_or_else(|| unknown("language", language, languages))?;
+        let steps = self.inner.steps(style, language).map_err(raise)?;
+        Ok(steps.into_iter().map(|s| [s.rule, s.statement, s.source, s.why, s.text, s.latex]).collect())
     }
 
     /// What there is to know of a derivative, as JSON.

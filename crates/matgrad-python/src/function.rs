@@ -161,6 +161,12 @@ impl Function {
         Ok(self.inner.plan(&shapes).map_err(raise)?.listing())
     }
 
+    /// The shapes of the results for arguments of these shapes.
+    fn result_shapes(&self, shapes: Vec<Vec<usize>>) -> PyResult<Vec<Vec<usize>>> {
+        let shapes: Vec<(&[usize], Order)> = shapes.iter().map(|shape| (shape.as_slice(), Order::Rows)).collect();
+        Ok(self.inner.plan(&shapes).map_err(raise)?.shapes().to_vec())
+    }
+
     fn __repr__(&self) -> String {
         let results = self.inner.results();
         let plural = if results == 1 { "" } else { "s" };

@@ -131,7 +131,11 @@ def test_derivatives():
     assert mg.diff("norm(y - Phi*theta)^2", "theta").assumptions == ["y in R^N", "Phi in R^(N x D)", "theta in R^D"]
     known = mg.diff("log(det(S))", "S", "S in R^(n x n)").details()
     assert known["domain"] and known["verified"]["points"] == 3
-    assert f.details() is None and isinstance(f.grad(x).steps(), list)
+    assert f.details() is None and f.steps() == []
+    steps = f.grad(x).steps()
+    assert steps and steps[-1].text and steps[0].rule and f.grad(x).steps("differential", "zh")
+    with pytest.raises(mg.MatgradError, match="there are chain, differential"):
+        f.grad(x).steps("loud")
     # a derivative is an expression
     step = x - 0.1 * f.grad(x)
     assert step.shape == ("n",) and step.jacobian(x).shape == ("n", "n")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ._answers import Step
 from ._answers import details as _details
 from ._answers import html as _html
+from ._answers import steps as _steps
 from ._check import check
 from ._matgrad import Expr, Function, MatgradError, Verdict, call, column, set_threads, size
 from ._matgrad import functions as _functions
@@ -49,11 +50,6 @@ def __getattr__(name: str):
 
 def __dir__():
     return sorted({*globals(), *_TABLE})
-
-
-def _steps(self) -> list[Step]:
-    """The steps of the derivation."""
-    return [Step(*step) for step in self._steps()]
 
 
 Expr.steps = _steps

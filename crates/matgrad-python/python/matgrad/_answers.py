@@ -11,11 +11,19 @@ class Step(NamedTuple):
     """One step of a derivation."""
 
     rule: str
+    statement: str
+    source: str
+    why: str
     text: str
     latex: str
 
     def _repr_latex_(self):
         return f"$\\displaystyle {self.latex}$"
+
+
+def steps(self, style="chain", language="en"):
+    """The steps of the derivation of a derivative: ``style="chain"`` or ``"differential"``, ``language="en"`` or ``"zh"``."""
+    return [Step(*step) for step in self._steps(style, language)]
 
 
 def details(self):

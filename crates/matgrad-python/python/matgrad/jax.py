@@ -15,18 +15,14 @@ def function(f, arguments=None):
 
     forward, backward, names = forward_and_backward(f, arguments)
 
-    def spec(result, arrays):
-        dtype = jnp.result_type(float, *arrays)
-        return jax.ShapeDtypeStruct(np.shape(result), dtype)
-
-    def shape_of(arrays):
-        # the shape depends on the shapes only
-        return np.shape(forward(*[np.ones(np.shape(a)) for a in arrays]))
-
     def run(*arrays):
         dtype = jnp.result_type(float, *arrays)
-        shape = jax.ShapeDtypeStruct(shape_of(arrays), dtype)
-        call = lambda *a: np.asarray(forward(*[np.asarray(v, dtype=float) for v in a]), dtype=dtype)  # noqa: E731
+        shapes = forward.result_shapes([np.shape(a) for a in arrays])
+        shape = jax.ShapeDtypeStruct(tuple(shapes[0]), dtype)
+
+        def call(*a):
+            return np.asarray(forward(*[np.asarray(v, dtype=float) for v in a]), dtype=dtype)
+
         return jax.pure_callback(call, shape, *arrays, vmap_method="sequential")
 
     wrapped = jax.custom_vjp(run)

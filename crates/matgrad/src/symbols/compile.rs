@@ -186,7 +186,8 @@ impl Function {
         }
         let request = Evaluation::new(self.text.clone());
         let mut planner = Planner::over(&request, &source, analysis);
-        planner.choose_products(&data, self.outputs.iter().filter_map(|o| Some(o.derived.as_ref()?.order)).max());
+        planner
+            .choose_products(&data, self.outputs.iter().filter_map(|o| Some(o.derived.as_ref()?.request.order)).max());
         let mut rows = Vec::new();
         for output in &self.outputs {
             rows.push(self.output(&mut planner, output)?);
@@ -233,14 +234,14 @@ impl Function {
         }
         let mut node = typed.node;
         let rank = variable.shape.rank();
-        for k in 0..derived.order {
+        for k in 0..derived.request.order {
             let axes = (function.rank(), function.rank() + k * rank);
             let g = &mut planner.analysis.graph;
-            let next = derivative_in_mode(g, node, axes, &variable, derived.convention, None);
+            let next = derivative_in_mode(g, node, axes, &variable, derived.request.convention, None);
             node = next.map_err(|error| planner.refuse("no-derivative", error.message))?;
         }
         let tensor = |shape: &Written| matches!(shape, Written::Tensor(_));
-        let layout = match derived.layout {
+        let layout = match derived.request.layout {
             Layout::Numerator if tensor(&function) || tensor(&variable.shape) => Layout::Tensor,
             Layout::Differential => {
                 return Err(planner.refuse("layout", "the differential is no array; compile another layout"));
@@ -248,7 +249,7 @@ impl Function {
             layout => layout,
         };
         let g = &mut planner.analysis.graph;
-        let arranged = layout::arrange(g, node, &function, &variable.shape, derived.order, layout);
+        let arranged = layout::arrange(g, node, &function, &variable.shape, derived.request.order, layout);
         let arranged = arranged.map_err(|error| planner.refuse("layout", error.0))?;
         let row = arranged.arrangement == Arrangement::Transposed && planner.analysis.graph.rank(arranged.node) == 1;
         planner.output("derivative".into(), arranged.node, Written::Scalar, None);

@@ -7,17 +7,17 @@ use matgrad_render::TextOptions;
 
 use super::expr::{Expr, Kind};
 use super::read::{Read, Variable};
-use crate::{Answer, Claim, Code, Convention, Evaluation, Failure, Finding, Request, Target, Text, check, derive};
+use crate::{
+    Answer, Claim, Code, Evaluation, Failure, Finding, Language, Request, Step, Style, Target, Text, check, derive,
+};
 
 /// A derivative, with the question that it answers.
 pub(super) struct Derived {
     pub function: Expr,
     pub answer: Answer,
-    /// The layout that was asked for.
-    pub layout: Layout,
-    pub order: usize,
+    /// What was asked for.
+    pub request: Request,
     pub wrt: Variable,
-    pub convention: Convention,
     expression: OnceLock<Expr>,
 }
 
@@ -107,10 +107,8 @@ impl Expr {
         Ok(Expr::leaf(Kind::Derived(Arc::new(Derived {
             function: self.clone(),
             answer,
-            layout: request.layout,
-            order: request.order,
+            request,
             wrt,
-            convention: request.convention,
             expression: OnceLock::new(),
         }))))
     }
@@ -134,6 +132,25 @@ impl Expr {
     /// The answer behind a derivative: domain, check, steps, and what else there is to know.
     pub fn answer(&self) -> Option<&Answer> {
         self.derived().map(|derived| &derived.answer)
+    }
+
+    /// The steps of the derivation of a derivative; none of another expression.
+    ///
+    /// ```
+    /// use matgrad::symbols::{matrix, vector};
+    /// use matgrad::{Language, Style};
+    /// let (a, x) = (matrix("A", "m", "n"), vector("x", "n"));
+    /// let gradient = (a * &x).norm().pow(2).gradient(&x)?;
+    /// assert!(!gradient.steps(Style::Chain, Language::English)?.is_empty());
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Expr::diff`].
+    pub fn steps(&self, style: Style, language: Language) -> Result<Vec<Step>, Failure> {
+        let Some(derived) = self.derived() else { return Ok(Vec::new()) };
+        let request = derived.request.clone().unverified().steps(style, language);
+        Ok(derive(&request)?.steps)
     }
 
     /// Compares a claimed derivative with the true one.
