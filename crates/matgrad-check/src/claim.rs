@@ -62,9 +62,16 @@ pub struct ClaimReport {
     pub sentence: String,
     /// Why there was nothing to compare.
     pub error: Option<EvalError>,
+    /// Where it is wrong: the values of the names that function and claim need, at the point of the mismatch.
+    pub point: Vec<(Name, Array)>,
 }
 
 impl ClaimReport {
+    /// The report on a claim whose shapes do not fit together.
+    pub fn misshapen(sentence: String) -> Self {
+        Self { sentence, error: None, ..Self::failed(EvalError::shape("the shapes do not fit")) }
+    }
+
     /// Whether the claim is right in some layout.
     pub fn is_right(&self) -> bool {
         !self.layouts.is_empty()
@@ -80,6 +87,7 @@ impl ClaimReport {
             dims: BTreeMap::new(),
             sentence: format!("the claim could not be checked: {error}"),
             error: Some(error),
+            point: Vec::new(),
         }
     }
 }
@@ -133,6 +141,7 @@ struct Sample {
     /// The derivative in the direction `dX`.
     differential: Array,
     claim: Array,
+    point: Vec<(Name, Array)>,
 }
 
 fn gather<T: Lift>(
@@ -214,7 +223,11 @@ fn sample<T: Lift>(
         return Err(EvalError::domain("the claim is not finite there"));
     }
     let differential = Array::new(&f_shape, differential).ok_or_else(|| EvalError::shape("nothing to compare"))?;
-    Ok(Sample { f_shape, tensor, differential, claim: value })
+    let used = model.program.inputs_of([model.target, root]);
+    let inputs = model.inputs.iter().zip(&point.inputs).enumerate();
+    let inputs = inputs.filter(|(k, _)| used.contains(&(*k as u32)));
+    let point = inputs.map(|(_, (input, value))| (input.name.clone(), value.clone())).collect();
+    Ok(Sample { f_shape, tensor, differential, claim: value, point })
 }
 
 /// The truth of a sample in a layout, if it applies; axes of size 1 as the claim has them.
@@ -247,6 +260,7 @@ fn judge(samples: &[Sample], x_shape: &[usize], claim: &Answer, tolerance: f64) 
         dims: BTreeMap::new(),
         sentence: String::new(),
         error: None,
+        point: Vec::new(),
     };
     // the layout asked about goes first where several explain the same
     let mut layouts = vec![claim.layout];
@@ -273,8 +287,12 @@ fn judge(samples: &[Sample], x_shape: &[usize], claim: &Answer, tolerance: f64) 
     (report.relation, report.sentence) = explain(samples, &truths, tolerance);
     let fitting = truths.iter().find(|(_, truth)| truth[0].shape() == samples[0].claim.shape());
     if let Some((_, truth)) = fitting {
-        report.mismatch =
-            samples.iter().zip(truth).find_map(|(sample, truth)| first_entry(&sample.claim, truth, tolerance));
+        let first = samples.iter().zip(truth).find_map(|(sample, truth)| {
+            first_entry(&sample.claim, truth, tolerance).map(|mismatch| (mismatch, sample.point.clone()))
+        });
+        if let Some((mismatch, point)) = first {
+            (report.mismatch, report.point) = (Some(mismatch), point);
+        }
     }
     if report.relation == Relation::Wrong {
         report.sentence = match (&report.mismatch, fitting) {

@@ -90,12 +90,12 @@ pub struct DiffArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub function: FunctionArgs,
-    /// The variable
+    /// The variable; without it and a claim, the steps of a script (lines that start with `=`) are checked
     #[arg(long, value_name = "X")]
-    pub wrt: String,
+    pub wrt: Option<String>,
     /// The derivative as somebody has it
     #[arg(long, value_name = "CLAIM", allow_hyphen_values = true)]
-    pub claim: String,
+    pub claim: Option<String>,
     /// 1, 2 or 3
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub order: usize,

@@ -16,16 +16,34 @@ pub fn text(args: &FunctionArgs) -> Result<Text, Trouble> {
     given(&args.function, &args.declare)
 }
 
+/// A script as it was written, with where it comes from; declarations stand in front.
+pub fn raw(args: &FunctionArgs) -> Result<(String, String), Trouble> {
+    let given = args.function.as_str();
+    let (origin, text) = if given == "-" {
+        ("standard input", standard_input()?)
+    } else if is_file(given) {
+        (given, read(Path::new(given))?)
+    } else {
+        ("expression", given.to_owned())
+    };
+    let declared: String = args.declare.iter().map(|line| format!("{line}; ")).collect();
+    Ok((origin.to_owned(), declared + &text))
+}
+
+fn standard_input() -> Result<String, Trouble> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| Trouble::plain(format!("standard input cannot be read: {error}")))?;
+    Ok(text)
+}
+
 /// A function and declarations.
 pub fn given(given: &str, declare: &[String]) -> Result<Text, Trouble> {
     let text = if given == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .lock()
-            .take(MAX_BYTES)
-            .read_to_string(&mut text)
-            .map_err(|error| Trouble::plain(format!("standard input cannot be read: {error}")))?;
-        Text::script("standard input", text)
+        Text::script("standard input", standard_input()?)
     } else if is_file(given) {
         Text::script(given, read(Path::new(given))?)
     } else {

@@ -5,6 +5,7 @@ use matgrad_syntax::{Parameters, Script, StatementKind};
 use serde_json::{Value, json};
 
 use crate::proof;
+use crate::tutor::{self, Diagnosis, Patient};
 use crate::work::Work;
 use crate::{Failure, Layout, Request};
 
@@ -24,11 +25,18 @@ pub struct Finding {
     pub right: bool,
     /// The finding in words.
     pub sentence: String,
+    /// What is wrong with it: repairs that numbers bear out, likely ones first.
+    pub diagnoses: Vec<Diagnosis>,
     /// The finding in detail.
     pub report: ClaimReport,
 }
 
 impl Finding {
+    /// Where the claim is wrong: the values of the names there, in the language.
+    pub fn point(&self) -> Vec<(String, String)> {
+        self.report.point.iter().map(|(name, array)| (name.to_string(), literal(array))).collect()
+    }
+
     /// The finding as JSON.
     pub fn json(&self) -> Value {
         let layouts: Vec<&str> = self.report.layouts.iter().map(|layout| layout.name()).collect();
@@ -38,12 +46,15 @@ impl Finding {
             "sentence": self.sentence,
             "points": self.report.points,
             "max_relative_error": self.report.max_relative_error,
+            "diagnoses": self.diagnoses.iter().map(|d| json!({"fault": d.fault.name(), "text": d.said})).collect::<Vec<_>>(),
         });
         if let (Some(mismatch), Value::Object(out)) = (&self.report.mismatch, &mut out) {
             out.insert(
                 "mismatch".into(),
                 json!({"index": mismatch.index, "claim": mismatch.got, "truth": mismatch.want}),
             );
+            let point = self.report.point.iter().map(|(name, array)| (name.to_string(), json!(literal(array))));
+            out.insert("point".into(), Value::Object(point.collect()));
         }
         out
     }
@@ -64,7 +75,7 @@ impl Finding {
 /// What is wrong with the function or with the text of the claim.
 pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
     let (source, script) = request.text.read()?;
-    let work = Work::new(&source, &script, request)?;
+    let mut work = Work::new(&source, &script, request)?;
     // the claim is read with the shapes that the function has by itself
     let mut text = request.text.clone();
     for assumption in &work.analysis.assumptions {
@@ -80,11 +91,18 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
     let Some(claimed) = claimed else {
         return Err(Failure::whole(claim_source, "claim", "the claim is no expression"));
     };
-    work.accepts(&claim_source, &full)?;
-
     let problem = proof::problem(&script, work.function.target, &work.variable.name, &work.analysis);
     let options = Options { convention: proof::convention(request.convention), ..Options::default() };
-    let report = check_claim(&problem, &claimed, &options);
+    let patient = Patient { claim: claimed, any_layout: claim.any_layout, problem, options };
+    if let Err(failure) = work.accepts(&claim_source, &full) {
+        let names_unknown = failure.diagnostics.iter().any(|d| d.code == "unknown-variable");
+        let diagnoses = if names_unknown { Vec::new() } else { tutor::misshapen(&patient) };
+        let (Some(first), Some(clash)) = (diagnoses.first(), failure.diagnostics.first()) else { return Err(failure) };
+        let sentence = format!("the shapes in the claim do not fit ({}): {}", clash.message, first.said);
+        let report = ClaimReport::misshapen(sentence.clone());
+        return Ok(Finding { right: false, sentence, diagnoses, report });
+    }
+    let report = check_claim(&patient.problem, &patient.claim, &patient.options);
     if let Some(error) = &report.error {
         return Err(Failure::whole(claim_source, "claim", format!("the claim cannot be checked: {error}")));
     }
@@ -94,7 +112,31 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
     if !right && report.is_right() {
         sentence.push_str(&format!(", not in the {} layout", request.layout.name()));
     }
-    Ok(Finding { right, sentence, report })
+    let diagnoses = if right { Vec::new() } else { tutor::diagnose(Some(&mut work), &patient, &report) };
+    Ok(Finding { right, sentence, diagnoses, report })
+}
+
+/// Numbers in the language.
+pub(crate) fn literal(array: &matgrad_check::Array) -> String {
+    let number = |x: f64| {
+        let text = format!("{x:.4}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    };
+    let (rows, columns) = match array.shape() {
+        &[m, n] => (m, n),
+        _ => (array.data().len(), 1),
+    };
+    let entry = |i: usize, j: usize| array.data().get(i + rows * j).map_or_else(String::new, |x| number(*x));
+    match (rows, columns) {
+        (1, 1) => entry(0, 0),
+        (_, 1) => format!("[{}]", (0..rows).map(|i| entry(i, 0)).collect::<Vec<_>>().join(", ")),
+        (1, _) => format!("[{}]'", (0..columns).map(|j| entry(0, j)).collect::<Vec<_>>().join(", ")),
+        _ => {
+            let row = |i: usize| (0..columns).map(|j| entry(i, j)).collect::<Vec<_>>().join(", ");
+            format!("[{}]", (0..rows).map(row).collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 /// The claim among the statements of the whole script.

@@ -11,6 +11,7 @@ use matgrad_syntax::Name;
 use serde_json::{Value, json};
 
 use crate::answer::Written;
+use crate::claim::literal;
 use crate::work::Work;
 use crate::{Failure, Request, domain, proof};
 
@@ -361,28 +362,5 @@ fn refutation(of: &'static str, bend: &Bend) -> Refutation {
         direction: texts(&bend.direction),
         value: bend.value,
         chord: bend.chord,
-    }
-}
-
-/// Numbers in the language.
-fn literal(array: &Array) -> String {
-    let number = |x: f64| {
-        let text = format!("{x:.4}");
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        if text == "-0" { "0".to_owned() } else { text.to_owned() }
-    };
-    let (rows, columns) = match array.shape() {
-        &[m, n] => (m, n),
-        _ => (array.data().len(), 1),
-    };
-    let entry = |i: usize, j: usize| array.data().get(i + rows * j).map_or_else(String::new, |x| number(*x));
-    match (rows, columns) {
-        (1, 1) => entry(0, 0),
-        (_, 1) => format!("[{}]", (0..rows).map(|i| entry(i, 0)).collect::<Vec<_>>().join(", ")),
-        (1, _) => format!("[{}]'", (0..columns).map(|j| entry(0, j)).collect::<Vec<_>>().join(", ")),
-        _ => {
-            let row = |i: usize| (0..columns).map(|j| entry(i, j)).collect::<Vec<_>>().join(", ");
-            format!("[{}]", (0..rows).map(row).collect::<Vec<_>>().join("; "))
-        }
     }
 }

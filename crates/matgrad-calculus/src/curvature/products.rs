@@ -66,6 +66,9 @@ pub(super) fn product(g: &Graph, facts: &Facts, p: &Product) -> Found {
     if let Some(found) = trace_function(g, facts, p, &varying) {
         return Some(found);
     }
+    if let Some(found) = spectral(g, facts, p, &varying) {
+        return Some(found);
+    }
     let definite = |f: &Factor| f.exponent.is_one() && facts.known.is_semidefinite(f.node);
     let inverse = |f: &Factor| {
         f.exponent.is_one()
@@ -176,6 +179,9 @@ fn single(g: &Graph, facts: &Facts, f: &Factor) -> Found {
     {
         return Some((Convex, "a p-norm of affine functions"));
     }
+    if let Some(found) = power_of_monomial(g, facts, f) {
+        return Some(found);
+    }
     if let Node::Matrix(MatrixOp::Det, args) = g.node(u)
         && facts.affine(args[0])
         && facts.known.is_positive_definite(args[0])
@@ -202,6 +208,65 @@ fn single(g: &Graph, facts: &Facts, f: &Factor) -> Found {
         return Some((Convex, "a negative power of a positive concave function"));
     }
     None
+}
+
+/// A power of a product of entries: a geometric mean, where no sum is in between.
+fn power_of_monomial(g: &Graph, facts: &Facts, f: &Factor) -> Found {
+    let Node::Product(q) = g.node(f.node) else { return None };
+    let selected = |l: &crate::graph::Label| {
+        q.out.contains(l)
+            || q.factors
+                .iter()
+                .any(|own| matches!(g.node(own.node), Node::OneHot { .. }) && own.labels.as_slice() == [*l])
+    };
+    if !q.factors.iter().flat_map(|own| &own.labels).all(selected) {
+        return None;
+    }
+    let mut powers: Vec<Factor> = Vec::new();
+    for own in &q.factors {
+        if facts.constant(own.node) {
+            if !facts.known.power(own).nonnegative() {
+                return None;
+            }
+            continue;
+        }
+        powers.push(Factor { exponent: &own.exponent * &f.exponent, ..own.clone() });
+    }
+    let all: Vec<&Factor> = powers.iter().collect();
+    if all.len() < 2 { None } else { monomial(g, facts, &all) }
+}
+
+/// Sums and extreme ones of eigenvalues and singular values of an affine matrix.
+fn spectral(g: &Graph, facts: &Facts, p: &Product, varying: &[&Factor]) -> Found {
+    let [f] = varying else { return None };
+    let [label] = f.labels.as_slice() else { return None };
+    let Node::Matrix(op, args) = g.node(f.node) else { return None };
+    if !f.exponent.is_one() || p.out.contains(label) || !facts.affine(args[0]) {
+        return None;
+    }
+    let mut place = None;
+    for own in p.factors.iter().filter(|own| facts.constant(own.node)) {
+        match g.node(own.node) {
+            Node::OneHot { at, dim } if own.labels.as_slice() == [*label] && place.is_none() => {
+                place = Some((*at, *dim))
+            }
+            _ if own.labels.is_empty() && facts.known.power(own).nonnegative() => {}
+            _ => return None,
+        }
+    }
+    match (op, place) {
+        (MatrixOp::Eigvals, Some((at, dim))) if at == dim => {
+            Some((Convex, "the largest eigenvalue of an affine symmetric matrix"))
+        }
+        (MatrixOp::Eigvals, Some((at, _))) if g.sizes.is_one(at) => {
+            Some((Concave, "the smallest eigenvalue of an affine symmetric matrix"))
+        }
+        (MatrixOp::Singvals, Some((at, _))) if g.sizes.is_one(at) => {
+            Some((Convex, "the largest singular value of an affine matrix, a norm"))
+        }
+        (MatrixOp::Singvals, None) => Some((Convex, "the sum of the singular values of an affine matrix, a norm")),
+        _ => None,
+    }
 }
 
 /// The p of a node that is a sum of `|u|^p`.

@@ -20,6 +20,7 @@ use crate::answer::Answer;
 use crate::claim::Finding;
 use crate::curvature::Curvature;
 use crate::solving::{self, Solution};
+use crate::tutor::{self, Patient};
 use crate::work::Work;
 use crate::{Convention, Failure, Request, proof};
 
@@ -227,7 +228,8 @@ impl Query {
         if let Some(error) = &report.error {
             return Err(work.refuse("claim", format!("the claim cannot be checked: {error}")));
         }
-        let mut finding = Finding { right: report.is_right(), sentence: report.sentence.clone(), report };
+        let mut finding =
+            Finding { right: report.is_right(), sentence: report.sentence.clone(), diagnoses: Vec::new(), report };
         if let (false, Some(claimed)) = (finding.right, claimed) {
             let layouts = work.claimed_under_assumptions(claimed.node)?;
             if !layouts.is_empty() {
@@ -236,6 +238,10 @@ impl Query {
                 finding.report.layouts = layouts.into_iter().map(proof::layout).collect();
                 finding.report.mismatch = None;
             }
+        }
+        if !finding.right {
+            let patient = Patient { claim, any_layout: true, problem, options };
+            finding.diagnoses = tutor::diagnose(None, &patient, &finding.report);
         }
         Ok(Reply::Finding(self.text.clone(), Box::new(finding)))
     }
