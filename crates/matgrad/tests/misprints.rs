@@ -20,7 +20,10 @@ fn root() -> PathBuf {
 
 fn cases() -> Vec<Value> {
     let text = std::fs::read_to_string(root().join("tests/corpus/texts.jsonl")).expect("the corpus of the texts");
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).expect("a case")).collect()
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).expect("a case"))
+        .collect()
 }
 
 fn request(case: &Value) -> Request {
@@ -95,7 +98,13 @@ fn chapter() -> String {
             Ok(finding) => {
                 assert!(!finding.right, "{id}: {printed} is right");
                 let mut said = finding.sentence.clone();
-                for diagnosis in finding.diagnoses.iter().filter(|d| !said.contains(&d.said)).map(|d| d.said.clone()).collect::<Vec<_>>() {
+                for diagnosis in finding
+                    .diagnoses
+                    .iter()
+                    .filter(|d| !said.contains(&d.said))
+                    .map(|d| d.said.clone())
+                    .collect::<Vec<_>>()
+                {
                     said = format!("{said}; {diagnosis}");
                 }
                 said
@@ -104,7 +113,10 @@ fn chapter() -> String {
         };
         let _ = writeln!(out, "- `{function}` by `{wrt}`, {} layout, is said to be `{printed}`: {said}", layout.name());
     }
-    let _ = writeln!(out, "\n## All {right} identities\n\n| place | function | layout | derivative | printed form |\n|---|---|---|---|---|");
+    let _ = writeln!(
+        out,
+        "\n## All {right} identities\n\n| place | function | layout | derivative | printed form |\n|---|---|---|---|---|"
+    );
     out + &table
 }
 

@@ -25,8 +25,10 @@ impl Slip {
         match self {
             Slip::Factor => has(&[Factor, MissingFactor]),
             Slip::Sign => has(&[Sign, MissingTerm, Factor]),
-            // (A')*x for A*x where A is square is the other half of a symmetrisation as well
-            Slip::Transpose => has(&[Transpose, Symmetrisation, Assumption, Product, MissingTerm, Fault::Layout]),
+            // A'*x for A*x is half of a symmetrisation as well; the prime of r'(t) is a derivative
+            Slip::Transpose => {
+                has(&[Transpose, Fault::Derivative, Symmetrisation, Assumption, Product, MissingTerm, Fault::Layout])
+            }
             Slip::Symmetrisation => has(&[Symmetrisation, MissingTerm, Assumption, Factor]),
             Slip::Term => has(&[MissingTerm, Symmetrisation, Factor, MissingFactor]),
             Slip::Layout => has(&[Fault::Layout, Transpose]),

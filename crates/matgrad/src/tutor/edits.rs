@@ -1,7 +1,7 @@
 //! A claim with one thing about it changed: what a slip of the pen would undo.
 
 use matgrad_render::{TextOptions, text};
-use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Rational, Span};
+use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Name, Rational, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Fault;
@@ -91,12 +91,16 @@ fn terms(ast: &Ast, root: ExprId) -> Vec<ExprId> {
 }
 
 /// Everything that one slip may have made of a right answer, likely slips first; `extra` are expressions of the function
-/// that may be a factor.
-pub(super) fn edits(ast: &Ast, root: ExprId, extra: (&Ast, &[ExprId])) -> Vec<Edit> {
+/// that may be a factor, `unknown` the abstract functions.
+pub(super) fn edits(ast: &Ast, root: ExprId, extra: (&Ast, &[ExprId]), unknown: &[Name]) -> Vec<Edit> {
     let mut list = List { ast, root, found: Vec::new() };
     let parts = parts(ast, root);
-    for &id in &parts {
+    // the smallest part that has to be turned
+    for &id in parts.iter().rev() {
         list.transposes(id);
+    }
+    for &id in &parts {
+        list.primes(id, unknown);
     }
     for &id in &parts {
         list.signs(id);
@@ -166,6 +170,29 @@ impl List<'_> {
                     |old, new| format!("a transpose is missing: `{new}`, not `{old}`"),
                 );
             }
+        }
+    }
+
+    /// The prime of an abstract function.
+    fn primes(&mut self, id: ExprId, unknown: &[Name]) {
+        let ExprKind::Call { function, function_span, derivative, args } = self.ast.kind(id).clone() else { return };
+        if !unknown.contains(&function) {
+            return;
+        }
+        let places: Vec<u8> = if args.len() == 1 { vec![0] } else { (1..=args.len().min(9) as u8).collect() };
+        let mut others: Vec<(Vec<u8>, &str)> = Vec::new();
+        others.extend(places.into_iter().map(|at| ([derivative.as_slice(), &[at]].concat(), "missing")));
+        if let Some((_, fewer)) = derivative.split_last() {
+            others.push((fewer.to_vec(), "too much"));
+        }
+        for (derivative, what) in others {
+            let (function, args) = (function.clone(), args.clone());
+            self.add(
+                id,
+                Fault::Derivative,
+                |ast| ast.add(ExprKind::Call { function, function_span, derivative, args }),
+                |old, new| format!("a prime is {what}: `{new}`, not `{old}`"),
+            );
         }
     }
 

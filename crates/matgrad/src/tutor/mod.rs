@@ -5,7 +5,7 @@ mod terms;
 
 use matgrad_check::{Answer as Claimed, ClaimReport, Options, Problem, Relation, Target, Variable, check_claim};
 use matgrad_render::{TextOptions, text};
-use matgrad_syntax::{Ast, Attribute, ExprId, ExprKind, Script, StatementKind};
+use matgrad_syntax::{Ast, Attribute, ExprId, ExprKind, Name, Script, StatementKind};
 
 use crate::proof;
 use crate::work::Work;
@@ -35,6 +35,8 @@ pub enum Fault {
     Product,
     /// An inverse or a power.
     Inverse,
+    /// The prime of an abstract function.
+    Derivative,
     /// The derivative by another variable.
     Variable,
     /// The derivative of another function.
@@ -60,6 +62,7 @@ impl Fault {
             Fault::Function => "function",
             Fault::Product => "product",
             Fault::Inverse => "inverse",
+            Fault::Derivative => "derivative",
             Fault::Variable => "variable",
             Fault::OtherFunction => "other-function",
             Fault::Assumption => "assumption",
@@ -142,8 +145,9 @@ pub(crate) fn diagnose(work: Option<&mut Work>, patient: &Patient, report: &Clai
 fn edited(patient: &Patient) -> Vec<Diagnosis> {
     let Claimed { ast, root, .. } = patient.claim;
     let extra = factors(patient);
+    let unknown: Vec<Name> = patient.problem.functions.iter().map(|function| function.name.clone()).collect();
     let mut found: Vec<Diagnosis> = Vec::new();
-    for edit in edits::edits(ast, root, (&patient.problem.script.ast, &extra)).into_iter().take(TRIES) {
+    for edit in edits::edits(ast, root, (&patient.problem.script.ast, &extra), &unknown).into_iter().take(TRIES) {
         // one of a kind is enough, and one kind too once the repairs become far-fetched
         if found.iter().any(|own| own.fault == edit.fault || edit.fault == Fault::MissingFactor) {
             continue;
