@@ -35,6 +35,7 @@ pub fn text(page: Page, steps: &[Step], out: &mut String) {
         .filter(|w| *w <= WIDE)
         .max();
     let column = column.unwrap_or(0);
+    let chinese = steps.iter().any(|step| step.rule != step.key);
     let hash = paint(page.color, style::DIM, "#");
     for (at, (step, formulas)) in steps.iter().zip(&formulas).enumerate() {
         let number = format!("{:>2}.", at + 1);
@@ -55,17 +56,22 @@ pub fn text(page: Page, steps: &[Step], out: &mut String) {
                 } else {
                     paint(page.color, style::ERROR, "  not checked")
                 };
-                let shape = paint(page.color, style::DIM, &page.shape(&step.shape));
+                let shape = match page.shape(&step.shape) {
+                    scalar if chinese && step.shape.iter().all(|n| n == "1") => scalar.replace("a scalar", "标量"),
+                    shape => shape,
+                };
+                let shape = paint(page.color, style::DIM, &shape);
                 let _ = write!(shown, "{gap}{shape}{mark}");
             }
             let _ = writeln!(out, "{shown}");
         }
     }
     let checked = steps.iter().filter(|step| step.verified.as_ref().is_some_and(Verdict::is_right)).count();
-    let total = if checked == steps.len() {
-        format!("all {checked} steps checked")
-    } else {
-        format!("{checked} of {} steps checked", steps.len())
+    let total = match (checked == steps.len(), chinese) {
+        (true, false) => format!("all {checked} steps checked"),
+        (true, true) => format!("共 {checked} 步，均已数值验证"),
+        (false, false) => format!("{checked} of {} steps checked", steps.len()),
+        (false, true) => format!("共 {} 步，其中 {checked} 步已数值验证", steps.len()),
     };
     let _ = writeln!(out, "{hash} {}\n", paint(page.color, style::GOOD, &total));
 }

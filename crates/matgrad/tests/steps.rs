@@ -2,7 +2,7 @@
 
 mod support;
 
-use matgrad::{Claim, Language, Layout, Request, Step, Style, check, derive};
+use matgrad::{Claim, Language, Layout, Request, Step, Style, Text, check, derive};
 use support::{Case, cases};
 
 /// The left side and the right side of each statement of a step.
@@ -14,7 +14,6 @@ fn statements(step: &Step) -> Vec<(String, String)> {
 /// Compares the lines of a derivation with independent derivatives of the original function; what is wrong with them.
 fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
     let mut problems = Vec::new();
-    let wrt = matgrad_syntax::normalize_name(&request.wrt);
     let step_of = |key: &str| steps.iter().find(|step| step.key == key);
     // the names of the stages, and the script that has them
     let mut text = request.text.clone();
@@ -72,6 +71,13 @@ fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
             inner.push(first.text.clone());
         }
     }
+    // of a function without parts
+    for step in lines.iter().filter(|_| names.is_empty() && request.order == 1) {
+        let left = statements(step).last().map(|(left, _)| left.clone()).unwrap_or_default();
+        if left.starts_with('d') && !left.contains('_') {
+            judge(None, Layout::Differential, step.text.clone(), &mut problems);
+        }
+    }
     // the chain rule with its factors
     if let Some(chain) = step_of("chain rule for vectors") {
         let whole = &statements(chain)[0].0;
@@ -81,8 +87,6 @@ fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
             factor != *whole && factor.contains("_d") && !left.starts_with("grad_") && chain.text.contains(factor)
         });
         let claim = factors.map(|step| step.text.clone()).chain([chain.text.clone()]).collect::<Vec<_>>().join("; ");
-        let flat = chain.text.contains("_d") && lines.iter().any(|step| step.text.starts_with(whole.as_str()));
-        assert!(flat);
         let layouts = [Layout::Numerator, Layout::Jacobian];
         let mut trials: Vec<Vec<String>> = Vec::new();
         for layout in layouts {
@@ -94,8 +98,25 @@ fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
             problems.extend(trials.into_iter().flatten());
         }
     }
-    // what is said of the function's own derivative
-    for step in &lines {
+    // derivatives handed from stage to stage
+    if let (Some(target), None, 1) = (&target, step_of("chain rule for vectors"), request.order) {
+        let own = format!("d{target}_d");
+        let whole = format!("{own}{}", matgrad_syntax::normalize_name(&request.wrt));
+        let mut before: Vec<String> = Vec::new();
+        for step in &lines {
+            let left = statements(step).last().map(|(left, _)| left.clone()).unwrap_or_default();
+            if left == whole && !before.is_empty() {
+                before.push(step.text.clone());
+                judge(Some(target), Layout::Numerator, before.join("; "), &mut problems);
+                break;
+            }
+            if left.starts_with(&own) && left != whole {
+                before.push(step.text.clone());
+            }
+        }
+    }
+    // what is said of the function's own derivative; of a second derivative these are several functions
+    for step in lines.iter().filter(|_| request.order == 1) {
         let all = statements(step);
         let Some((left, _)) = all.last() else { continue };
         match step.key.as_str() {
@@ -104,9 +125,20 @@ fn recheck(request: &Request, steps: &[Step]) -> Vec<String> {
             "transpose" if left.starts_with("grad_") => {
                 judge(target.as_deref(), Layout::Gradient, step.text.clone(), &mut problems);
             }
+            "multiply the factors" | "read off" | "collect the entries" | "substitute back" => {
+                // the same partial derivatives, in some layout
+                let claim = Claim { text: step.text.clone(), any_layout: true };
+                let mut asked = request.clone();
+                asked.text = text.clone();
+                asked.of = target.clone().or_else(|| request.of.clone());
+                match check(&asked, &claim) {
+                    Ok(finding) if finding.right => {}
+                    Ok(finding) => problems.push(format!("{}: {}", step.text, finding.sentence)),
+                    Err(failure) => problems.push(format!("{}: {failure}", step.text)),
+                }
+            }
             _ => {}
         }
-        let _ = &wrt;
     }
     for step in steps {
         // the declarations decide between transposes and derivatives
@@ -161,4 +193,100 @@ fn every_line_of_every_case_holds() {
     println!("steps: {} derivations, at most {most} lines", lengths.len());
     assert!(most <= 14, "a derivation has {most} lines");
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// A line with a number, a sign or a factor changed.
+fn damaged(step: &Step) -> Option<Step> {
+    let (left, right) = statements(step).pop()?;
+    let wrong = format!("2*({right})");
+    let mut step = step.clone();
+    let helpers = step.text.strip_suffix(&format!("{left} = {right}"))?.to_owned();
+    step.text = format!("{helpers}{left} = {wrong}");
+    if let Some(equation) = step.equations.last_mut() {
+        equation.text = format!("{left} = {wrong}");
+    }
+    step.after = wrong;
+    Some(step)
+}
+
+#[test]
+fn wrong_lines_are_found() {
+    let texts =
+        ["norm(y - Phi*theta)^2", "logdet(A'*theta*A)", "sum(log(1 + exp(theta)))", "A*theta", "theta'*A*theta"];
+    let mut seen = 0;
+    for text in texts {
+        for style in Style::ALL {
+            let request = Request::new(Text::expression(text), "theta");
+            let request = match text.contains("logdet") {
+                true => Request { text: request.text.clone().declare("theta in R^(n x n) pd"), ..request },
+                false => request,
+            };
+            let steps = derive(&request.clone().steps(style, Language::English)).expect("an answer").steps;
+            assert_eq!(recheck(&request, &steps), Vec::<String>::new(), "{text}");
+            for at in 0..steps.len() {
+                if ["name the parts", "write out the entries"].contains(&steps[at].key.as_str()) {
+                    continue;
+                }
+                let mut wrong = steps.clone();
+                let Some(line) = damaged(&steps[at]) else { continue };
+                wrong[at] = line;
+                seen += 1;
+                assert!(!recheck(&request, &wrong).is_empty(), "{text}: {} passes", wrong[at].text);
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} lines");
+}
+
+/// The derivation of an example as one reads it.
+fn shown(script: &str, wrt: &str, style: Style, layout: Layout) -> String {
+    let request = Request::new(Text::script("example", script), wrt).layout(layout).steps(style, Language::English);
+    let answer = derive(&request).expect("an answer");
+    let line = |step: &Step| format!("{}: {} [{}]", step.key, step.text, step.shape.join(" x "));
+    answer.steps.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_worked_examples_come_in_their_order_of_thought() {
+    let found = [
+        shown("A in R^(M x N)\nx in R^N\nf = A*x", "x", Style::Chain, Layout::Numerator),
+        shown("t in R\nx = [t*cos(t), t*sin(t)]\nh = exp(x[1]*x[2]^2)", "t", Style::Chain, Layout::Numerator),
+        shown(
+            "y in R^N\nPhi in R^(N x D)\ntheta in R^D\ne = y - Phi*theta\nL = norm(e)^2",
+            "theta",
+            Style::Chain,
+            Layout::Numerator,
+        ),
+        shown("A in R^(M x N)\nx in R^N\nf = A*x", "A", Style::Chain, Layout::Tensor),
+        shown("R in R^(M x N)\nK = R'*R", "R", Style::Chain, Layout::Tensor),
+        shown("A in R^(n x n)\nx in R^n\nq = x'*A*x", "x", Style::Chain, Layout::Numerator),
+        shown("R in R^(M x N)\nK = R'*R", "R", Style::Differential, Layout::Differential),
+        shown("A in R^(n x n)\nx in R^n\nq = x'*A*x", "x", Style::Differential, Layout::Numerator),
+    ]
+    .join("\n\n")
+        + "\n";
+    let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/suite/worked-examples.txt");
+    if std::env::var_os("MATGRAD_BLESS").is_some() {
+        std::fs::write(&kept, &found).expect("the examples are written");
+    }
+    assert_eq!(std::fs::read_to_string(&kept).unwrap_or_default(), found);
+}
+
+#[test]
+fn a_loss_takes_a_dozen_lines() {
+    let losses = [
+        "norm(y - Phi*theta)^2 + lambda*norm(theta)^2",
+        "sum(log(1 + exp(-y.*(X*theta))))/2 + lambda*theta'*theta",
+        "-y'*log(sigmoid(X*theta)) - (1 - y)'*log(1 - sigmoid(X*theta))",
+        "norm(A*tanh(B*theta + c) - y)^2",
+        "log(1 + norm(A*theta - y)^2/s)",
+    ];
+    for text in losses {
+        for style in Style::ALL {
+            let request = Request::new(Text::expression(text), "theta").steps(style, Language::English);
+            let answer = derive(&request).expect("an answer");
+            let count = answer.steps.len();
+            assert!((4..=12).contains(&count), "{text}: {count} lines, {style:?}");
+        }
+    }
 }

@@ -89,6 +89,7 @@ const STEPS: &[&Rule] = &[
     &steps::IMPLICIT,
     &steps::AGAIN,
     &steps::EXTREMUM,
+    &steps::STRUCTURE,
 ];
 
 /// The rules of a derivation: how what the primitives give is put together.
@@ -194,6 +195,13 @@ pub mod steps {
         chinese: "再次求导",
         statement: "the second derivative is the derivative of the first",
         source: "definition",
+    };
+    /// Entries that move together.
+    pub const STRUCTURE: Rule = Rule {
+        name: "respect the structure",
+        chinese: "考虑结构约束",
+        statement: "for symmetric X, G by free entries becomes G + G' - G .* eye(n)",
+        source: "Petersen & Pedersen, The Matrix Cookbook, §2.8",
     };
     /// What minimises makes the gradient vanish.
     pub const EXTREMUM: Rule = Rule {

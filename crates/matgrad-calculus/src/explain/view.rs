@@ -241,6 +241,8 @@ impl<'a> View<'a> {
                 ExprKind::Number(_) | ExprKind::Name(_) => return true,
                 ExprKind::Index(base, _) => return matches!(self.ast.kind(*base), ExprKind::Name(_)),
                 ExprKind::Neg(a) | ExprKind::Transpose(a) => *a,
+                // what is compared has no part in the derivative
+                ExprKind::Binary(op, ..) if is_comparison(*op) => return true,
                 ExprKind::Binary(BinaryOp::Mul | BinaryOp::Div | BinaryOp::Add | BinaryOp::Sub, a, b) => {
                     let number = |id: &ExprId| matches!(self.ast.kind(*id), ExprKind::Number(_));
                     match (number(a), number(b)) {
@@ -262,4 +264,9 @@ impl<'a> View<'a> {
         }
         id
     }
+}
+
+fn is_comparison(op: BinaryOp) -> bool {
+    use BinaryOp::{Equal, Greater, GreaterEq, Less, LessEq, NotEqual};
+    matches!(op, Less | LessEq | Greater | GreaterEq | Equal | NotEqual)
 }

@@ -141,6 +141,24 @@ impl Board {
         Some(board)
     }
 
+    /// A board with nothing but the name of the function.
+    pub fn named(work: &Work, script: &Script, target: usize) -> Self {
+        let own: Name = "f".into();
+        let name = match script.statements.get(target).map(|statement| &statement.kind) {
+            Some(StatementKind::Definition { name, .. } | StatementKind::Implicit { name, .. }) => name.name.clone(),
+            _ => own,
+        };
+        let stage =
+            Stage { name: name.clone(), body: Body::Implicit, statement: target, uses: Vec::new(), fresh: false };
+        let mut board = Self { wrt: work.variable.name.to_string(), limits: work.request.limits, ..Self::default() };
+        board.staged.stages.push(stage);
+        let dims = &work.analysis.graph.sizes;
+        if let Some(typed) = [&work.analysis.target].into_iter().find(|typed| typed.node == work.function.node) {
+            board.shapes.insert(name, Form::new(&typed.shape, dims));
+        }
+        board
+    }
+
     fn read(&mut self, work: &Work, script: &Script, target: usize) {
         let statement = |at: usize| script.statements.get(at).map(|statement| &statement.kind);
         if let Some(
@@ -406,9 +424,9 @@ impl Board {
         Ok(verify(&problem, &claimed, &proof::options(Convention::Free)))
     }
 
-    /// Compares two values at random points, after some definitions.
-    pub fn equal(&self, before: &[String], left: &str, right: &str) -> Result<Verdict, Failure> {
-        let text = format!("{}\n{}\nassume {left} = {right}", self.whole(), before.join("\n"));
+    /// Compares a value with that of a name at random points, after some definitions.
+    pub fn equal(&self, before: &[String], value: &str, name: &str) -> Result<Verdict, Failure> {
+        let text = format!("{}\n{}\nassume {name} = {value}", self.whole(), before.join("\n"));
         let request = self.request(text, &self.target_name(), &self.wrt, Layout::Numerator);
         let (source, script) = request.text.read()?;
         let plain = Request { text: Text::script("steps", self.whole()), ..request.clone() };

@@ -118,7 +118,10 @@ impl Board {
         let mut before = last.right.clone();
         let whole = self.whole();
         if function.is_scalar() && variable.kind == Kind::Matrix && before != "0" {
-            let found = self.derivative(self.kept(), &target, &self.wrt, Layout::Numerator, false)?;
+            let mut found = self.derivative(self.kept(), &target, &self.wrt, Layout::Numerator, false)?;
+            if answer.order == 1 && self.staged.stages.len() < 2 && answer.layout == Layout::Numerator {
+                found.written = answer.derivative.clone();
+            }
             if let Some(text) = trace_form(&found.written, &self.wrt).filter(|text| *text != last.right) {
                 let verdict = Some(self.check(&whole, &target, &self.wrt, Layout::Differential, &text)?);
                 let (helpers, shape) = (Vec::new(), last.shape.clone());
@@ -135,7 +138,10 @@ impl Board {
                 before = text;
             }
         }
-        let found = self.derivative(self.kept(), &target, &self.wrt, answer_layout(answer), false)?;
+        let mut found = self.derivative(self.kept(), &target, &self.wrt, answer_layout(answer), false)?;
+        if answer.order == 1 && self.staged.stages.len() < 2 {
+            found.written = answer.derivative.clone();
+        }
         let name = if answer.order == 1 { self.final_name(answer) } else { self.total(&target) };
         let (helpers, left, right) = definition(&found.written, &name);
         let text = helpers.iter().cloned().chain([format!("{left} = {right}")]).collect::<Vec<_>>().join("; ");

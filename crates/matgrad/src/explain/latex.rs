@@ -10,21 +10,31 @@ impl Board {
         if let Some(form) = self.form(name) {
             return form.kind;
         }
-        let step = name.strip_prefix('d').and_then(|rest| self.form(rest));
+        let step = name.strip_prefix('d').filter(|rest| self.form(rest).is_some() || rest.starts_with("grad_"));
         if step.is_some() { Kind::Step } else { matgrad_render::conventional_kind(name) }
     }
 
-    /// The names of derivatives that a line may have, with numerator and denominator.
-    fn fractions(&self) -> Vec<(String, String, String, bool)> {
+    /// The names of derivatives that a line may have, each in LaTeX and for a terminal.
+    fn fractions(&self) -> Vec<(String, String, String)> {
         let mut found = Vec::new();
+        let target = self.target_name();
         let mut names: Vec<String> = self.staged.stages.iter().map(|stage| stage.name.to_string()).collect();
-        names.push(self.wrt.clone());
+        names.extend([self.wrt.clone(), format!("grad_{target}")]);
+        let spelt = |name: &str| crate::respell(name, TextOptions::UNICODE);
+        for (order, power) in [(2, '²'), (3, '³')] {
+            let (of, by) = (self.plain_latex(&target), self.plain_latex(&self.wrt));
+            let latex = format!(r"\frac{{\partial^{order} {of}}}{{\partial {by}^{order}}}");
+            let unicode = format!("∂{power}{}/∂{}{power}", spelt(&target), spelt(&self.wrt));
+            found.push((format!("d{order}{target}_d{}{order}", self.wrt), latex, unicode));
+        }
         for of in &names {
             for by in &names {
-                for direct in [true, false] {
-                    let name = super::board::fraction(of, by);
-                    found.push((if direct { format!("{name}_direct") } else { name }, of.clone(), by.clone(), direct));
-                }
+                let name = super::board::fraction(of, by);
+                let latex = format!(r"\frac{{\partial {}}}{{\partial {}}}", self.plain_latex(of), self.plain_latex(by));
+                let unicode = format!("∂{}/∂{}", spelt(of), spelt(by));
+                let direct = format!(r"\left.{latex}\right|_{{\text{{direct}}}}");
+                found.push((format!("{name}_direct"), direct, format!("{unicode}|direct")));
+                found.push((name, latex, unicode));
             }
         }
         found
@@ -44,7 +54,7 @@ impl Board {
                     matgrad_render::latex_definition(&parsed.ast, &name.name, &indices, body, &kind)
                 }
                 Parameters::None => {
-                    format!("{} = {}", self.name_latex(&name.name), matgrad_render::latex(&parsed.ast, body, &kind))
+                    format!("{} = {}", self.plain_latex(&name.name), matgrad_render::latex(&parsed.ast, body, &kind))
                 }
                 Parameters::Function(parameters) => {
                     let parameters: Vec<Name> = parameters.iter().map(|ident| ident.name.clone()).collect();
@@ -54,22 +64,16 @@ impl Board {
             });
         }
         let mut text = parts.join(r",\quad ");
-        for (name, of, by, direct) in self.fractions() {
+        for (name, fraction, _) in self.fractions() {
             let token = self.plain_latex(&name);
-            if !text.contains(&token) {
-                continue;
+            if text.contains(&token) {
+                text = text.replace(&format!("{token}^"), &format!(r"\left({fraction}\right)^"));
+                text = text.replace(&token, &fraction);
             }
-            let (of, by) = (self.name_latex(&of), self.name_latex(&by));
-            let mut fraction = format!(r"\frac{{\partial {of}}}{{\partial {by}}}");
-            if direct {
-                fraction = format!(r"\left.{fraction}\right|_{{\text{{direct}}}}");
-            }
-            text = text.replace(&format!("{token}^"), &format!(r"\left({fraction}\right)^"));
-            text = text.replace(&token, &fraction);
         }
         let target = self.target_name();
         let gradient = self.plain_latex(&format!("grad_{target}"));
-        text.replace(&gradient, &format!(r"\nabla {}", self.name_latex(&target)))
+        text.replace(&gradient, &format!(r"\nabla {}", self.plain_latex(&target)))
     }
 
     fn plain_latex(&self, name: &str) -> String {
@@ -78,21 +82,19 @@ impl Board {
         matgrad_render::latex(&ast, root, &|name| self.kind(name))
     }
 
-    fn name_latex(&self, name: &str) -> String {
-        self.plain_latex(name)
-    }
-
     /// A text of the language for a terminal.
     pub(super) fn unicode(&self, text: &str) -> String {
         let mut text = crate::respell(text, TextOptions::UNICODE);
         let spelt = |name: &str| crate::respell(name, TextOptions::UNICODE);
-        for (name, of, by, direct) in self.fractions() {
-            let token = spelt(&name);
-            let fraction = format!("∂{}/∂{}{}", spelt(&of), spelt(&by), if direct { "|direct" } else { "" });
-            text = replace_word(&text, &token, &fraction);
+        for (name, _, fraction) in self.fractions() {
+            text = replace_word(&text, &spelt(&name), &fraction);
         }
         let target = self.target_name();
-        replace_word(&text, &spelt(&format!("grad_{target}")), &format!("∇{}", spelt(&target)))
+        let (plain, nabla) = (spelt(&format!("grad_{target}")), format!("∇{}", spelt(&target)));
+        // its differential, and what is a derivative of it
+        text = text.replace(&format!("∂{plain}/"), &format!("∂{nabla}/"));
+        text = replace_word(&text, &format!("d{plain}"), &format!("d{nabla}"));
+        replace_word(&text, &plain, &nabla)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Derivations as a lecturer writes them: the function in named stages, the derivative of each stage, and how they are
 //! put together. Every line is a statement of the language and is checked by itself against the original function.
 
+mod again;
 mod board;
 mod chain;
 mod differentials;
@@ -16,10 +17,13 @@ use matgrad_render::TextOptions;
 
 use crate::answer::{Answer, Step};
 use crate::work::Work;
-use crate::{Convention, Failure};
+use crate::{Convention, Failure, Request};
 
 pub(crate) use board::Board;
 use line::Line;
+
+/// Functions with more operations than this are not taken apart.
+const LARGE: usize = 4000;
 
 /// How a derivation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,21 +85,39 @@ impl Work<'_> {
     pub(crate) fn derivation(&self, answer: &Answer, style: Style) -> Vec<Step> {
         let language = self.request.language;
         let (script, target) = self.with_target();
-        let free = self.request.convention == Convention::Free && self.joined.is_empty();
-        let mut fallback = None;
+        if script.ast.len() > LARGE || !self.joined.is_empty() {
+            let board = Board::named(self, &script, target);
+            return board.ending(answer, None).iter().map(|line| line.step(&board, language)).collect();
+        }
+        // what is tied together is first differentiated as if it were free
+        let free = match self.request.convention {
+            Convention::Free => None,
+            Convention::Constrained => self.free_answer(),
+        };
         for (parts, style) in [(true, style), (false, style), (true, Style::Differential), (false, Style::Differential)]
         {
-            let Some(board) = Board::new(self, &script, target, parts).filter(|_| free) else { continue };
-            let Ok(mut lines) = board.lines(answer, style) else { continue };
+            let Some(board) = Board::new(self, &script, target, parts) else { continue };
+            let Ok(mut lines) = board.lines(free.as_ref().unwrap_or(answer), style) else { continue };
+            if let Some(more) = board.again(answer, style) {
+                lines.extend(more);
+            }
+            if let Some(free) = &free {
+                lines.extend(board.ending(free, lines.last()));
+            }
             lines.extend(board.ending(answer, lines.last()));
             let sound = lines.iter().all(|line| line.verdict.as_ref().is_some_and(Verdict::is_right));
             if sound {
                 return lines.iter().map(|line| line.step(&board, language)).collect();
             }
-            fallback.get_or_insert(board);
         }
-        let board = fallback.or_else(|| Board::new(self, &script, target, false)).unwrap_or_default();
+        let board = Board::named(self, &script, target);
         board.ending(answer, None).iter().map(|line| line.step(&board, language)).collect()
+    }
+
+    /// The answer by free entries.
+    fn free_answer(&self) -> Option<Answer> {
+        let request = Request { convention: Convention::Free, steps: None, ..self.request.clone() };
+        crate::derive(&request).ok()
     }
 }
 
@@ -115,6 +137,7 @@ impl Board {
         let said = last.is_some_and(|last| last.left == left && last.right == right);
         let verdict = answer.verified.clone();
         let rule: &'static Rule = match (answer.order, last) {
+            _ if answer.convention == Convention::Constrained => &steps::STRUCTURE,
             (1, Some(_)) if self.staged.stages.len() > 1 => &steps::SUBSTITUTE,
             (1, Some(last)) if last.rules.contains(&&steps::PARTIALS) => &steps::COLLECT,
             (1, _) => &steps::READ_OFF,

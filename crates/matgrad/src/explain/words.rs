@@ -26,6 +26,9 @@ pub(super) fn why(line: &Line, language: Language) -> String {
             ("both sides of the equation differentiated, solved for the unknown", "对方程两边求微分并解出未知量的微分")
         }
         "stationary point" => ("the gradient vanishes there, whatever the data", "极值点处梯度恒为零"),
+        "respect the structure" => {
+            ("entries that the structure ties together move together", "由结构联系起来的元素一起变化")
+        }
         "differentiate once more" => ("the derivative of the derivative", "对导数再求导"),
         _ => return line.rules.first().map_or_else(String::new, |rule| formula(rule.statement, language)),
     };
