@@ -27,6 +27,10 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Write a function and its derivatives as a program in another language
     Code(CodeArgs),
+    /// Open the page: formulas in, derivatives out as you type, on this machine alone
+    #[command(after_help = "Example: matgrad serve, then open http://127.0.0.1:7373 in a browser.\n\
+        The page needs no network; the server answers to this machine only. Ctrl-C ends it.")]
+    Serve(ServeArgs),
     /// Time compiled functions on random data: those that come with the program, or one of your own
     Bench(BenchArgs),
 }
@@ -237,6 +241,14 @@ pub struct CodeArgs {
     /// Where the program goes; without it, it is printed
     #[arg(long, value_name = "FILE")]
     pub out: Option<String>,
+}
+
+/// `matgrad serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The port on the loopback interface; 0 takes any that is free
+    #[arg(long, value_name = "P", default_value_t = 7373)]
+    pub port: u16,
 }
 
 /// `matgrad bench`

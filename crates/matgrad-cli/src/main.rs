@@ -10,6 +10,7 @@ mod diff;
 mod eval;
 mod human;
 mod layouts;
+mod serve;
 mod source;
 mod steps;
 mod style;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Layouts(args) => layouts::run(args),
         Command::Eval(args) => eval::run(*args),
         Command::Code(args) => code::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
     };
     ExitCode::from(match outcome {
