@@ -75,7 +75,11 @@ function show(answer) {
     chips(answer.input.variables);
   }
   settings(answer.input);
-  if (wrong) { if (shown) shown.input = answer.input; return; }
+  if (wrong) {
+    if (shown) shown.input = answer.input;
+    document.dispatchEvent(new CustomEvent("matgrad:refused"));
+    return;
+  }
   shown = answer;
   if (answer.text) result(answer);
   document.dispatchEvent(new CustomEvent("matgrad:shown"));
@@ -291,6 +295,9 @@ function translate() {
   $("theme").setAttribute("aria-label", t("theme"));
   $("typed").setAttribute("aria-label", t("typed"));
 }
+
+// the settings under which the next text is read, for tests of the page
+globalThis.matgrad = { prepare(settings) { Object.assign(state, { of: undefined }, settings); } };
 
 let timer = 0;
 $("formula").addEventListener("input", event => {

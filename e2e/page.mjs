@@ -1,0 +1,121 @@
+// The page in a browser: what is typed is answered within the time, offline, for everybody.
+//   node page.mjs MATGRAD [CORPUS_FOLDER]
+import { spawn } from "node:child_process";
+import { readFileSync, existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const require = createRequire(import.meta.url);
+const [binary = "../target/release/matgrad", corpus = "../tests/corpus"] = process.argv.slice(2);
+const LIMIT = Number(process.env.MATGRAD_PAGE_LIMIT ?? 50);
+const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(path => path && existsSync(path));
+let failures = 0;
+const expect = (condition, what) => { if (!condition) { failures += 1; console.log("FAILED: " + what); } };
+
+const server = spawn(binary, ["serve", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+const url = await new Promise((resolve, reject) => {
+  server.stdout.on("data", data => { const found = /http:\/\/\S+/.exec(String(data)); if (found) resolve(found[0]); });
+  server.on("exit", code => reject(new Error(`the server ended: ${code}`)));
+});
+const browser = await chromium.launch({ executablePath, args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"] });
+try {
+  const context = await browser.newContext({ locale: "en-US" });
+  const page = await context.newPage();
+  page.on("request", request => expect(request.url().startsWith(url) || request.url().startsWith("data:"), `a request to ${request.url()}`));
+  page.on("pageerror", error => expect(false, `an error in the page: ${error}`));
+  page.on("dialog", dialog => { expect(false, "a dialog opened"); dialog.dismiss(); });
+  await page.goto(url);
+  await page.waitForSelector("#answers math");
+
+  // what a person does
+  const settled = async () => { await page.waitForTimeout(250); };
+  expect((await page.textContent("#verdict")).includes("checked at 3 random points"), "the verdict is shown");
+  await page.fill("#claim", "-2*Phi'*(y - Phi*theta)"); await settled();
+  expect((await page.textContent("#finding")).includes("right"), "a right claim is right");
+  await page.fill("#claim", "2*Phi'*(y - Phi*theta)"); await settled();
+  expect((await page.textContent("#finding")).includes("wrong"), "a wrong claim is wrong");
+  await page.fill("#claim", "");
+  await page.click("#wrt >> text=Phi"); await settled();
+  expect(page.url().includes("by=Phi"), "the link follows the variable");
+  await page.click("#layout >> text=rowvec"); await settled();
+  expect(page.url().includes("layout=rowvec"), "the link follows the layout");
+  const link = page.url(), text = await page.textContent("#answers");
+  const second = await context.newPage();
+  await second.goto(link); await second.waitForSelector("#answers math");
+  expect(await second.textContent("#answers") === text, "a link shows the same answer");
+  await second.close();
+  await page.fill("#formula", "x'*A*x"); await settled();
+  await page.click("#layout >> text=numerator");
+  await page.click(".chip >> text=A"); await page.click("#editor >> text=symmetric"); await settled();
+  expect((await page.getAttribute("#answers .formula", "aria-label")).endsWith("2*x'*A"), "an assumption is edited by its chip");
+  for (const id of ["steps", "layouts", "code", "pictures"]) await page.click(`#${id} summary`);
+  await settled(); await settled();
+  expect(await page.locator("#steps li").count() > 1, "steps are shown");
+  expect(await page.locator("#layouts .card").count() >= 5, "layouts are shown");
+  expect((await page.textContent("#code pre")).includes("def "), "code is shown");
+  expect(await page.locator("#pictures svg").count() === 3, "three pictures are shown");
+  await page.click("#language"); await settled();
+  expect((await page.textContent("#result-title")) === "导数", "the page speaks Chinese");
+  await page.click("#language"); await settled();
+
+  // for everybody
+  for (const scheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: scheme }); await settled();
+    await page.evaluate(readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+    const audit = await page.evaluate(() => globalThis.axe.run());
+    const serious = audit.violations.filter(found => ["serious", "critical"].includes(found.impact));
+    for (const found of serious) console.log(scheme, found.id, found.help, found.nodes.slice(0, 3).map(node => node.html));
+    expect(serious.length === 0, `the audit (${scheme})`);
+  }
+  for (const id of ["steps", "layouts", "code", "pictures"]) await page.click(`#${id} summary`);
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than a phone");
+  await page.setViewportSize({ width: 1280, height: 900 });
+
+  // nonsense shows an error, the text and a way out
+  let random = 12345;
+  const next = n => (random = (random * 1103515245 + 12345) & 0x7fffffff) % n;
+  const letters = "xAyθ∑()[]{}'\"`^*+-./\\:;,=<>&|#@!?~ \t0123456789e\u0000\u202e\ud83d\ude00<script>alert(1)</script>";
+  for (let k = 0; k < 60; k += 1) {
+    const nonsense = Array.from({ length: 1 + next(60) }, () => letters[next(letters.length)]).join("") + "(]";
+    await page.fill("#formula", nonsense);
+    await page.waitForTimeout(60);
+    const shown = await page.evaluate(() => ({ error: document.querySelector("#errors strong")?.textContent ?? "", out: document.querySelectorAll("#errors button").length, text: document.querySelector("#formula").value, script: document.querySelectorAll("main script").length }));
+    expect(shown.error && shown.out >= 1 && shown.text.length > 0 && shown.script === 0, `nonsense ${JSON.stringify(nonsense)}: ${JSON.stringify(shown)}`);
+    expect(!/panicked|\.rs:/.test(shown.error), `a trace is shown: ${shown.error}`);
+  }
+
+  // from a keystroke to the picture, for every case
+  const cases = ["cookbook_even", "texts", "wikipedia"].flatMap(name => readFileSync(`${corpus}/${name}.jsonl`, "utf8").trim().split("\n").map(line => JSON.parse(line)));
+  const times = [];
+  for (const one of cases) {
+    const measure = () => page.evaluate(async one => {
+      const nameOf = line => line.split(/\s+in\s+|\s*:\s*/)[0];
+      globalThis.matgrad.prepare({ declare: Object.fromEntries(one.declare.map(line => [nameOf(line), line])), wrt: one.wrt, order: one.order, layout: one.layout });
+      const area = document.querySelector("#formula");
+      area.value = one.script ?? one.expr;
+      const shown = new Promise(resolve => document.addEventListener("matgrad:shown", resolve, { once: true }));
+      const failed = new Promise(resolve => document.addEventListener("matgrad:refused", resolve, { once: true }));
+      const began = performance.now();
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+      await Promise.race([shown, failed]);
+      // the frame after the answer is in the page
+      await new Promise(resolve => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = resolve; channel.port2.postMessage(0); }));
+      return performance.now() - began;
+    }, { ...one, declare: one.declare ?? [] });
+    // what another process takes away is not the page's: the better of a few
+    let best = await measure();
+    for (let k = 0; k < 4 && best > LIMIT; k += 1) best = Math.min(best, await measure());
+    times.push(best);
+    expect(best <= LIMIT, `${one.id}: ${best.toFixed(1)} ms from keystroke to picture`);
+  }
+  times.sort((a, b) => a - b);
+  const at = share => times[Math.min(times.length - 1, Math.floor(share * times.length))].toFixed(1);
+  console.log(`${times.length} cases from keystroke to picture: median ${at(0.5)} ms, 95 % ${at(0.95)} ms, slowest ${at(1)} ms`);
+} finally {
+  await browser.close();
+  server.removeAllListeners("exit");
+  server.kill();
+}
+console.log(failures ? `${failures} failures` : "the page is as it should be");
+process.exit(failures ? 1 : 0);
