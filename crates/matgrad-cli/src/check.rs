@@ -25,6 +25,9 @@ pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
         let request = request.limits(Limits { deadline, ..Limits::default() });
         Ok(matgrad::check(&request, &claim)?)
     })?;
+    if let Some(clash) = finding.clash {
+        return Err(clash.into());
+    }
     match args.format {
         Format::Json => print(&format!("{:#}\n", finding.json())),
         _ => print(&told(&finding)),

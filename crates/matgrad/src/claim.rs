@@ -27,6 +27,8 @@ pub struct Finding {
     pub sentence: String,
     /// What is wrong with it: repairs that numbers bear out, likely ones first.
     pub diagnoses: Vec<Diagnosis>,
+    /// Where the shapes in the claim do not fit together, with what would make them fit.
+    pub clash: Option<Failure>,
     /// The finding in detail.
     pub report: ClaimReport,
 }
@@ -100,7 +102,11 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
         let (Some(first), Some(clash)) = (diagnoses.first(), failure.diagnostics.first()) else { return Err(failure) };
         let sentence = format!("the shapes in the claim do not fit ({}): {}", clash.message, first.said);
         let report = ClaimReport::misshapen(sentence.clone());
-        return Ok(Finding { right: false, sentence, diagnoses, report });
+        let mut clash = failure.clone();
+        if let Some(own) = clash.diagnostics.first_mut() {
+            own.help.push(first.said.clone());
+        }
+        return Ok(Finding { right: false, sentence, diagnoses, clash: Some(clash), report });
     }
     let report = check_claim(&patient.problem, &patient.claim, &patient.options);
     if let Some(error) = &report.error {
@@ -113,7 +119,7 @@ pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
         sentence.push_str(&format!(", not in the {} layout", request.layout.name()));
     }
     let diagnoses = if right { Vec::new() } else { tutor::diagnose(Some(&mut work), &patient, &report) };
-    Ok(Finding { right, sentence, diagnoses, report })
+    Ok(Finding { right, sentence, diagnoses, clash: None, report })
 }
 
 /// Numbers in the language.

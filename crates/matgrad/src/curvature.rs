@@ -199,7 +199,10 @@ impl Work<'_> {
         let smooth = curvature::is_smooth(&self.analysis.graph, function, &inputs);
         let problem = proof::problem(self.script, self.function.target, &names[0], &self.analysis);
         let looked = bends(&problem, &names, !smooth);
+        // how derivatives treat the structure of a variable is no matter here
+        let structure = self.structure();
         let mut notes = self.notes();
+        notes.retain(|note| structure.as_ref() != Some(note));
         let looked = match looked {
             Ok(looked) => looked,
             Err(error) => {

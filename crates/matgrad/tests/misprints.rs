@@ -42,8 +42,9 @@ fn request(case: &Value) -> Request {
 fn chapter() -> String {
     let mut out = String::from(
         "# Misprints in the sources\n\n\
-         Every identity of the texts that matgrad was built against, derived, checked at random points, and compared with the\n\
-         printed form. The notes say what the check found to be misprinted or imprecise there. This chapter is written by\n\
+         Every identity of the texts that matgrad was tested with: derived, checked at random points, and compared with the\n\
+         form of the text. What is misprinted or imprecise there is listed with the identities it concerns; where the misprint is\n\
+         a formula, `matgrad check` says what is wrong with it. This chapter is written by\n\
          `UPDATE=1 cargo test -p matgrad --test misprints`, which fails where it is out of date.\n",
     );
     let cases = cases();

@@ -228,8 +228,13 @@ impl Query {
         if let Some(error) = &report.error {
             return Err(work.refuse("claim", format!("the claim cannot be checked: {error}")));
         }
-        let mut finding =
-            Finding { right: report.is_right(), sentence: report.sentence.clone(), diagnoses: Vec::new(), report };
+        let mut finding = Finding {
+            right: report.is_right(),
+            sentence: report.sentence.clone(),
+            diagnoses: Vec::new(),
+            clash: None,
+            report,
+        };
         if let (false, Some(claimed)) = (finding.right, claimed) {
             let layouts = work.claimed_under_assumptions(claimed.node)?;
             if !layouts.is_empty() {

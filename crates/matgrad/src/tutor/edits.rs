@@ -95,8 +95,9 @@ fn terms(ast: &Ast, root: ExprId) -> Vec<ExprId> {
 pub(super) fn edits(ast: &Ast, root: ExprId, extra: (&Ast, &[ExprId]), unknown: &[Name]) -> Vec<Edit> {
     let mut list = List { ast, root, found: Vec::new() };
     let parts = parts(ast, root);
-    // the smallest part that has to be turned
-    for &id in parts.iter().rev() {
+    // a transpose that is too much, then the smallest part that has to be turned
+    let turned = |id: &&ExprId| matches!(ast.kind(**id), ExprKind::Transpose(_));
+    for &id in parts.iter().filter(turned).chain(parts.iter().rev().filter(|id| !turned(id))) {
         list.transposes(id);
     }
     for &id in &parts {
