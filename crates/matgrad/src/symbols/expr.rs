@@ -8,8 +8,8 @@ use matgrad_syntax::{Attribute, BinaryOp, Name, Rational, normalize_name};
 
 use super::derivative::Derived;
 use super::read::Read;
-use super::shape::Shape;
-use crate::Failure;
+use super::shape::{Shape, shape_of};
+use crate::{Failure, Text};
 
 /// An expression over symbols. Cloning one is cheap, and parts that are used several times are shared.
 ///
@@ -86,6 +86,12 @@ impl Drop for Node {
 }
 
 impl Symbol {
+    /// Whether the sizes are those of another symbol, however they are written: `1 + n` is `n+1`.
+    pub fn has_shape_of(&self, other: &Symbol) -> bool {
+        let shape = |symbol: &Symbol| shape_of(&Text::expression(&*symbol.name).declare(symbol.text())).ok();
+        self.dims == other.dims || shape(self).is_some_and(|own| Some(own) == shape(other))
+    }
+
     /// The declaration.
     pub fn text(&self) -> String {
         let mut text = match self.dims.as_slice() {

@@ -82,6 +82,10 @@ fn derivatives_are_expressions() {
     assert_eq!(step.jacobian(&x).expect("a Jacobian").text(), "eye(n) - A");
     assert_eq!(gradient.diff(&x).expect("a Hessian").text(), "2*A");
     assert_eq!(f.hessian(&x).expect("a Hessian").text(), "2*A");
+    // sizes are what they are, however they are written
+    let z = vector("z", "1 + n");
+    let next = &z - z.norm().pow(2).gradient(&z).expect("a gradient");
+    assert_eq!(next.shape().expect("a shape").to_string(), "R^(n+1)");
     // a function that the variable is not part of
     assert_eq!(f.gradient(&vector("z", "k")).expect("a gradient").text(), "zeros(k)");
     // definitions of formulas have names of their own when they meet

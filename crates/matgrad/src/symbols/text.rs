@@ -111,7 +111,7 @@ impl Tree {
 
     /// Adds a declaration; one that contradicts an earlier one is added, too, so that reading the text says so.
     pub fn declare(&mut self, symbol: &Arc<Symbol>) {
-        if self.symbols.iter().any(|known| known.name == symbol.name && known.dims == symbol.dims) {
+        if self.symbols.iter().any(|known| known.name == symbol.name && known.has_shape_of(symbol)) {
             // what one use says of a symbol holds for all
             if let Some(known) = self.symbols.iter_mut().find(|known| known.name == symbol.name) {
                 let more: Vec<_> =
