@@ -13,6 +13,9 @@ const FACTOR: f64 = 1.6;
 const MARGIN: f64 = 20.0;
 /// Up to so many variables every partial derivative is compared, else so many of them.
 const ENTRIES: usize = 64;
+/// The first steps, relative to the variable: a claim is wrong where it is wrong for all of them, as large ones miss what a
+/// function does on small scales.
+const SCALES: [f64; 3] = [0.1, 1e-3, 1e-5];
 /// The smallest relative gap that counts, whatever the estimated error is.
 const SMALLEST: f64 = 1e-7;
 
@@ -77,30 +80,45 @@ pub fn compare_with_differences<E>(
         let all = n <= ENTRIES;
         for turn in 0..n.min(ENTRIES) {
             let k = if all { turn } else { ((random.uniform() * n as f64) as usize).min(n - 1) };
-            let columns = partial(&mut function, point, k)?;
-            for (row, (found, error)) in columns.into_iter().enumerate() {
-                let Some(value) = claimed.get(row * n + k).copied() else { continue };
-                if !found.is_finite() || !error.is_finite() {
-                    continue;
-                }
-                out.entries += 1;
-                let size = found.abs().max(value.abs()).max(1e-3);
-                let gap = (value - found).abs();
-                let allowed = MARGIN * error + SMALLEST * size;
-                // NaN is wrong, too
-                if gap <= allowed {
-                    if error < 1e-6 * size {
-                        out.max_relative_error = out.max_relative_error.max(gap / size);
+            let mut open: Vec<(usize, f64, f64, f64)> = Vec::new();
+            for (turn, scale) in SCALES.into_iter().enumerate() {
+                let rows = partial(&mut function, point, k, scale)?;
+                let before = std::mem::take(&mut open);
+                for (row, (found, error)) in rows.into_iter().enumerate() {
+                    let Some(value) = claimed.get(row * n + k).copied() else { continue };
+                    let last = before.iter().find(|(known, ..)| *known == row);
+                    if turn > 0 && last.is_none() {
+                        continue;
                     }
-                    continue;
+                    let size = found.abs().max(value.abs()).max(1e-3);
+                    let (gap, allowed) = ((value - found).abs(), MARGIN * error + SMALLEST * size);
+                    if !found.is_finite() || !error.is_finite() {
+                        open.extend(last);
+                        continue;
+                    }
+                    out.entries += usize::from(turn == 0);
+                    // NaN is wrong, too
+                    if gap <= allowed {
+                        if error < 1e-6 * size {
+                            out.max_relative_error = out.max_relative_error.max(gap / size);
+                        }
+                        continue;
+                    }
+                    let excess = if gap.is_nan() { f64::INFINITY } else { gap / allowed };
+                    let now = (row, excess, found, error);
+                    open.push(last.filter(|last| last.1 < excess).copied().unwrap_or(now));
                 }
-                let excess = if gap.is_nan() { f64::INFINITY } else { gap / allowed };
+                if open.is_empty() {
+                    break;
+                }
+            }
+            for (row, excess, found, error) in open {
                 out.right = false;
                 if excess > worst {
                     worst = excess;
+                    let claimed = claimed.get(row * n + k).copied().unwrap_or(f64::NAN);
                     let entry = (row, k);
-                    out.counterexample =
-                        Some(Counterexample { point: point.clone(), entry, claimed: value, found, error });
+                    out.counterexample = Some(Counterexample { point: point.clone(), entry, claimed, found, error });
                 }
             }
         }
@@ -113,10 +131,11 @@ fn partial<E>(
     function: &mut impl FnMut(&[f64]) -> Result<Vec<f64>, E>,
     point: &[f64],
     k: usize,
+    scale: f64,
 ) -> Result<Vec<(f64, f64)>, E> {
     let mut moved = point.to_vec();
     let size = moved.get(k).map_or(1.0, |x| x.abs().max(0.1));
-    let mut step = 0.1 * size;
+    let mut step = scale * size;
     let mut rows: Vec<Vec<f64>> = Vec::new();
     let mut best: Vec<(f64, f64)> = Vec::new();
     for turn in 0..STEPS {
