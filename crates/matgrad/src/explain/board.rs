@@ -141,6 +141,32 @@ impl Board {
         Some(board)
     }
 
+    /// A board on which the function is one stage, and every definition stays inside it.
+    pub fn single(work: &Work, script: &Script, target: usize) -> Option<Self> {
+        let (name, body, fresh) = match &script.statements.get(target)?.kind {
+            StatementKind::Definition { name, parameters: Parameters::None, body } => {
+                (name.name.clone(), Body::Value(*body), false)
+            }
+            StatementKind::Definition { name, parameters: Parameters::Index(indices), body } => {
+                (name.name.clone(), Body::Entries(indices.clone(), *body), false)
+            }
+            StatementKind::Expression(body) => ("f_00".into(), Body::Value(*body), true),
+            StatementKind::Implicit { name, .. } => (name.name.clone(), Body::Implicit, false),
+            _ => return None,
+        };
+        let mut board = Self { wrt: work.variable.name.to_string(), limits: work.request.limits, ..Self::default() };
+        board.read(work, script, target);
+        let name = match fresh {
+            true => ["f", "g", "h"].into_iter().find(|own| is_free(&work.taken, own)).map_or(name, Into::into),
+            false => name,
+        };
+        let uses = vec![work.variable.name.clone()];
+        let stage = Stage { name, body, statement: target, uses, fresh };
+        board.staged = Staged { ast: script.ast.clone(), stages: vec![stage] };
+        board.measure(work)?;
+        Some(board)
+    }
+
     /// A board with nothing but the name of the function.
     pub fn named(work: &Work, script: &Script, target: usize) -> Self {
         let own: Name = "f".into();

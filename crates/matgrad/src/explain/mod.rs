@@ -14,6 +14,7 @@ use matgrad_calculus::diff::rules::{Rule, steps};
 use matgrad_calculus::layout::Layout;
 use matgrad_check::Verdict;
 use matgrad_render::TextOptions;
+use matgrad_syntax::Script;
 
 use crate::answer::{Answer, Step};
 use crate::work::Work;
@@ -94,9 +95,14 @@ impl Work<'_> {
             Convention::Free => None,
             Convention::Constrained => self.free_answer(),
         };
-        for (parts, style) in [(true, style), (false, style), (true, Style::Differential), (false, Style::Differential)]
-        {
-            let Some(board) = Board::new(self, &script, target, parts) else { continue };
+        let ways: [fn(&Work, &Script, usize) -> Option<Board>; 3] = [
+            |work, script, target| Board::new(work, script, target, true),
+            |work, script, target| Board::new(work, script, target, false),
+            Board::single,
+        ];
+        let styles = if style == Style::Chain { &Style::ALL[..] } else { &[Style::Differential][..] };
+        for (way, style) in ways.iter().flat_map(|way| styles.iter().map(move |style| (way, *style))) {
+            let Some(board) = way(self, &script, target) else { continue };
             let Ok(mut lines) = board.lines(free.as_ref().unwrap_or(answer), style) else { continue };
             if let Some(more) = board.again(answer, style) {
                 lines.extend(more);
