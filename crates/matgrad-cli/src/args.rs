@@ -31,6 +31,8 @@ pub enum Command {
     #[command(after_help = "Example: matgrad serve, then open http://127.0.0.1:7373 in a browser.\n\
         The page needs no network; the server answers to this machine only. Ctrl-C ends it.")]
     Serve(ServeArgs),
+    /// Talk: declarations and definitions stay, queries are answered at once
+    Repl(ReplArgs),
     /// Time compiled functions on random data: those that come with the program, or one of your own
     Bench(BenchArgs),
 }
@@ -112,6 +114,20 @@ pub struct CheckArgs {
     /// How the finding is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `matgrad repl`
+#[derive(Debug, Args)]
+pub struct ReplArgs {
+    /// Scripts to begin with
+    #[arg(value_name = "FILE.mg")]
+    pub files: Vec<String>,
+    /// Give an answer up after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub deadline: f64,
+    /// Plain ASCII on a terminal too
+    #[arg(long)]
+    pub ascii: bool,
 }
 
 /// `matgrad curvature`
@@ -339,7 +355,12 @@ pub enum Format {
 }
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {
-    clap::builder::PossibleValuesParser::new(Layout::ALL.into_iter().chain([Layout::Blocks]).map(Layout::name))
+    clap::builder::PossibleValuesParser::new(layout_names())
+}
+
+/// The names of all layouts.
+pub fn layout_names() -> impl Iterator<Item = &'static str> {
+    Layout::ALL.into_iter().chain([Layout::Blocks]).map(Layout::name)
 }
 
 fn style_parser() -> clap::builder::PossibleValuesParser {

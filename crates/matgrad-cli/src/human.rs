@@ -41,13 +41,19 @@ impl Page {
     /// All replies, after the declarations that they share.
     pub fn replies(self, replies: &[Reply]) -> String {
         let mut out = String::new();
+        self.declarations(replies, &mut out);
+        self.answers(replies, &mut out);
+        out
+    }
+
+    /// All replies, where the reader knows the declarations.
+    pub fn answers(self, replies: &[Reply], out: &mut String) {
         let answers = || {
             replies.iter().filter_map(|reply| match reply {
                 Reply::Answer(answer) => Some(answer.as_ref()),
                 Reply::Finding(..) | Reply::Solution(_) | Reply::Curvature(_) => None,
             })
         };
-        self.declarations(replies, &mut out);
         let mut names = Names::new(answers());
         for (at, reply) in replies.iter().enumerate() {
             if at > 0 {
@@ -55,10 +61,10 @@ impl Page {
             }
             match reply {
                 Reply::Answer(answer) => {
-                    self.answer(answer, &mut names, &mut out);
+                    self.answer(answer, &mut names, out);
                 }
-                Reply::Solution(solution) => self.solution(solution, &mut out),
-                Reply::Curvature(found) => self.curvature(found, &mut out),
+                Reply::Solution(solution) => self.solution(solution, out),
+                Reply::Curvature(found) => self.curvature(found, out),
                 Reply::Finding(query, finding) => {
                     let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
                     let (style, word) = if finding.right { (style::GOOD, "right") } else { (style::ERROR, "wrong") };
@@ -66,7 +72,6 @@ impl Page {
                 }
             }
         }
-        out
     }
 
     /// A derivative with its shape, conditions and check.

@@ -10,6 +10,7 @@ mod diff;
 mod eval;
 mod human;
 mod layouts;
+mod repl;
 mod serve;
 mod source;
 mod steps;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         Command::Code(args) => code::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Repl(args) => repl::run(args),
     };
     ExitCode::from(match outcome {
         Ok(status) => status,

@@ -57,7 +57,8 @@ fn is_file(given: &str) -> bool {
     given.ends_with(".mg") && !given.contains(['\n', '='])
 }
 
-fn read(path: &Path) -> Result<String, Trouble> {
+/// The text of a file.
+pub fn read(path: &Path) -> Result<String, Trouble> {
     let file = std::fs::File::open(path)
         .map_err(|error| Trouble::plain(format!("cannot read `{}`: {error}", path.display())))?;
     let mut text = String::new();

@@ -38,6 +38,7 @@ mod layouts;
 mod mentioned;
 mod named;
 mod operator;
+mod outline;
 mod plan;
 mod proof;
 mod queries;
@@ -71,6 +72,7 @@ pub use matgrad_eval::{Array, Csr, Engine, Inputs, Precision, Prepared, Program,
 pub use matgrad_render::{Markup, TextOptions, Typesetting};
 pub use matgrad_syntax::{Attribute, Diagnostic, Source};
 pub use operator::{Matrix, Operator};
+pub use outline::{Outline, outline};
 pub use plan::{Memory, Plan};
 pub use queries::{Reply, answer_queries};
 pub use request::{Convention, Limits, Request};
