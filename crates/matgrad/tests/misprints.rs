@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use matgrad::{Claim, Layout, Request, Text, TextOptions, check, derive};
 use serde_json::Value;
 
+/// Case, function, declarations, variable, layout and formula.
+type Printed = (&'static str, &'static str, &'static [&'static str], &'static str, &'static str, &'static str);
+
 /// What a source prints, as far as a formula says it: function, declarations, variable, layout, order and the formula.
-const PRINTED: &[(&str, &str, &[&str], &str, &str, &str)] = &[
+const PRINTED: &[Printed] = &[
     ("text-vec-axb-num", "a'*X*b", &["X in R^(m x n)"], "X", "numerator", "a*b'"),
     ("text-vec-directional", "norm(x + t*u)^2", &["x, u in R^n", "t in R"], "t", "numerator", "(2*(x + t*u)')'*u"),
     ("text-54-ex512-tensor", "A*x", &["A in R^(M x N)", "x in R^N"], "A", "tensor", "G[i:M,j:M,q] = x[q]"),

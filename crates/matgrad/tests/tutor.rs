@@ -201,7 +201,8 @@ fn finding(function: &str, declarations: &[&str], wrt: &str, claim: &str) -> Fin
 #[test]
 fn what_is_wrong_is_said() {
     let square: &[&str] = &["A in R^(n x n)", "x in R^n"];
-    let cases: &[(&str, &[&str], &str, &str, Fault, &str)] = &[
+    type Example<'a> = (&'a str, &'a [&'a str], &'a str, &'a str, Fault, &'a str);
+    let cases: &[Example<'_>] = &[
         ("x'*A*x", square, "x", "2*A*x", Fault::Assumption, "A is symmetric"),
         ("x'*A*x", square, "x", "A*x", Fault::MissingTerm, "A'*x"),
         ("x'*A*x", square, "x", "(A + A')*x/3", Fault::Factor, "1/3"),

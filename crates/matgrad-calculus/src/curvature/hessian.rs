@@ -73,7 +73,8 @@ fn sum(g: &mut Graph, node: NodeId) -> Option<Vec<Line>> {
     let order = g.reachable(&[node]);
     let known = Knowledge::new(g, &order);
     let (terms, dims) = g.terms(node);
-    let (mut good, mut rest): (Vec<(Rational, NodeId, String)>, Vec<(Rational, NodeId)>) = Default::default();
+    let mut good: Vec<(Rational, NodeId, String)> = Vec::new();
+    let mut rest: Vec<(Rational, NodeId)> = Vec::new();
     for (c, term) in terms {
         match term_reason(g, &known, term).filter(|_| !c.is_negative()) {
             Some(why) => good.push((c, term, why)),
