@@ -43,5 +43,25 @@ else
 fi
 
 step cargo doc --workspace --lib --no-deps --locked --quiet
+
+# the page in a browser
+browser() {
+    local path
+    for path in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do
+        if [ -n "$path" ] && [ -x "$path" ]; then return 0; fi
+    done
+    return 1
+}
+if ! browser && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    printf '\n== apt-get install chromium\n'
+    apt-get update -qq && apt-get install -y -qq chromium >/dev/null || true
+fi
+if browser && command -v npm >/dev/null && (cd e2e && npm ci --no-audit --no-fund --silent); then
+    binary="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/matgrad"
+    printf '\n== node e2e/page.mjs\n'
+    (cd e2e && node page.mjs "$binary" ../tests/corpus)
+else
+    echo "NO BROWSER TEST: it needs node, npm and chromium; the page is not tried" >&2
+fi
 echo
 echo "all checks passed"
