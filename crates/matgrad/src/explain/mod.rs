@@ -81,6 +81,9 @@ impl Language {
     }
 }
 
+/// A way to take a function apart.
+type Way = fn(&Work, &Script, usize) -> Option<Board>;
+
 impl Work<'_> {
     /// The derivation of an answer. Of several ways to show it the first is taken whose every line passes its check.
     pub(crate) fn derivation(&self, answer: &Answer, style: Style) -> Vec<Step> {
@@ -95,7 +98,7 @@ impl Work<'_> {
             Convention::Free => None,
             Convention::Constrained => self.free_answer(),
         };
-        let ways: [fn(&Work, &Script, usize) -> Option<Board>; 3] = [
+        let ways: [Way; 3] = [
             |work, script, target| Board::new(work, script, target, true),
             |work, script, target| Board::new(work, script, target, false),
             Board::single,
