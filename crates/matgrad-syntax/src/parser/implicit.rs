@@ -24,9 +24,13 @@ impl Parser<'_> {
                     self.find_kind(start + 1, end, Eq).is_some() || self.find_kind(start + 1, end, EqEq).is_some();
                 (equation || self.find_word(start + 1, end, "for").is_some()).then_some(Form::Solve)
             }
-            "assume" if !matches!(next.kind, Eq | OpenParen | OpenSquare) => {
-                let equals = self.find_equals(start + 1, end);
-                equals.filter(|equals| *equals > start + 1).map(|equals| Form::Assume { equals })
+            "assume" if next.kind != Eq => {
+                let equals = self.find_equals(start + 1, end).filter(|equals| *equals > start + 1)?;
+                // `assume (a, b) = …` defines a function of this name
+                let opens = matches!(next.kind, OpenParen | OpenSquare);
+                let is_list = |at: usize| matches!(self.kind(at), Name | Comma);
+                let parameters = opens && (start + 2..equals.saturating_sub(1)).all(is_list);
+                (!parameters).then_some(Form::Assume { equals })
             }
             _ => None,
         }

@@ -424,6 +424,8 @@ fn implicit_definitions() {
     check("solve grad L wrt theta = 0", "solve grad L = 0 for theta");
     check("solve A*X = B for X", "solve (Mul A X) = B for X");
     check("solve x + y = 1, x = y for x, y", "solve (Add x y) = 1 and x = y for x,y");
+    check("assume (A*x)'*y = f", "assume (Mul (t (Mul A x)) y) = f");
+    check("assume [1, 2]*x = c", "assume (Mul [1 2] x) = c");
     // names like any others
     check("solve = 1", "solve = 1");
     check("define = argmin + 1", "define = (Add argmin 1)");
