@@ -7,6 +7,7 @@ use matgrad_calculus::infer;
 use matgrad_render::{Kind, Markup, TextOptions};
 use matgrad_syntax::{Ast, Attribute, BinaryOp, ExprId, ExprKind, Name, Parameters, Script, StatementKind};
 
+use crate::outline::space;
 use crate::{Evaluation, Failure, Layout, Request, draw};
 
 /// A variable of a text.
@@ -78,13 +79,7 @@ pub fn inspect(request: &Request) -> Result<Inspection, Failure> {
             _ => Kind::Tensor,
         };
         kinds.insert(variable.name.clone(), kind);
-        let row = matches!(variable.shape, infer::Shape::Row(_));
-        let space = match axes.as_slice() {
-            [] => "R".to_owned(),
-            [n] if row => format!("R^(1 x {n})"),
-            [n] if n.chars().all(char::is_alphanumeric) => format!("R^{n}"),
-            many => format!("R^({})", many.join(" x ")),
-        };
+        let space = space(&variable.shape, sizes);
         let attributes: Vec<&'static str> = variable.attributes.iter().map(|a: &Attribute| a.name()).collect();
         let mut declaration = format!("{} in {space}", variable.name);
         for attribute in &attributes {
