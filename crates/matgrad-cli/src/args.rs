@@ -16,25 +16,57 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Differentiate an expression or the last definition of a script, and check the answer
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad diff 'norm(y - Phi*theta)^2' --wrt theta --steps\n\
+        \x20 matgrad diff \"x'*A*x\" --wrt x --declare 'A in R^(n x n) symmetric' --order 2\n\
+        \x20 matgrad diff examples/least-squares.mg --format latex")]
     Diff(DiffArgs),
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad check \"a'*X*b\" --wrt X --claim \"a*b'\"\n\
+        \x20 matgrad check examples/checked-steps.mg")]
     Check(CheckArgs),
     /// Is a scalar function convex or concave? With a proof, or with points that refute both
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad curvature 'logsumexp(A*x)' --wrt x")]
     Curvature(CurvatureArgs),
     /// Show the same partial derivatives in every layout: shapes, how one becomes another, who prints which
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad layouts \"a'*X*b\" --wrt X")]
     Layouts(LayoutsArgs),
     /// Compute values and derivatives on data
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad eval \"x'*A*x\" --wrt x --order 0..2 --data in.npz --out out.npz\n\
+        \x20 matgrad eval 'sum(log(1 + exp(-y .* (X*w))))' --wrt w --data in.npz --plan")]
     Eval(Box<EvalArgs>),
     /// Write a function and its derivatives as a program in another language
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad code 'norm(y - Phi*theta)^2' --wrt theta --target numpy --order 2")]
     Code(CodeArgs),
     /// Open the page: formulas in, derivatives out as you type, on this machine alone
     #[command(after_help = "Example: matgrad serve, then open http://127.0.0.1:7373 in a browser.\n\
         The page needs no network; the server answers to this machine only. Ctrl-C ends it.")]
     Serve(ServeArgs),
     /// Talk: declarations and definitions stay, queries are answered at once
+    #[command(after_help = "Examples:\n\
+        \x20 matgrad repl examples/least-squares.mg\n\
+        \x20 echo 'grad norm(x)^2 wrt x' | matgrad repl")]
     Repl(ReplArgs),
     /// Time compiled functions on random data: those that come with the program, or one of your own
     Bench(BenchArgs),
+    /// Write what a shell needs to complete this command
+    #[command(after_help = "Example: matgrad completions bash > ~/.local/share/bash-completion/completions/matgrad")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page, or with a folder one for each command
+    #[command(after_help = "Example: matgrad man > matgrad.1 && man ./matgrad.1")]
+    Man {
+        /// Write a page for each command into this folder
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<std::path::PathBuf>,
+    },
 }
 
 /// The function and its variable.

@@ -10,6 +10,7 @@ mod diff;
 mod eval;
 mod human;
 mod layouts;
+mod manual;
 mod repl;
 mod serve;
 mod source;
@@ -70,6 +71,8 @@ fn main() -> ExitCode {
         Command::Code(args) => code::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::pages(dir.as_deref()),
         Command::Repl(args) => repl::run(args),
     };
     ExitCode::from(match outcome {
