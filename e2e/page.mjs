@@ -35,7 +35,7 @@ try {
   await page.fill("#claim", "2*Phi'*(y - Phi*theta)"); await settled();
   expect((await page.textContent("#finding")).includes("wrong"), "a wrong claim is wrong");
   await page.fill("#claim", "");
-  await page.click("#wrt >> text=Phi"); await settled();
+  await page.click("#wrt >> text=Φ"); await settled();
   expect(page.url().includes("by=Phi"), "the link follows the variable");
   await page.click("#layout >> text=rowvec"); await settled();
   expect(page.url().includes("layout=rowvec"), "the link follows the layout");

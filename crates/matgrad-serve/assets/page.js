@@ -112,12 +112,20 @@ function errors(list) {
   }
 }
 
+// y ∈ ℝ with the sizes above, and what else is declared
+function declared({ spelt, declaration, attributes }) {
+  const words = attributes.length ? " " + attributes.join(" ") : "";
+  const space = declaration.slice(declaration.indexOf(" in ") + 4, declaration.length - words.length);
+  const sizes = space.replace(/^R\^?/, "").replace(/^\((.*)\)$/, "$1").replaceAll(" x ", " × ");
+  return [`${spelt} ∈ ℝ`, ...(sizes ? [make("sup", {}, sizes)] : []), words];
+}
+
 function chips(variables) {
   $("variables").setAttribute("aria-label", t("variables"));
   $("variables").replaceChildren(...variables.map(variable => make("button", {
     type: "button", class: "chip" + (variable.declared ? " declared" : ""), "aria-expanded": String(editing === variable.name),
     onclick: () => { editing = editing === variable.name ? null : variable.name; chips(variables); $("editor").querySelector("button")?.focus(); },
-  }, pretty(variable.declaration))));
+  }, ...declared(variable))));
   const variable = variables.find(variable => variable.name === editing);
   $("editor").hidden = !variable;
   if (variable) editor(variable); else $("editor").replaceChildren();
@@ -142,7 +150,6 @@ function editor(variable) {
     line);
 }
 
-const pretty = text => text.replace(/ in R\^\(([^)]*)\)/, (_, dims) => ` ∈ ℝ^(${dims.replaceAll(" x ", " × ")})`).replace(/ in R\^(\w+)/, " ∈ ℝ^$1").replace(/ in R\b/, " ∈ ℝ");
 
 function settings(input) {
   const group = (id, title, options, chosen, act) => {
@@ -152,8 +159,7 @@ function settings(input) {
       type: "button", "aria-pressed": String(value === chosen), onclick: () => { act(value); update(); } }, text)));
     if (focused) [...$(id).querySelectorAll("button")].find(button => button.textContent === focused)?.focus();
   };
-  const names = input?.variables.map(variable => variable.name) ?? [];
-  group("wrt", t("by"), names.map(name => [name, name]), state.wrt, value => { state.wrt = value; });
+  group("wrt", t("by"), (input?.variables ?? []).map(({ name, spelt }) => [name, spelt]), state.wrt, value => { state.wrt = value; });
   group("order", t("order"), [[1, "1"], [2, "2"]], state.order, value => { state.order = value; });
   group("layout", t("layout"), LAYOUTS.map(name => [name, name]), state.layout, value => { state.layout = value; });
 }

@@ -63,7 +63,7 @@ fn diff(question: &Value, deadline: Instant) -> Result<Value, Value> {
         .variables
         .iter()
         .map(|v| {
-            json!({ "name": v.name, "declaration": v.declaration, "axes": v.axes, "attributes": v.attributes,
+            json!({ "name": v.name, "spelt": matgrad::respell(&v.name, matgrad::TextOptions::UNICODE), "declaration": v.declaration, "axes": v.axes, "attributes": v.attributes,
                     "declared": v.declared })
         })
         .collect();
