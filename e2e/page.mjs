@@ -103,18 +103,15 @@ try {
       await new Promise(resolve => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = resolve; channel.port2.postMessage(0); }));
       return performance.now() - began;
     }, { ...one, declare: one.declare ?? [] });
-    // what another process takes away is not the page's: the better of a few
+    // what another process takes away is not the page's: the best of some
     let best = await measure();
-    for (let k = 0; k < 4 && best > LIMIT; k += 1) best = Math.min(best, await measure());
+    for (let k = 0; k < 19 && best > LIMIT; k += 1) best = Math.min(best, await measure());
     times.push(best);
-    if (best > LIMIT) console.log(`${one.id}: ${best.toFixed(1)} ms from keystroke to picture`);
-    // one case alone may meet another process on a small machine
-    expect(best <= 4 * LIMIT, `${one.id}: ${best.toFixed(1)} ms from keystroke to picture`);
+    expect(best <= LIMIT, `${one.id}: ${best.toFixed(1)} ms from keystroke to picture`);
   }
   times.sort((a, b) => a - b);
   const at = share => times[Math.min(times.length - 1, Math.floor(share * times.length))].toFixed(1);
   console.log(`${times.length} cases from keystroke to picture: median ${at(0.5)} ms, 95 % ${at(0.95)} ms, slowest ${at(1)} ms`);
-  expect(Number(at(0.95)) <= LIMIT, `more than one case in twenty takes longer than ${LIMIT} ms`);
 } finally {
   await browser.close();
   server.removeAllListeners("exit");
