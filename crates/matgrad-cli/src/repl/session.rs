@@ -49,14 +49,13 @@ impl Session {
         }
         match self.statements(input) {
             Ok(text) => Outcome::Text(text),
-            Err(Trouble::Failure(failure)) => Outcome::Refused(failure.render(style::color(&std::io::stderr()))),
-            Err(Trouble::Plain(message)) => Outcome::Refused(format!("error: {message}\n")),
+            Err(trouble) => trouble.into(),
         }
     }
 
     /// The statements that stay, one a line.
     pub fn script(&self) -> String {
-        self.kept.iter().map(|kept| format!("{}\n", kept.text)).collect()
+        script_of(&self.kept)
     }
 
     /// Names of what stays.
@@ -77,8 +76,7 @@ impl Session {
 
     /// The text of the conversation so far, with an input behind it.
     fn text(&self, kept: &[Kept], input: &str) -> Text {
-        let before: String = kept.iter().map(|kept| format!("{}\n", kept.text)).collect();
-        Text::script("session", before).after("input", input)
+        Text::script("session", script_of(kept)).after("input", input)
     }
 
     /// Carries statements out, one after the other. They are read after what stays: only then `f(x)` is a call.
@@ -102,21 +100,19 @@ impl Session {
             }
             kind => {
                 let names = defined(kind);
-                let mut kept = self.kept.clone();
                 let new = Kept { names, text: line.to_owned() };
+                let mut kept = self.kept.clone();
                 // another value of a name takes the place of the first, so that what reads it still follows
-                let same = |old: &Kept| !new.names.is_empty() && old.names == new.names;
-                match kept.iter().position(same) {
-                    Some(at) => kept[at] = new.clone(),
-                    None => kept.push(new.clone()),
-                }
-                let others: Vec<Kept> = kept.iter().filter(|k| k.text != new.text).cloned().collect();
-                // in front of the input nothing has to be repeated, and places are those of the input
-                let text = if others.len() + 1 == kept.len() && kept.last().is_some_and(|k| k.text == new.text) {
-                    self.text(&others, line)
-                } else {
-                    let whole: String = kept.iter().map(|kept| format!("{}\n", kept.text)).collect();
-                    Text::script("session", whole)
+                let text = match kept.iter_mut().find(|old| !new.names.is_empty() && old.names == new.names) {
+                    Some(old) => {
+                        *old = new.clone();
+                        Text::script("session", script_of(&kept))
+                    }
+                    None => {
+                        let text = self.text(&kept, line);
+                        kept.push(new.clone());
+                        text
+                    }
                 };
                 let found = matgrad::outline(&text)?;
                 self.kept = kept;
@@ -184,6 +180,11 @@ impl Session {
         let text = crate::source::read(std::path::Path::new(path))?;
         self.statements(&text)
     }
+}
+
+/// Statements, one a line.
+fn script_of(kept: &[Kept]) -> String {
+    kept.iter().map(|kept| format!("{}\n", kept.text)).collect()
 }
 
 /// The text of a statement.
