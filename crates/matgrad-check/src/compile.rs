@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use matgrad_syntax::{Ast, ExprId, ExprKind, IndexBinder, Name, Reducer, Subscript};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::builtin::{Axis, Builtin};
@@ -69,6 +69,8 @@ pub(crate) struct Compiler<'a> {
     memo: FxHashMap<Place, Id>,
     calls: FxHashMap<(Name, SmallVec<[Id; 4]>), Id>,
     call_depth: u32,
+    /// The inputs whose entries are subscripts, as those of `pick` in `x[pick[i]]`.
+    pub picking: FxHashSet<u32>,
     tasks: Vec<Task>,
     done: Vec<Id>,
 }
@@ -85,6 +87,7 @@ impl<'a> Compiler<'a> {
             memo: FxHashMap::default(),
             calls: FxHashMap::default(),
             call_depth: 0,
+            picking: FxHashSet::default(),
             tasks: Vec::new(),
             done: Vec::new(),
         }
@@ -346,6 +349,20 @@ impl<'a> Compiler<'a> {
         free.then_some(is_delta)
     }
 
+    /// Keeps which inputs stand, themselves or with subscripts of their own, as subscripts.
+    fn note_subscripts(&mut self, subscripts: &[Id]) {
+        for id in subscripts {
+            let node = self.program.node(*id);
+            let base = match (&node.op, self.program.args(*id)) {
+                (Op::Subscript(_), [base, ..]) => *base,
+                _ => *id,
+            };
+            if let Op::Input(input) = self.program.node(base).op {
+                self.picking.insert(input);
+            }
+        }
+    }
+
     fn bound(&self, name: &Name, mut scope: u32) -> Option<Id> {
         while scope != OUTSIDE {
             let frame = &self.scopes[scope as usize];
@@ -406,6 +423,7 @@ impl<'a> Compiler<'a> {
                     count += args;
                 }
                 let args = self.take(count);
+                self.note_subscripts(&args);
                 match structural {
                     None => {
                         let base = self.pop()?;

@@ -1,10 +1,9 @@
 //! What is checked: a function of a script, the variable, and an answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use matgrad_syntax::{
-    Ast, Attribute, BinaryOp, ExprId, ExprKind, ImplicitRule, IndexBinder, Name, Parameters, Script, Statement,
-    StatementKind, Subscript,
+    Ast, Attribute, BinaryOp, ExprId, ImplicitRule, IndexBinder, Name, Parameters, Script, Statement, StatementKind,
 };
 
 use crate::compile::Compiler;
@@ -205,25 +204,6 @@ pub(crate) struct Input {
     pub picks: bool,
 }
 
-/// The names that stand, themselves or with subscripts of their own, as subscripts.
-fn picking(ast: &Ast) -> BTreeSet<Name> {
-    let mut found = BTreeSet::new();
-    for id in (0..ast.len() as u32).map(ExprId) {
-        let ExprKind::Index(_, subs) = ast.kind(id) else { continue };
-        for sub in subs {
-            let Subscript::At(at) = sub else { continue };
-            let base = match ast.kind(*at) {
-                ExprKind::Index(base, _) => *base,
-                _ => *at,
-            };
-            if let ExprKind::Name(name) = ast.kind(base) {
-                found.insert(name.clone());
-            }
-        }
-    }
-    found
-}
-
 /// The number and shape of the arguments and the value of an abstract function.
 #[derive(Clone, Debug)]
 pub(crate) struct AbstractShape {
@@ -264,13 +244,11 @@ impl Model {
     ) -> Result<Self> {
         let mut compiler = Compiler::new(dims);
         let mut inputs: Vec<Input> = Vec::with_capacity(problem.variables.len() + 1);
-        let picking = picking(&problem.script.ast);
         for variable in &problem.variables {
             let shape = sizes(&variable.shape, dims, &variable.name)?;
             compiler.input(&variable.name, inputs.len() as u32)?;
             let (name, attributes) = (variable.name.clone(), variable.attributes.clone());
-            let picks = picking.contains(&name) && name != problem.wrt;
-            inputs.push(Input { name, shape, attributes, picks });
+            inputs.push(Input { name, shape, attributes, picks: false });
         }
         let Some(wrt) = inputs.iter().position(|input| input.name == problem.wrt) else {
             return Err(EvalError::new(ErrorKind::Unknown, format!("unknown variable {}", problem.wrt)));
@@ -350,6 +328,9 @@ impl Model {
             .chain(differences.iter().copied())
             .chain(answers.iter().filter_map(|answer| answer.as_ref().ok().copied()));
         let unknowns = needed(&compiler, implicit, roots.collect())?;
+        for (at, input) in inputs.iter_mut().enumerate() {
+            input.picks = at != wrt && compiler.picking.contains(&(at as u32));
+        }
         Ok(Self { program: compiler.program, inputs, functions, wrt, step, target, unknowns, differences, answers })
     }
 

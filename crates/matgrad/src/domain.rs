@@ -31,12 +31,26 @@ pub(crate) fn texts(
             let list: Vec<&str> = axes.iter().map(|(name, _)| &**name).collect();
             said.push_str(&format!(" for all {}", list.join(",")));
         }
+        if is_impossible(g, condition) {
+            said.push_str(", which is nowhere");
+        }
         if said.len() <= MAX_LENGTH && !texts.contains(&said) {
             texts.push(said);
         }
     }
     memory.name_wholes(false);
     texts
+}
+
+/// Whether a condition asks of a number what it is not.
+fn is_impossible(g: &Graph, condition: &Condition) -> bool {
+    let Some(value) = g.constant(condition.node) else { return false };
+    match condition.kind {
+        ConditionKind::NonZero | ConditionKind::NotAllZero => value.is_zero(),
+        ConditionKind::Positive => value.is_zero() || value.is_negative(),
+        ConditionKind::NonNegative => value.is_negative(),
+        _ => false,
+    }
 }
 
 fn sentence(ast: &mut Ast, root: ExprId, kind: ConditionKind) -> String {

@@ -122,7 +122,10 @@ fn run(rounds: u64, order: usize) {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     for round in number("MATGRAD_FIRST", 0)..rounds {
-        let counter = match outcome(seed, round, order) {
+        // a panic is a finding like others, and the rounds go on
+        let found = std::panic::catch_unwind(|| outcome(seed, round, order))
+            .unwrap_or_else(|_| Outcome::Wrong(format!("{}: panics", request(seed, round, order).1)));
+        let counter = match found {
             Outcome::Right => &mut right,
             Outcome::NoLayout => &mut no_layout,
             Outcome::TooLarge => &mut too_large,

@@ -85,3 +85,18 @@ fn any_text_gets_an_answer_or_an_error() {
         let _ = answer(&text, "x");
     }
 }
+
+/// What is divided by 0 says so, and does not lose its divisor.
+#[test]
+fn division_by_zero_stays_in_sight() {
+    for (function, expected) in [
+        ("x/(c - c)", "eye(n)/0"),
+        ("sum[i,j](X[i,j]*x[i]/(c - c))", "sum(X, 2)'/0"),
+        ("(c - c)^(-1)*x .* x", "2*diag(x)/0"),
+    ] {
+        let script = format!("x in R^n\nX in R^(n x n)\nc in R\n{function}");
+        check(&script, "x", expected);
+        let answer = derive(&Request::new(Text::script("test", &script), "x")).expect("an answer");
+        assert_eq!(answer.domain, ["0 != 0, which is nowhere"], "{function}");
+    }
+}

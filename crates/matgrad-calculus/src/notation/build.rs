@@ -214,9 +214,10 @@ impl Arena {
         let mut flat: Vec<(M, Rational)> = Vec::with_capacity(scalars.len());
         for (m, e) in scalars {
             match self.kind(m).clone() {
-                Kind::Number(value) if e.to_i64().is_some() => {
-                    number = &number * &value.powi(e.to_i64().unwrap_or(1)).unwrap_or(Rational::ONE);
-                }
+                Kind::Number(value) if e.to_i64().is_some() => match e.to_i64().and_then(|e| value.powi(e)) {
+                    Some(power) => number = &number * &power,
+                    None => flat.push((m, e)), // 1/0 stays in sight
+                },
                 // a long product stays one factor, so that chains of them grow linearly; only its number comes out
                 Kind::Product { number: n, scalars: s, chain: c } if s.len() > LONG_PRODUCT => {
                     match e.to_i64().and_then(|k| n.powi(k)).filter(|_| !n.is_one()) {

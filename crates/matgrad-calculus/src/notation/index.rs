@@ -313,6 +313,9 @@ impl Printer<'_> {
 
     /// Whether a factor compares the positions of two axes, `i < j`.
     fn compares_positions(&self, f: &Factor) -> bool {
+        if f.labels.len() != 2 {
+            return false;
+        }
         if let Node::Sum(terms, _) = self.g.node(f.node) {
             let labels = f.labels.clone();
             let term = |n: &NodeId| Factor { node: *n, labels: labels.clone(), exponent: Rational::ONE };
@@ -331,7 +334,7 @@ impl Printer<'_> {
             }),
             _ => false,
         };
-        f.labels.len() == 2 && args.iter().all(counts)
+        args.iter().all(counts)
     }
 
     /// Whether a factor compares positions, and another has no value at places that the comparison leaves out: it divides
