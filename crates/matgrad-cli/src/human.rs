@@ -80,6 +80,7 @@ impl Page {
             let _ = writeln!(out, "{}", self.remark(&self.statement(query)));
         }
         steps::text(self, &answer.steps, out);
+        steps::layouts(self, answer, out);
         let two_axes = answer.derivative.shape.len() == 2;
         let what = match answer.title {
             "derivative" if two_axes || answer.layout == Layout::Tensor => format!("{} layout", answer.layout.name()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use matgrad::{Equation, Step, Verdict};
+use matgrad::{Answer, Equation, Placement, Step, Verdict};
 
 use crate::human::Page;
 use crate::style::{self, paint};
@@ -74,6 +74,34 @@ pub fn text(page: Page, steps: &[Step], out: &mut String) {
         (false, true) => format!("共 {} 步，其中 {checked} 步已数值验证", steps.len()),
     };
     let _ = writeln!(out, "{hash} {}\n", paint(page.color, style::GOOD, &total));
+}
+
+/// The layouts of the same partial derivatives: shapes, how one is obtained from another, who prints it.
+pub fn layouts(page: Page, answer: &Answer, out: &mut String) {
+    let Some(shown) = answer.layouts.iter().find(|other| other.layout == answer.layout) else { return };
+    let chinese = answer.steps.iter().any(|step| step.rule != step.key);
+    let (title, of) = if chinese { ("布局", ": ") } else { ("layout", ": ") };
+    let hash = paint(page.color, style::DIM, "#");
+    let head = paint(page.color, style::RULE, &format!("{title} {}", shown.layout.name()));
+    let _ = writeln!(out, "{hash} {head}{}", paint(page.color, style::DIM, &format!("{of}{}", shown.rule)));
+    let shape = |other: &Placement| match other.shape.as_slice() {
+        [one, other] if one == "1" && other == "1" => if chinese { "标量" } else { "a scalar" }.to_owned(),
+        sizes => page.shape(sizes),
+    };
+    let widest =
+        |text: &dyn Fn(&Placement) -> String| answer.layouts.iter().map(|l| width(&text(l))).max().unwrap_or(0);
+    let from =
+        |other: &Placement| other.from.as_ref().map(|from| format!("= {}", page.statement(from))).unwrap_or_default();
+    let pad = |text: String, wide: usize| format!("{text}{}", " ".repeat(wide.saturating_sub(width(&text))));
+    let (names, shapes) = (widest(&|l| l.layout.name().to_owned()), widest(&shape));
+    let origins = widest(&from).min(32);
+    for other in &answer.layouts {
+        let name = pad(other.layout.name().to_owned(), names);
+        let readers = paint(page.color, style::DIM, &other.printed_by.join("; "));
+        let line = format!("{name}  {}  {}  {readers}", pad(shape(other), shapes), pad(from(other), origins));
+        let _ = writeln!(out, "{hash}     {}", line.trim_end());
+    }
+    let _ = writeln!(out);
 }
 
 /// The steps as an `align` environment.

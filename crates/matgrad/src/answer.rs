@@ -8,7 +8,7 @@ use matgrad_check::Verdict;
 use matgrad_render::{Kind, Markup, TextOptions, Typesetting};
 use matgrad_syntax::{Ast, ExprId, ExprKind, Name, Rational};
 
-use crate::Convention;
+use crate::{Convention, Placement};
 
 /// A formula with its shape, ready to be shown.
 #[derive(Clone, Debug)]
@@ -190,6 +190,8 @@ pub struct Answer {
     pub verified: Option<Verdict>,
     /// The steps of the derivation.
     pub steps: Vec<Step>,
+    /// Beside the steps of a first derivative: what every layout does with the same partial derivatives.
+    pub layouts: Vec<Placement>,
 }
 
 impl Answer {

@@ -34,6 +34,9 @@ impl Work<'_> {
         let mut answer = self.derived()?;
         if let Some(style) = self.request.steps {
             answer.steps = self.derivation(&answer, style);
+            if answer.order == 1 {
+                answer.layouts = self.placements();
+            }
         }
         Ok(answer)
     }
@@ -136,6 +139,7 @@ impl Work<'_> {
             notes,
             verified,
             steps: Vec::new(),
+            layouts: Vec::new(),
         }
     }
 

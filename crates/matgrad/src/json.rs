@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::Placement;
 use crate::answer::{Answer, Step, Written};
 use matgrad_check::Verdict;
 use matgrad_render::TextOptions;
@@ -34,6 +35,9 @@ impl Answer {
         put("notes", json!(self.notes));
         put("verified", self.verified.as_ref().map_or(Value::Null, verdict));
         put("steps", Value::Array(self.steps.iter().map(step).collect()));
+        if !self.layouts.is_empty() {
+            put("layouts", Value::Array(self.layouts.iter().map(Placement::json).collect()));
+        }
         Value::Object(out)
     }
 }

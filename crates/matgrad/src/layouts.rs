@@ -3,8 +3,9 @@
 
 mod picture;
 mod readers;
+mod words;
 
-use matgrad_calculus::layout::{Kind, Layout};
+use matgrad_calculus::layout::{Kind, Layout, arrange};
 use matgrad_render::TextOptions;
 use serde_json::{Value, json};
 
@@ -47,6 +48,63 @@ pub struct LayoutEntry {
     pub printed_by: Vec<&'static str>,
     /// Where each entry goes, for a small instance.
     pub picture: Option<Picture>,
+}
+
+/// A layout beside a derivation: what it does with the partial derivatives, without the formula.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// The layout.
+    pub layout: Layout,
+    /// Rows and columns, or one entry an axis.
+    pub shape: Vec<String>,
+    /// What the layout does, in words.
+    pub rule: String,
+    /// How it is obtained from other layouts, as an expression of the language over their names.
+    pub from: Option<String>,
+    /// Which books, libraries and programs print it for functions and variables of these shapes, by short names.
+    pub printed_by: Vec<&'static str>,
+}
+
+impl Placement {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "layout": self.layout.name(),
+            "shape": self.shape,
+            "rule": self.rule,
+            "from": self.from,
+            "printed_by": self.printed_by,
+        })
+    }
+}
+
+impl Work<'_> {
+    /// The layouts that the first derivative has.
+    pub(crate) fn placements(&mut self) -> Vec<Placement> {
+        let Ok(node) = self.derivative(1) else { return Vec::new() };
+        let (f, x) = (self.function.shape.clone(), self.variable.shape.clone());
+        let language = self.request.language;
+        let mut placements = Vec::new();
+        for layout in Layout::ALL {
+            let shape = match layout {
+                Layout::Differential => shape(self, &f),
+                _ => match arrange(&mut self.analysis.graph, node, &f, &x, 1, layout) {
+                    Ok(arranged) => {
+                        let sizes = &self.analysis.graph.sizes;
+                        arranged.shape.iter().map(|dim| sizes.text(*dim)).collect()
+                    }
+                    Err(_) => continue,
+                },
+            };
+            placements.push(Placement {
+                layout,
+                shape,
+                rule: words::rule(layout, &f, &x).text(language).to_owned(),
+                from: relation(layout, &f, &x, self).0,
+                printed_by: readers::of(layout, &f, &x).into_iter().map(|reader| reader.name).collect(),
+            });
+        }
+        placements
+    }
 }
 
 impl Layouts {
@@ -119,10 +177,10 @@ pub fn layouts(request: &Request) -> Result<Layouts, Failure> {
         entries.push(LayoutEntry {
             layout,
             answer,
-            rule: rule(layout, &f, &x),
+            rule: words::rule(layout, &f, &x).english,
             from,
             how,
-            printed_by: readers::of(layout, &f, &x),
+            printed_by: readers::of(layout, &f, &x).into_iter().map(|reader| reader.full).collect(),
             picture: small.as_ref().and_then(|small| picture::picture(layout, &f, &x, small)),
         });
     }
@@ -151,31 +209,6 @@ fn shape(work: &Work, kind: &Kind) -> Vec<String> {
 
 fn is_vector(kind: &Kind) -> bool {
     matches!(kind, Kind::Column(_) | Kind::Row(_))
-}
-
-/// What a layout does, for these shapes.
-fn rule(layout: Layout, f: &Kind, x: &Kind) -> &'static str {
-    let scalar = *f == Kind::Scalar;
-    match layout {
-        Layout::Numerator if scalar && *x == Kind::Scalar => "the derivative of a number by a number",
-        Layout::Numerator if scalar => {
-            "rows follow the function, columns the variable: shaped like the variable's transpose"
-        }
-        Layout::Numerator if *x == Kind::Scalar => "shaped like the function",
-        Layout::Numerator if is_vector(f) && is_vector(x) => {
-            "a row for each entry of the function, a column for each of the variable"
-        }
-        Layout::Numerator => "a row for each entry of vec of the function, a column for each of vec of the variable",
-        Layout::Denominator if scalar => "rows follow the variable, columns the function: shaped like the variable",
-        Layout::Denominator => "the transpose of the numerator layout",
-        Layout::Jacobian => "D F, the derivative of vec of the function by vec of the variable, written across",
-        Layout::Gradient if scalar => "shaped like the variable, so that a step of gradient descent subtracts it",
-        Layout::Gradient => "the transpose of the Jacobian",
-        Layout::Rowvec => "the entries of the gradient, column after column, in one row",
-        Layout::Tensor => "an axis for each axis of the function, then one for each of the variable",
-        Layout::Differential => "the change of the function along a step of the variable, to first order",
-        Layout::Blocks => "the derivative of each row by the row of the variable",
-    }
 }
 
 /// How a layout is obtained from others.

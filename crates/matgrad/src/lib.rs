@@ -64,7 +64,7 @@ pub use evaluate::{Evaluation, Product};
 pub use explain::{Language, Style};
 pub use failure::Failure;
 pub use inspect::{Branch, Inspection, Known, Sample, inspect, sample};
-pub use layouts::{Cell, LayoutEntry, Layouts, Picture, layouts};
+pub use layouts::{Cell, LayoutEntry, Layouts, Picture, Placement, layouts};
 pub use matgrad_calculus::layout::Layout;
 pub use matgrad_calculus::notation::Notation;
 pub use matgrad_check::Verdict;

@@ -1,6 +1,6 @@
 //! Layouts: what is said about them is true of the numbers.
 
-use matgrad::{Claim, Layout, Request, Text, check, layouts};
+use matgrad::{Claim, Language, Layout, Request, Style, Text, check, derive, layouts};
 
 fn request(function: &str, declarations: &[&str], wrt: &str) -> Request {
     let text = declarations.iter().fold(Text::expression(function), |text, line| text.declare(*line));
@@ -47,6 +47,18 @@ fn every_layout_is_checked_and_comes_from_the_others() {
         }
     }
     assert!(followed > 60, "{followed}");
+}
+
+#[test]
+fn what_stands_beside_the_steps_agrees() {
+    for request in cases() {
+        let all = layouts(&request).unwrap();
+        let answer = derive(&request.steps(Style::Chain, Language::English)).unwrap();
+        let told: Vec<_> = answer.layouts.iter().map(|l| (l.layout, l.shape.clone(), l.from.clone())).collect();
+        let shown: Vec<_> =
+            all.entries.iter().map(|l| (l.layout, l.answer.derivative.shape.clone(), l.from.clone())).collect();
+        assert_eq!(told, shown, "{}", all.expression);
+    }
 }
 
 /// The functions whose derivative of entry (i,j) by entry (k,l) is the number ijkl, so that the picture is the derivative.

@@ -13,6 +13,7 @@ mod implicit;
 mod linear;
 mod matrix;
 mod partial;
+mod products;
 mod recurrence;
 mod reduce;
 pub mod rules;

@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, ReduceOp};
 
-use super::{elementwise, matrix, partial, recurrence, reduce};
+use super::{elementwise, matrix, partial, products, recurrence, reduce};
 
 /// A rule of differentiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,10 @@ pub fn rule_of_matrix(op: MatrixOp) -> &'static Rule {
     matrix::rule(op)
 }
 
-/// The rule by which a node is differentiated.
-pub fn rule_of_node(g: &Graph, id: NodeId) -> &'static Rule {
+/// The rule by which a node is differentiated of which some children move.
+pub fn rule_of_node(g: &Graph, id: NodeId, moves: impl Fn(NodeId) -> bool) -> &'static Rule {
     match g.node(id) {
-        Node::Product(_) => &partial::PRODUCT,
+        Node::Product(p) => products::rule(p, moves),
         Node::Sum(..) => &partial::SUM,
         Node::Map(op, _) => rule_of_map(*op),
         Node::Reduce(op, ..) => rule_of_reduce(*op),
@@ -51,8 +51,9 @@ pub fn rule_of_node(g: &Graph, id: NodeId) -> &'static Rule {
 /// The rules that the derivative of `root` by `wrt` uses, each once, in the order in which it meets them from `root` on.
 pub fn rules_used(g: &Graph, root: NodeId, wrt: NodeId) -> Vec<&'static Rule> {
     let mut used: Vec<&'static Rule> = Vec::new();
-    for &id in super::Path::find(g, root, wrt).order.iter().rev() {
-        let rule = rule_of_node(g, id);
+    let path = super::Path::find(g, root, wrt);
+    for &id in path.order.iter().rev() {
+        let rule = rule_of_node(g, id, |child| path.dependent.get(child.0 as usize) == Some(&true));
         if !used.contains(&rule) {
             used.push(rule);
         }
@@ -64,6 +65,7 @@ pub fn rules_used(g: &Graph, root: NodeId, wrt: NodeId) -> Vec<&'static Rule> {
 pub fn rules() -> Vec<&'static Rule> {
     use partial::{CALL, CONSTANT, PRODUCT, STACK, SUM, VARIABLE};
     let mut all: Vec<&'static Rule> = vec![&VARIABLE, &CONSTANT, &PRODUCT, &SUM, &STACK, &CALL, &recurrence::LOOP];
+    all.extend(products::NAMED);
     all.extend(elementwise::RULES);
     all.extend(ALL_REDUCTIONS.iter().map(|op| rule_of_reduce(*op)));
     all.extend(ALL_MATRIX_FUNCTIONS.iter().map(|op| rule_of_matrix(*op)));
