@@ -32,7 +32,8 @@ pub enum Command {
     Curvature(CurvatureArgs),
     /// Show the same partial derivatives in every layout: shapes, how one becomes another, who prints which
     #[command(after_help = "Examples:\n\
-        \x20 matgrad layouts \"a'*X*b\" --wrt X")]
+        \x20 matgrad layouts \"a'*X*b\" --wrt X\n\
+        \x20 matgrad layouts 'A*x' --wrt x --format svg > layouts.svg")]
     Layouts(LayoutsArgs),
     /// Compute values and derivatives on data
     #[command(after_help = "Examples:\n\
@@ -190,8 +191,8 @@ pub struct LayoutsArgs {
     #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
     pub convention: String,
     /// How the layouts are written
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = Drawn::Text)]
+    pub format: Drawn,
     /// Plain ASCII on a terminal too
     #[arg(long)]
     pub ascii: bool,
@@ -384,6 +385,23 @@ pub enum Format {
     Mathml,
     /// The mathematics of Typst
     Typst,
+}
+
+/// How layouts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drawn {
+    /// With remarks and pictures of letters
+    Text,
+    /// JSON
+    Json,
+    /// LaTeX
+    Latex,
+    /// MathML, the mathematics of web pages
+    Mathml,
+    /// The mathematics of Typst
+    Typst,
+    /// A drawing
+    Svg,
 }
 
 fn layout_parser() -> clap::builder::PossibleValuesParser {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use matgrad::{Cell, LayoutEntry, Layouts, Limits, Picture, Request, Typesetting};
 
-use crate::args::{Format, LayoutsArgs, convention};
+use crate::args::{Drawn, LayoutsArgs, convention};
 use crate::diff::remark;
 use crate::human::Page;
 use crate::{DONE, Trouble, print, source, style, within};
@@ -18,11 +18,12 @@ pub fn run(args: LayoutsArgs) -> Result<u8, Trouble> {
         let request = request.limits(Limits { deadline, ..Limits::default() });
         let all = matgrad::layouts(&request)?;
         Ok(match format {
-            Format::Text => page.layouts(&all),
-            Format::Json => format!("{:#}\n", all.json()),
-            Format::Latex => typeset(&all, Typesetting::Latex),
-            Format::Mathml => typeset(&all, Typesetting::Mathml),
-            Format::Typst => typeset(&all, Typesetting::Typst),
+            Drawn::Text => page.layouts(&all),
+            Drawn::Json => format!("{:#}\n", all.json()),
+            Drawn::Latex => typeset(&all, Typesetting::Latex),
+            Drawn::Mathml => typeset(&all, Typesetting::Mathml),
+            Drawn::Typst => typeset(&all, Typesetting::Typst),
+            Drawn::Svg => all.svg(),
         })
     })?;
     print(&shown);

@@ -222,6 +222,11 @@ pub fn from_elsewhere(name: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, own)| *own)
 }
 
+/// What a function is called in other tools.
+pub fn elsewhere(name: &str) -> impl Iterator<Item = &'static str> {
+    ELSEWHERE.iter().filter(move |(_, own)| *own == name).map(|(other, _)| *other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 
 mod picture;
 mod readers;
+mod svg;
 mod words;
 
 use matgrad_calculus::layout::{Kind, Layout, arrange};

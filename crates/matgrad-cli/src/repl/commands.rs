@@ -141,33 +141,29 @@ fn function(session: &Session, name: &str) -> Outcome {
     let Some(found) = FUNCTIONS.iter().find(|function| function.name == name) else {
         return unknown("function", name, FUNCTIONS.iter().map(|function| function.name));
     };
-    let arguments = match (found.min_args, found.max_args) {
-        (least, most) if least == most => format!("{least} argument{}", if least == 1 { "" } else { "s" }),
-        (least, most) => format!("{least} to {most} arguments"),
+    let facts = match matgrad::function_facts(found.name) {
+        Some(Ok(facts)) => facts,
+        Some(Err(failure)) => return Trouble::from(failure).into(),
+        None => return unknown("function", name, matgrad::function_names()),
     };
-    let color = session.page.color;
-    let mut out = format!("{}: {} ({arguments})\n", paint(color, style::STRONG, found.name), found.meaning);
-    // the rule is the derivative itself, of a variable that the function takes
-    let shown = ["X", "x", "c"].iter().find_map(|variable| {
-        if found.min_args != 1 {
-            return None;
-        }
-        let declared = match *variable {
-            "X" => "X in R^(n x n)",
-            "x" => "x in R^n",
-            _ => "c in R positive",
-        };
-        let text = matgrad::Text::expression(format!("{}({variable})", found.name)).declare(declared);
-        let request = matgrad::Request::new(text, *variable).layout(matgrad::Layout::Differential);
-        let answer = matgrad::derive(&request).ok()?;
-        Some((declared, answer.derivative.text(session.page.options()), answer.domain.clone()))
-    });
-    if let Some((declared, differential, domain)) = shown {
-        let _ = writeln!(out, "  {}", session.page.remark(declared));
-        let _ = writeln!(out, "  differential = {differential}");
-        if !domain.is_empty() {
-            let _ = writeln!(out, "  {}", session.page.remark(&format!("holds where {}", domain.join("; "))));
-        }
+    let (color, options) = (session.page.color, session.page.options());
+    let mut out = format!("{}: {} ({})\n", paint(color, style::STRONG, found.name), found.meaning, facts.arguments());
+    let mut line = |text: &str| {
+        let _ = writeln!(out, "  {text}");
+    };
+    line(&session.page.remark(facts.sample.declared));
+    line(&format!("{} in {}", session.page.statement(facts.sample.expression), facts.space));
+    if let Some(answer) = &facts.differential {
+        let (before, (left, right)) = answer.derivative.statements("differential", options);
+        before.iter().for_each(|part| line(part));
+        line(&format!("{left} = {right}"));
+    }
+    if !facts.domain.is_empty() {
+        line(&session.page.remark(&format!("holds where {}", facts.domain.join("; "))));
+    }
+    // sums and products are nothing to look up
+    if let Some(rule) = facts.rules.iter().find(|rule| !matches!(rule.name, "product" | "sum" | "constant")) {
+        line(&session.page.remark(&format!("{}: {} ({})", rule.name, rule.statement, rule.source)));
     }
     Outcome::Text(out)
 }
