@@ -18,7 +18,7 @@ mod program;
 mod recurrence;
 mod sizes;
 mod sparse;
-pub mod special;
+pub use matgrad_special as special;
 mod tiled;
 
 pub use array::{Array, Inputs, shape_text};

@@ -41,6 +41,7 @@ mod named;
 mod operator;
 mod outline;
 mod plan;
+pub mod program;
 mod proof;
 mod queries;
 mod relations;

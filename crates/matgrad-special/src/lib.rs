@@ -1,4 +1,4 @@
-//! Special functions of one number.
+//! Special functions of one number, which the evaluator and the scalars of programs share.
 
 use std::f64::consts::PI;
 
