@@ -34,7 +34,9 @@ mod program;
 mod record;
 pub mod reverse;
 mod rules;
+mod sparse;
 mod tape;
+mod trace;
 mod var;
 
 pub use derivatives::{gradient, hessian, hvp, jacobian, jvp, value, value_and_gradient, values, vjp, write_gradient};
@@ -43,5 +45,7 @@ pub use error::Error;
 pub use matrix::Matrix;
 pub use number::{Constant, Number, Real, Scalar, num};
 pub use program::{Function, Map};
+pub use sparse::{HessianPattern, Sparse, sparse_hessian, sparse_jacobian};
 pub use tape::{Reused, Tape};
+pub use trace::{Assumption, Elementary, Operation, Relation, Trace, Traced};
 pub use var::Var;

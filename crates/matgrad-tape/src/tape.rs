@@ -140,7 +140,7 @@ impl<T: Number + 'static> Tape<T> {
 
     /// The product of weights of the outputs with the Jacobian of the recorded run, u'J: one sweep backwards.
     pub fn vjp(&mut self, weights: &[T], product: &mut [T]) -> Result<(), Error> {
-        same_length("the weights", weights.len(), "the result", self.outputs.len())?;
+        same_length("the vector of weights", weights.len(), "the result", self.outputs.len())?;
         same_length("the memory for the product", product.len(), "the point", self.inputs)?;
         let nodes = self.record.nodes();
         self.single.clear();
