@@ -24,7 +24,8 @@ pub enum Command {
     /// Is a claimed derivative right, in which layout, and if not: where does it first differ?
     #[command(after_help = "Examples:\n\
         \x20 matgrad check \"a'*X*b\" --wrt X --claim \"a*b'\"\n\
-        \x20 matgrad check examples/checked-steps.mg")]
+        \x20 matgrad check examples/checked-steps.mg\n\
+        \x20 matgrad check examples/curves.mg examples/directions.mg")]
     Check(CheckArgs),
     /// Is a scalar function convex or concave? With a proof, or with points that refute both
     #[command(after_help = "Examples:\n\
@@ -129,7 +130,10 @@ pub struct DiffArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub function: FunctionArgs,
-    /// The variable; without it and a claim, the steps of a script (lines that start with `=`) are checked
+    /// More files to check: scripts with their steps, claims and queries, corpora (.jsonl) with their cases
+    #[arg(value_name = "FILE")]
+    pub more: Vec<String>,
+    /// The variable; without it and a claim, the steps of a script (lines that start with `=`) are checked, or its queries
     #[arg(long, value_name = "X")]
     pub wrt: Option<String>,
     /// The derivative as somebody has it

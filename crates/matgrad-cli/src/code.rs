@@ -1,6 +1,6 @@
 //! `matgrad code`: a function and its derivatives as a program in another language.
 
-use matgrad::{Code, Limits, Request};
+use matgrad::{Code, Limits, Request, data};
 
 use crate::args::{CodeArgs, convention, layout, target};
 use crate::{DONE, Trouble, print, source, within};
@@ -21,7 +21,8 @@ pub fn run(args: CodeArgs) -> Result<u8, Trouble> {
     match &args.out {
         None => print(&program),
         Some(path) => {
-            std::fs::write(path, &program).map_err(|error| Trouble::plain(format!("cannot write `{path}`: {error}")))?
+            data::write_whole(path, program.as_bytes())
+                .map_err(|error| Trouble::plain(format!("cannot write `{path}`: {error}")))?;
         }
     }
     Ok(DONE)

@@ -26,6 +26,15 @@ pub fn pages(folder: Option<&Path>) -> Result<u8, Trouble> {
         return Ok(DONE);
     };
     std::fs::create_dir_all(folder).map_err(trouble)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(trouble)?;
+    let mut command = Cli::command();
+    command.build();
+    let mut open = vec![command];
+    while let Some(command) = open.pop() {
+        open.extend(command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned());
+        let page = clap_mangen::Man::new(command);
+        let mut text = Vec::new();
+        page.render(&mut text).map_err(trouble)?;
+        matgrad::data::write_whole(folder.join(page.get_filename()), &text).map_err(trouble)?;
+    }
     Ok(DONE)
 }

@@ -4,20 +4,38 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::Trouble;
+use crate::progress::Waiting;
 
 /// Stack of the worker; no stage needs much, as recursion never grows with the input.
 const STACK: usize = 16 << 20;
 
-/// Runs `work` on a thread of its own and waits for it no longer than `seconds`.
+/// Runs `work` on a thread of its own and waits for it no longer than `seconds`; on a terminal with a sign of life.
 ///
 /// The process ends soon after a deadline has passed, so the thread is left to itself.
 pub fn deadline<T: Send + 'static>(
     seconds: f64,
     work: impl FnOnce(Option<Instant>) -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Trouble> {
+    wait(seconds, Waiting::pause(), work)
+}
+
+/// The same where something else shows how far the work has come, or where a measurement is not to be disturbed.
+pub fn quietly<T: Send + 'static>(
+    seconds: f64,
+    work: impl FnOnce(Option<Instant>) -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    wait(seconds, None, work)
+}
+
+fn wait<T: Send + 'static>(
+    seconds: f64,
+    pause: Option<Duration>,
+    work: impl FnOnce(Option<Instant>) -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
     let limit = Duration::try_from_secs_f64(seconds)
         .map_err(|_| Trouble::plain(format!("the deadline is a number of seconds, not {seconds}")))?;
-    let end = Instant::now().checked_add(limit);
+    let (start, mut waiting) = (Instant::now(), Waiting::new(limit));
+    let end = start.checked_add(limit);
     let (send, receive) = mpsc::channel();
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || {
         // nobody listens any more once the deadline has passed
@@ -26,13 +44,18 @@ pub fn deadline<T: Send + 'static>(
     if let Err(error) = worker {
         return Err(Trouble::plain(format!("no thread could be started: {error}")));
     }
-    match receive.recv_timeout(limit) {
-        Ok(outcome) => outcome,
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            Err(Trouble::plain(format!("no answer within {seconds} seconds, the deadline (--deadline sets another)")))
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(Trouble::plain("the computation failed; this is a defect of matgrad"))
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        match receive.recv_timeout(pause.map_or(left, |pause| pause.min(left))) {
+            Ok(outcome) => return outcome,
+            Err(mpsc::RecvTimeoutError::Timeout) if start.elapsed() < limit => waiting.tick(),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let said = format!("no answer within {seconds} seconds, the deadline (--deadline sets another)");
+                return Err(Trouble::plain(said));
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(Trouble::plain("the computation failed; this is a defect of matgrad"));
+            }
         }
     }
 }

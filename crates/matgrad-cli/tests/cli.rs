@@ -83,39 +83,6 @@ fn readme() -> String {
     std::fs::read_to_string(path).expect("the README")
 }
 
-/// The words of a command line, with quotes.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut quote) = (vec![String::new()], None);
-    for c in line.chars() {
-        match (c, quote) {
-            (' ', None) => words.push(String::new()),
-            ('"' | '\'', None) => quote = Some(c),
-            _ if quote == Some(c) => quote = None,
-            _ => words.last_mut().expect("a word").push(c),
-        }
-    }
-    words
-}
-
-#[test]
-fn the_readme_shows_what_comes_back() {
-    let readme = readme();
-    let mut seen = 0;
-    for line in readme.lines() {
-        let Some((command, rest)) = line.split_once("| `matgrad diff ").and_then(|(_, l)| l.split_once("` → `"))
-        else {
-            continue;
-        };
-        let expected = rest.split_once('`').expect("a closing quote").0;
-        let words = words(command);
-        let args: Vec<&str> = words.iter().map(String::as_str).collect();
-        let answer = json(&[&["diff"], &args[..], &["--format", "json"]].concat());
-        assert_eq!(answer["text"], expected, "{command}");
-        seen += 1;
-    }
-    assert!(seen >= 4, "only {seen} commands with answers in the README");
-}
-
 #[test]
 fn what_is_shown_is_a_script() {
     let shown = out(&["diff", "norm(y - Phi*theta)^2", "--wrt", "theta"]);

@@ -47,6 +47,7 @@ impl CheckedSteps {
 }
 
 /// A claimed step and what it goes on from.
+#[derive(Clone, Debug)]
 struct Given {
     line: usize,
     text: String,
@@ -126,6 +127,40 @@ pub fn has_steps(text: &str) -> bool {
 /// # Errors
 /// What is wrong with the script or with a step.
 pub fn check_steps(origin: &str, text: &str) -> Result<CheckedSteps, Failure> {
+    let steps = claimed_steps(origin, text)?.iter().map(ClaimedStep::check).collect::<Result<_, _>>()?;
+    Ok(CheckedSteps { steps })
+}
+
+/// A step that has not been looked at yet.
+#[derive(Clone, Debug)]
+pub struct ClaimedStep {
+    origin: String,
+    base: Text,
+    given: Given,
+}
+
+impl ClaimedStep {
+    /// The line of the script, from 1.
+    pub fn line(&self) -> usize {
+        self.given.line
+    }
+
+    /// Is it right?
+    ///
+    /// # Errors
+    /// What is wrong with the text of the step.
+    pub fn check(&self) -> Result<CheckedStep, Failure> {
+        let Given { line, text, anchor } = self.given.clone();
+        let finding = step(&self.origin, &self.base, &anchor, &text)?;
+        Ok(CheckedStep { line, text, anchor, finding })
+    }
+}
+
+/// The steps of a script, to be checked one by one.
+///
+/// # Errors
+/// What is wrong with the script, or that it claims no steps.
+pub fn claimed_steps(origin: &str, text: &str) -> Result<Vec<ClaimedStep>, Failure> {
     let (rest, given) = taken_out(text);
     let base = Text::script(origin, rest);
     let (source, _) = base.read()?;
@@ -136,12 +171,8 @@ pub fn check_steps(origin: &str, text: &str) -> Result<CheckedSteps, Failure> {
         }
         return Err(failure);
     }
-    let mut steps = Vec::new();
-    for Given { line, text, anchor } in given {
-        let finding = step(origin, &base, &anchor, &text)?;
-        steps.push(CheckedStep { line, text, anchor, finding });
-    }
-    Ok(CheckedSteps { steps })
+    let claimed = |given| ClaimedStep { origin: origin.to_owned(), base: base.clone(), given };
+    Ok(given.into_iter().map(claimed).collect())
 }
 
 /// The finding about one step.

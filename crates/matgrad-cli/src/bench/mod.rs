@@ -8,6 +8,7 @@ use matgrad::{Array, Evaluation, Inputs, Limits, Random, Text, draw};
 use serde_json::{Value, json};
 
 use crate::args::{BenchArgs, engine, layout, precision};
+use crate::progress::Progress;
 use crate::{DONE, Trouble, print, source, timing, within};
 use workloads::{WORKLOADS, Workload};
 
@@ -38,25 +39,28 @@ pub fn run(args: BenchArgs) -> Result<u8, Trouble> {
         return Err(Trouble::plain(format!("nothing is called so; there are: {}", names.join("; "))));
     }
     let mut rows: Vec<Value> = Vec::new();
+    // drawn between the functions only, so that no measurement is disturbed
+    let progress = Progress::new(chosen.len().max(1));
     let mut one = |task: Task| -> Result<(), Trouble> {
         let Task { name, mut evaluation, data, sizes } = task;
-        let row = within::deadline(deadline, move |limit| {
+        progress.begin(&name);
+        let row = within::quietly(deadline, move |limit| {
             evaluation.limits = Limits { deadline: limit, ..Limits::default() };
             Ok(measure(name, &sizes, &evaluation, &data, enough)?)
         })?;
         if !json {
-            if rows.is_empty() {
-                print(&heading());
-            }
-            print(&line(&row));
+            let heading = if rows.is_empty() { heading() } else { String::new() };
+            progress.aside(|| print(&(heading + &line(&row))));
         }
         rows.push(row);
+        progress.done();
         Ok(())
     };
     match &args.function {
         Some(_) => one(own(&args)?)?,
         None => chosen.into_iter().try_for_each(|workload| one(task(workload, &args)?))?,
     }
+    drop(progress);
     if json {
         print(&format!("{:#}\n", Value::Array(rows)));
     }

@@ -67,22 +67,13 @@ pub fn run(session: &mut Session, command: &str) -> Outcome {
             Ok(text) => said(text),
             Err(trouble) => trouble.into(),
         },
-        ("save", path) => match save(path, &session.script()) {
+        ("save", path) => match matgrad::data::write_whole(path, session.script().as_bytes()) {
             Ok(()) => said(String::new()),
             Err(error) => Outcome::Refused(format!("error: `{path}` cannot be written: {error}\n")),
         },
         ("quit" | "q" | "exit", _) => Outcome::End,
         _ => unknown("command", name, COMMANDS.iter().map(|(name, ..)| *name)),
     }
-}
-
-/// Writes beside the file first, so that it is there whole or as it was.
-fn save(path: &str, text: &str) -> std::io::Result<()> {
-    let part = format!("{path}.part");
-    std::fs::write(&part, text)?;
-    std::fs::rename(&part, path).inspect_err(|_| {
-        let _ = std::fs::remove_file(&part);
-    })
 }
 
 fn set<T>(place: &mut T, value: T) -> Outcome {

@@ -80,7 +80,11 @@ pub fn converse(mut session: Session) -> Result<(), Trouble> {
         if let Some(folder) = path.parent() {
             let _ = std::fs::create_dir_all(folder);
         }
-        let _ = editor.save_history(path);
+        // another name first: an end in the middle leaves the history as it was
+        let part = path.with_extension("part");
+        if editor.save_history(&part).is_ok() {
+            let _ = std::fs::rename(&part, path);
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod market;
 mod npy;
 mod npz;
 mod sparse;
+mod whole;
 
 use std::fmt;
 use std::path::Path;
@@ -20,6 +21,7 @@ pub use market::read_matrix_market;
 pub use npy::{read_npy, write_npy};
 pub use npz::{read_npz, write_npz};
 pub use sparse::{save_sparse, write_matrix_market};
+pub use whole::write_whole;
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +180,7 @@ pub fn save(path: &str, arrays: &[(&str, &Array)]) -> Result<(), DataError> {
         Some(Format::Npz) => write_npz(arrays),
         _ => return Err(DataError::new("results are written to `.npz` or `.json` files").in_file(path)),
     };
-    std::fs::write(path, bytes).map_err(|e| DataError::new(e.to_string().to_lowercase()).in_file(path))
+    write_whole(path, &bytes).map_err(|e| DataError::new(e.to_string().to_lowercase()).in_file(path))
 }
 
 fn too_large(limits: &Limits) -> DataError {

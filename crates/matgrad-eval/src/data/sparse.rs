@@ -32,7 +32,7 @@ pub fn save_sparse(path: &str, arrays: &[(&str, &Array)], matrices: &[(&str, &Cs
             return Err(DataError::new(message).in_file(path));
         }
     };
-    std::fs::write(path, bytes).map_err(|e| DataError::new(e.to_string().to_lowercase()).in_file(path))
+    super::write_whole(path, &bytes).map_err(|e| DataError::new(e.to_string().to_lowercase()).in_file(path))
 }
 
 fn npz(arrays: &[(&str, &Array)], matrices: &[(&str, &Csr)]) -> Vec<u8> {

@@ -1,19 +1,25 @@
-//! `matgrad check`: is a derivative that somebody claims right, or a list of steps?
+//! `matgrad check`: is a derivative that somebody claims right, a list of steps, or all that files claim?
+
+mod files;
 
 use std::fmt::Write;
 
 use matgrad::{CheckedSteps, Claim, Finding, Limits, Request};
 
 use crate::args::{CheckArgs, Format, convention, layout};
+use crate::progress::Progress;
 use crate::{DONE, Trouble, WRONG, print, source, style, within};
 
 pub fn run(args: CheckArgs) -> Result<u8, Trouble> {
     let (wrt, claimed) = match (&args.wrt, &args.claim) {
         (Some(wrt), Some(claim)) => (wrt.clone(), claim.clone()),
-        (None, None) => return steps(args),
+        (None, None) => return given(args),
         (Some(_), None) => return Err(Trouble::plain("a claim is needed: --claim 'a*b''")),
         (None, Some(_)) => return Err(Trouble::plain("a variable is needed: --wrt X")),
     };
+    if let Some(other) = args.more.first() {
+        return Err(Trouble::plain(format!("a claim is about one function, so `{other}` is too much")));
+    }
     let text = source::text(&args.function)?;
     let mut request = Request::new(text, wrt).order(args.order).convention(convention(&args.convention));
     request.of = args.function.of.clone();
@@ -63,14 +69,34 @@ fn counterexample(finding: &Finding) -> Option<String> {
     Some(format!("at {}: {}", values.join("; "), mismatch.message))
 }
 
-fn steps(args: CheckArgs) -> Result<u8, Trouble> {
-    let (origin, text) = source::raw(&args.function)?;
-    if !matgrad::has_steps(&text) {
-        return Err(Trouble::plain(
-            "a claim is needed: --wrt X --claim 'a*b'', or a script with lines that start with `=`",
-        ));
+/// Without a claim: the steps of a script, or whatever files claim.
+fn given(args: CheckArgs) -> Result<u8, Trouble> {
+    let first = &args.function.function;
+    if !args.more.is_empty() || first.ends_with(".jsonl") {
+        return files::run(&args);
     }
-    let found = within::deadline(args.function.deadline, move |_| Ok(matgrad::check_steps(&origin, &text)?))?;
+    let (origin, text) = source::raw(&args.function)?;
+    if matgrad::has_steps(&text) {
+        return steps(&args, &origin, &text);
+    }
+    if files::is_file(first) {
+        return files::run(&args);
+    }
+    Err(Trouble::plain("a claim is needed: --wrt X --claim 'a*b'', or a script with lines that start with `=`"))
+}
+
+fn steps(args: &CheckArgs, origin: &str, text: &str) -> Result<u8, Trouble> {
+    let claimed = matgrad::claimed_steps(origin, text)?;
+    let progress = Progress::new(claimed.len());
+    let start = std::time::Instant::now();
+    let mut found = CheckedSteps { steps: Vec::new() };
+    for step in claimed {
+        progress.begin(&format!("line {}", step.line()));
+        let left = (args.function.deadline - start.elapsed().as_secs_f64()).max(0.0);
+        found.steps.push(within::quietly(left, move |_| Ok(step.check()?))?);
+        progress.done();
+    }
+    drop(progress);
     match args.format {
         Format::Json => print(&format!("{:#}\n", found.json())),
         _ => print(&listed(&found)),
