@@ -154,6 +154,9 @@ pub(crate) fn svd<T: Scalar>(x: &Array<T>, name: &str) -> Result<Svd<T>> {
     let (squares, vectors) = symmetric(&x.transposed().matmul(x), name)?;
     let n = x.cols();
     let most = squares.last().map_or(0.0, |s| s.re());
+    if !most.is_finite() {
+        return Err(EvalError::domain(format!("{name} of a matrix that is not finite")));
+    }
     let mut v = Array::zeros(&[n, n]);
     let mut s = Vec::with_capacity(n);
     for j in 0..n {

@@ -165,7 +165,10 @@ impl Work<'_> {
                 .push(format!("THE CHECK REFUTES THIS DERIVATIVE, do not use it: {what}; this is a defect of matgrad"));
             return Ok(verdict);
         }
-        notes.push("a shorter form failed its check and was withdrawn; this is a defect of matgrad".to_owned());
+        notes.push(match verdict.failure {
+            Some(_) => "a shorter form failed its check and was withdrawn; this is a defect of matgrad".to_owned(),
+            None => "a shorter form, which divides by 0 where the function has a value, was withdrawn".to_owned(),
+        });
         *written = longer;
         Ok(second)
     }

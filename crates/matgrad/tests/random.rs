@@ -66,6 +66,11 @@ fn outcome(seed: u64, round: u64, order: usize) -> Outcome {
         let problem = format!("{title}: {}: {note}", answer.text());
         return if verdict.is_right() { Outcome::Withdrawn(problem) } else { Outcome::Wrong(problem) };
     }
+    if let Some(note) = answer.notes.iter().find(|note| note.contains("withdrawn"))
+        && verdict.is_right()
+    {
+        return Outcome::Withdrawn(format!("{title}: {}: {note}", answer.text()));
+    }
     if !verdict.is_right() {
         let wrong = |why: &str| Outcome::Wrong(format!("{title}: {} {why} {verdict:?}", answer.text()));
         return match &verdict.error {

@@ -433,7 +433,7 @@ impl Printer<'_> {
     }
 
     /// exp(z - logsumexp(z)).
-    fn softmax(&mut self, arg: NodeId) -> Option<M> {
+    pub(super) fn softmax(&mut self, arg: NodeId) -> Option<M> {
         let Node::Sum(terms, _) = self.g.node(arg).clone() else { return None };
         for (c, n) in &terms {
             if !c.is_minus_one() {

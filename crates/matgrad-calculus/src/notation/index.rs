@@ -479,8 +479,7 @@ impl Printer<'_> {
             let has_sum = group.iter().any(|f| f.labels.iter().any(summed));
             if let ([f], false) = (group.as_slice(), has_sum) {
                 let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
-                let m = self.entry_at(f.node, &at, depth + 1)?;
-                scalars.push((m, f.exponent.clone()));
+                scalars.push(self.powered_at(f.node, &f.exponent, &at, depth + 1)?);
                 continue;
             }
             // the whole of a scalar has been tried as it is
@@ -508,7 +507,7 @@ impl Printer<'_> {
             let mut parts = Vec::new();
             for f in &group {
                 let at: Vec<M> = f.labels.iter().map(|l| place[*l as usize]).collect::<Option<_>>()?;
-                parts.push((self.entry_at(f.node, &at, depth + 1)?, f.exponent.clone()));
+                parts.push(self.powered_at(f.node, &f.exponent, &at, depth + 1)?);
             }
             let body = self.arena.product(Rational::ONE, parts, Vec::new());
             let mut args = vec![body];
@@ -521,6 +520,23 @@ impl Printer<'_> {
             scalars.push((m, Rational::ONE));
         }
         Some(self.arena.product(Rational::ONE, scalars, Vec::new()))
+    }
+
+    /// An entry with its power as it is written: powers of `exp` inside it, roots as `sqrt`.
+    fn powered_at(&mut self, id: NodeId, exponent: &Rational, at: &[M], depth: usize) -> Option<(M, Rational)> {
+        if let (Node::Map(MapOp::Exp, args), false) = (self.g.node(id).clone(), exponent.is_one())
+            && self.softmax(args[0]).is_none()
+        {
+            let z = self.entry_at(args[0], at, depth)?;
+            let scaled = self.arena.product(exponent.clone(), vec![(z, Rational::ONE)], Vec::new());
+            return Some((self.arena.call("exp", &[scaled], Form::Scalar), Rational::ONE));
+        }
+        let m = self.entry_at(id, at, depth)?;
+        let double = exponent * &Rational::int(2);
+        if exponent.is_integer() || !double.is_integer() {
+            return Some((m, exponent.clone()));
+        }
+        Some((self.arena.call("sqrt", &[m], Form::Scalar), double))
     }
 
     /// A product whose scalar parts need indices while the rest has matrix notation: `sum[i,j,k](H[i,j,k]^2)*A*x`.

@@ -48,6 +48,12 @@ impl Printer<'_> {
             }
             _ => (Rational::ONE, free),
         };
+        if number.is_zero() || self.arena.is_call(only, "zeros") {
+            let dims = self.g.axes(node).clone();
+            let zeros = self.g.zeros(&dims);
+            let m = self.expr(zeros)?;
+            return self.finish(m, None, self.notation(m));
+        }
         let m = if tie == Tie::Skew && sides.left && sides.right && self.arena.is_call(only, "eye") {
             // (I - K)² = 2(I - K)
             self.arena.product(&number * &Rational::int(2), Vec::new(), matrix)

@@ -143,7 +143,8 @@ pub fn agree(
     let value = result(&evaluation, &inputs, "value")?;
     let gap = difference(&value, &plain);
     if gap > tolerance {
-        return Err(Disagreement::Wrong(format!("the value differs by {gap:.1e}")));
+        let sides = [&value, &plain].map(|array| format!("{:?}", &array.data()[..array.data().len().min(4)]));
+        return Err(Disagreement::Wrong(format!("the value differs by {gap:.1e}: {} and {}", sides[0], sides[1])));
     }
     let truth = if request.layout == Layout::Differential {
         let step = format!("d{}", request.wrt);

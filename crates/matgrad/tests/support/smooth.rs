@@ -23,9 +23,37 @@ const FIRST: [f64; 5] = [-25.0, 48.0, -36.0, 16.0, -3.0];
 /// The same for the second derivative, times 12h².
 const SECOND: [f64; 6] = [45.0, -154.0, 214.0, -156.0, 61.0, -10.0];
 
-/// Whether all derivatives up to the order exist along a step.
-fn along(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs, step: &Array) -> Local {
-    slopes(request, dims, inputs, step).map_or_else(|local| local, |_| Local::Smooth)
+/// Whether all derivatives up to the order exist along two steps.
+fn along(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs, steps: [&Array; 2]) -> Local {
+    quadratic(request, dims, inputs, steps).map_or_else(|local| local, |_| Local::Smooth)
+}
+
+/// The derivative along the first step. Of order 2 it has to be a quadratic form of the step, as second derivatives along
+/// lines need not be: the least of several squares has them along every line.
+fn quadratic(
+    request: &Request,
+    dims: &BTreeMap<String, usize>,
+    inputs: &Inputs,
+    [step, other]: [&Array; 2],
+) -> Result<Vec<f64>, Local> {
+    let first = slopes(request, dims, inputs, step)?;
+    if request.order == 2 {
+        let joined = |sign: f64| {
+            let data = step.data().iter().zip(other.data()).map(|(x, y)| x + sign * y).collect();
+            Array::new(step.shape().to_vec(), data).expect("a shape")
+        };
+        let second = slopes(request, dims, inputs, other)?;
+        let sum = slopes(request, dims, inputs, &joined(1.0))?;
+        let difference = slopes(request, dims, inputs, &joined(-1.0))?;
+        let most =
+            [&first, &second, &sum, &difference].into_iter().flatten().fold(1e-6f64, |most, x| most.max(x.abs()));
+        let apart =
+            (0..first.len()).any(|k| (sum[k] + difference[k] - 2.0 * (first[k] + second[k])).abs() > 5e-2 * most);
+        if apart {
+            return Err(Local::Rough);
+        }
+    }
+    Ok(first)
 }
 
 /// The derivative of the order along a step by one-sided differences of values, where all up to it exist.
@@ -89,14 +117,16 @@ pub fn at(
         "sym" | "skew" | "diagonal" | "lower" | "upper" => domain,
         _ => "general",
     };
-    let free = member(&shape, "general", random);
+    let mut pair = |kind: &str| [member(&shape, kind, random), member(&shape, kind, random)];
+    let [free, other] = pair("general");
     if request.convention == Convention::Free {
-        let found = along(request, dims, inputs, &free);
+        let found = along(request, dims, inputs, [&free, &other]);
         if found != Local::NoValue || kept != "sym" {
             return found; // functions of symmetric matrices have symmetric steps only
         }
     }
-    along(request, dims, inputs, &member(&shape, kept, random))
+    let [step, other] = pair(kept);
+    along(request, dims, inputs, [&step, &other])
 }
 
 /// At how many of some random points the function has no value, no derivative, or one.
@@ -130,8 +160,9 @@ pub fn compare(
         let mut inputs = data(&request.text, dims, domains, &mut random);
         let shape = inputs.get(&request.wrt).map(|x| x.shape().to_vec()).unwrap_or_default();
         let symmetric = matches!(domains.get(&request.wrt).map(String::as_str), Some("spd" | "sym"));
-        let step = member(&shape, if symmetric { "sym" } else { "general" }, &mut random);
-        let Ok(truth) = slopes(request, dims, &inputs, &step) else { continue };
+        let kind = if symmetric { "sym" } else { "general" };
+        let (step, other) = (member(&shape, kind, &mut random), member(&shape, kind, &mut random));
+        let Ok(truth) = quadratic(request, dims, &inputs, [&step, &other]) else { continue };
         inputs.insert("step", step.clone());
         let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), [0, 1]);
         evaluation.product = Some(match request.order {
