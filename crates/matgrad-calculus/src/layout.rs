@@ -241,8 +241,8 @@ fn place(
     })
 }
 
-/// The derivative of each row of the function by the same row of the variable: axes (row, entry of F, entry of X). The others
-/// have to vanish, which the form of the derivative shows.
+/// The derivative of each row of the function by the same row of the variable: axes (row, entry of F, entry of X); of order
+/// 2 that of the gradient, the blocks of a Hessian. The others have to vanish, which the form of the derivative shows.
 fn blocks(
     g: &mut Graph,
     node: NodeId,
@@ -251,9 +251,13 @@ fn blocks(
     order: usize,
 ) -> Result<Arranged, LayoutError> {
     let refuse = |why: &str| Err(LayoutError(format!("the blocks layout is for functions that go row by row: {why}")));
-    if order != 1 {
-        return refuse("it is for order 1");
-    }
+    // the second derivative of a number is the first of its gradient
+    let function = match order {
+        1 => function,
+        2 if *function == Kind::Scalar => variable,
+        _ => return refuse("it is for order 1, and for Hessians"),
+    };
+    let of_gradient = order == 2;
     let rows = |kind: &Kind| match kind {
         Kind::Column(n) | Kind::Matrix(n, _) => Some(*n),
         _ => None,
@@ -263,9 +267,11 @@ fn blocks(
     };
     let at = function.rank();
     if !is_diagonal(g, node, at) {
-        return refuse(
-            "a row of this one depends on other rows of the variable, too (--layout tensor has all entries)",
-        );
+        return refuse(if of_gradient {
+            "the gradient of this one has rows that depend on other rows of the variable, too (--layout tensor has all entries)"
+        } else {
+            "a row of this one depends on other rows of the variable, too (--layout tensor has all entries)"
+        });
     }
     let mut p = ProductBuilder::new();
     let row = p.label(n);

@@ -79,9 +79,11 @@ pub(crate) fn arrangement(layout: Layout, order: usize, f: &[usize], x: &[usize]
         return Some(Arrangement { shape: axes, transposed: false, tensor: true, blocks: false });
     }
     if layout == Layout::Blocks {
-        let (&[n, p], &[m, q]) = (f, x) else { return None };
+        // of order 2 the gradient is the function that goes row by row
+        let (&[n, p], &[m, q]) = (if order == 2 && pq == 1 { x } else { f }, x) else { return None };
         let shape = vec![n, p, q];
-        return (order == 1 && n == m).then_some(Arrangement { shape, transposed: false, tensor: false, blocks: true });
+        let fits = (order == 1 || order == 2 && pq == 1) && n == m;
+        return fits.then_some(Arrangement { shape, transposed: false, tensor: false, blocks: true });
     }
     if order == 0 || layout == Layout::Differential {
         return None;

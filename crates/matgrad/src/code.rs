@@ -80,7 +80,9 @@ impl Code {
                     _ => "derivative3",
                 };
                 let title = if wrt.len() > 1 { format!("{word}_{name}") } else { word.to_owned() };
-                let layout = self.layout.unwrap_or(match (order, scalar) {
+                // blocks of a Hessian come with the gradient
+                let asked = self.layout.filter(|layout| *layout != Layout::Blocks || !scalar || order > 1);
+                let layout = asked.unwrap_or(match (order, scalar) {
                     (1, true) => Layout::Gradient,
                     (2.., false) => Layout::Tensor,
                     _ => Layout::Numerator,

@@ -587,6 +587,11 @@ impl<'a> Planner<'a> {
             at += variable.shape.rank();
             if self.request.orders.contains(&order) {
                 let name = self.name(order, variable);
+                if self.request.layout == Layout::Blocks && *function == Shape::Scalar && order == 1 {
+                    // the gradient beside the blocks of the Hessian
+                    self.output(name, node, variable.shape.clone(), None);
+                    continue;
+                }
                 if self.request.layout == Layout::Blocks {
                     let g = &mut self.analysis.graph;
                     let blocks = layout::arrange(g, node, function, &variable.shape, order, Layout::Blocks);
