@@ -121,3 +121,25 @@ fn the_book_names_every_command_and_option() {
     }
     assert!(missing.is_empty(), "the book does not name: {}", missing.join("; "));
 }
+
+/// Code that a page quotes (` ```rust from=FILE `) stands in the file, line by line.
+#[test]
+fn what_is_quoted_stands_in_the_code() {
+    let mut quoted = 0;
+    for page in texts() {
+        let text = read(&page);
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some((_, file)) = line.strip_prefix("```").and_then(|info| info.split_once("from=")) else { continue };
+            let quote: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("```")).map(str::trim).collect();
+            let code = read(Path::new(file.trim()));
+            let code: Vec<&str> = code.lines().map(str::trim).collect();
+            assert!(
+                !quote.is_empty() && code.windows(quote.len()).any(|part| part == quote),
+                "{file} has no {quote:#?}"
+            );
+            quoted += 1;
+        }
+    }
+    assert!(quoted > 10, "{quoted} quotes");
+}
