@@ -14,6 +14,8 @@ from ._answers import details as _details
 from ._answers import html as _html
 from ._answers import steps as _steps
 from ._check import check
+from ._formula import entries as _entries
+from ._formula import formula
 from ._matgrad import Expr, Function, MatgradError, Verdict, call, column, set_threads, size
 from ._matgrad import functions as _functions
 from ._matgrad import nearest_function as _nearest
@@ -53,6 +55,7 @@ def __dir__():
 
 
 Expr.steps = _steps
+Expr.__iter__ = _entries
 Expr.details = _details
 Expr._repr_html_ = _html
 Expr.trace = lambda self: call("tr", self)
