@@ -1,6 +1,7 @@
-"""A picture of a command in a terminal: runs it in tmux and writes what stands on the screen as SVG.
+"""A picture of commands in a terminal: runs them in tmux and writes what stands on the screen as SVG.
 
-    python docs/images/terminal.py docs/images/terminal.svg matgrad diff 'norm(y - Phi*theta)^2' --wrt theta --steps
+    python docs/images/terminal.py docs/images/terminal.svg "matgrad diff 'norm(y - Phi*theta)^2' --wrt theta" \\
+        "matgrad diff 'sum(log(1 + exp(-y .* (X*w))))' --wrt w --order 2" "matgrad diff \"R'*R\" --wrt R --layout jacobian"
 
 `matgrad` has to be on the path. The picture has its own background, and is light or dark as the reader's system is.
 """
@@ -17,20 +18,21 @@ COLUMNS, CELL, LINE, MARGIN = 92, 8.43, 19, 16
 CLASSES = {1: "b", 2: "d", 31: "e", 32: "g", 33: "w", 35: "m", 36: "c"}
 
 
-def screen(command):
-    """The screen after the command, with its colours."""
+def screen(commands):
+    """The screen after the commands, with its colours."""
     session = f"picture-{time.time_ns()}"
     tmux = lambda *args: subprocess.run(["tmux", *args], check=True, capture_output=True, text=True).stdout
-    shell = "PS1='$ ' exec bash --norc --noprofile -i"
+    shell = "PS1='\\\\n$ ' exec bash --norc --noprofile -i"
     tmux("new-session", "-d", "-s", session, "-x", str(COLUMNS), "-y", "60", "env", "-u", "NO_COLOR", "sh", "-c", shell)
     try:
         tmux("send-keys", "-t", session, "export PATH=" + shlex.quote(subprocess.os.environ["PATH"]) + "; clear", "Enter")
         time.sleep(1)
-        tmux("send-keys", "-t", session, "-l", command)
-        tmux("send-keys", "-t", session, "Enter")
-        time.sleep(3)
-        lines = tmux("capture-pane", "-t", session, "-e", "-p").rstrip().splitlines()
-        return lines[:-1] if lines[-1].strip().endswith("$") else lines
+        for command in commands:
+            tmux("send-keys", "-t", session, "-l", command)
+            tmux("send-keys", "-t", session, "Enter")
+            time.sleep(2)
+        text = tmux("capture-pane", "-t", session, "-e", "-p")
+        return text.rstrip().removesuffix("$").strip().splitlines()
     finally:
         subprocess.run(["tmux", "kill-session", "-t", session], capture_output=True)
 
@@ -51,7 +53,7 @@ def runs(line, active):
 def svg(lines, title):
     width, height = COLUMNS * CELL + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN + 22
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title, quote=True)}">',
         "<style>text{font:14px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;fill:#24292f;white-space:pre}"
         ".f{fill:#fff;stroke:#d0d7de}.b{font-weight:700}.d{fill:#6e7781}.e{fill:#cf222e}.g{fill:#1a7f37}.w{fill:#9a6700}"
         ".m{fill:#8250df}.c{fill:#0969da}"
@@ -79,7 +81,6 @@ def svg(lines, title):
 
 
 if __name__ == "__main__":
-    target, *words = sys.argv[1:]
-    command = shlex.join(words)
+    target, *commands = sys.argv[1:]
     with open(target, "w", encoding="utf-8") as file:
-        file.write(svg(screen(command), command))
+        file.write(svg(screen(commands), "; ".join(commands)))

@@ -59,3 +59,15 @@ fn nonsense_is_refused() {
         assert!(!found.contains("panicked"), "{input}: {found}");
     }
 }
+
+/// Every function of the language has something to say for itself.
+#[test]
+fn help_knows_every_function() {
+    let names: Vec<&str> = matgrad::function_names().collect();
+    let input: String = names.iter().map(|name| format!(":help {name}\n")).collect();
+    let found = transcript(&input);
+    for name in names {
+        assert!(found.contains(&format!("\n{name}: ")) || found.starts_with(&format!("{name}: ")), "{name}: {found}");
+    }
+    assert!(found.ends_with("== refused, status Some(0)\n\n"), "{found}");
+}

@@ -64,7 +64,7 @@ impl Drop for Place {
 
 /// What a machine has no say in: rounding errors are left out, long numbers cut to ten digits.
 pub fn stable(text: &str) -> String {
-    let rounding = [": relative error", ": relative residual"];
+    let rounding = [": relative error", ": relative residual", "\"max_relative_error\""];
     let line = |line: &str| {
         let line = line.trim_end();
         let kept = rounding.iter().find_map(|end| line.split_once(end)).map_or(line, |(before, _)| before);

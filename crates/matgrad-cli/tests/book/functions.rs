@@ -111,7 +111,7 @@ fn session(facts: &FunctionFacts) -> String {
         )
         .replace(":names\\n", "")
     } else if sample.declared.contains('=') || sample.wrt.contains(',') {
-        let script = format!("{lines}\ndifferential {} wrt {}", sample.expression, sample.wrt);
+        let script = format!("# {name}.mg\n{lines}\ndifferential {} wrt {}", sample.expression, sample.wrt);
         let _ = writeln!(out, "```mg file={name}.mg\n{script}\n```\n");
         place.save(&format!("{name}.mg"), &(script + "\n"));
         format!("matgrad diff {name}.mg")
