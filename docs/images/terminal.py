@@ -22,7 +22,7 @@ def screen(commands):
     """The screen after the commands, with its colours."""
     session = f"picture-{time.time_ns()}"
     tmux = lambda *args: subprocess.run(["tmux", *args], check=True, capture_output=True, text=True).stdout
-    shell = "PS1='\\\\n$ ' exec bash --norc --noprofile -i"
+    shell = "PS1='\\n$ ' exec bash --norc --noprofile -i"
     tmux("new-session", "-d", "-s", session, "-x", str(COLUMNS), "-y", "60", "env", "-u", "NO_COLOR", "sh", "-c", shell)
     try:
         tmux("send-keys", "-t", session, "export PATH=" + shlex.quote(subprocess.os.environ["PATH"]) + "; clear", "Enter")

@@ -51,7 +51,8 @@ impl Place {
             .output()
             .expect("a shell");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!text.contains("panicked") && !text.contains("defect"), "{command}:\n{text}");
+        let shell = text.lines().any(|line| line.starts_with("sh: "));
+        assert!(!shell && !text.contains("panicked") && !text.contains("defect"), "{command}:\n{text}");
         text
     }
 }

@@ -39,15 +39,21 @@ fn text(written: &Written) -> String {
     written.text(TextOptions::ASCII)
 }
 
-/// The first letter as a capital, unless it belongs to a name or a formula.
+/// The meaning as a sentence: a formula in front is code, otherwise the first letter is a capital.
 fn sentence(meaning: &str) -> String {
-    let word = meaning.split([' ', ',']).next().unwrap_or("");
-    if word.contains(['(', '-', '/', '1']) || word.len() < 2 {
-        return format!("`{meaning}`.").replace("`.", "`").replacen(", ", "`, ", usize::from(meaning.contains(", ")));
+    let plain = |text: &str| text.replace('*', "\\*");
+    let word = meaning.split(' ').next().unwrap_or("");
+    if word.contains('(') {
+        let marks = [(": ", 0), ("; ", 0), ("), ", 1)].map(|(mark, more)| Some(meaning.find(mark)? + more));
+        let letters = |at: &usize| meaning[at + 2..].starts_with(char::is_alphabetic);
+        let word = meaning.match_indices(") ").map(|(at, _)| at).find(letters).map(|at| at + 1);
+        let end = marks.into_iter().chain([word]).flatten().min();
+        let (formula, rest) = meaning.split_at(end.unwrap_or(meaning.len()));
+        return format!("`{formula}`{}.", plain(rest));
     }
     let mut rest = meaning.chars();
-    let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", rest.as_str())
+    let first = rest.next().map(|c| if word != "x" { c.to_uppercase().to_string() } else { c.to_string() });
+    format!("{}{}.", first.unwrap_or_default(), plain(rest.as_str()))
 }
 
 fn list(names: &[&str]) -> String {
@@ -71,7 +77,9 @@ fn page(facts: &FunctionFacts) -> String {
     row("for example", list(&declared));
     row("value", format!("`{}` in `{}`", facts.sample.expression, facts.space));
     if let Some(answer) = &facts.differential {
-        row("differential", format!("`{}`", text(&answer.derivative)));
+        let (mut parts, (left, right)) = answer.derivative.statements("differential", TextOptions::ASCII);
+        parts.push(if parts.is_empty() { right } else { format!("{left} = {right}") });
+        row("differential", format!("`{}`", parts.join("; ")));
     }
     if let Some(answer) = &facts.derivative {
         let by = &answer.wrt;
@@ -105,11 +113,7 @@ fn session(facts: &FunctionFacts) -> String {
     let lines = sample.declared.replace("; ", "\n");
     let place = Place::new(&format!("function-{name}"));
     let command = if facts.differential.is_none() {
-        format!(
-            "printf ':names\\n{}\\n' | matgrad repl",
-            format!("{lines}\n{}", sample.expression).replace('\n', "\\n")
-        )
-        .replace(":names\\n", "")
+        format!("matgrad repl <<'END'\n{lines}\n{}\nEND", sample.expression)
     } else if sample.declared.contains('=') || sample.wrt.contains(',') {
         let script = format!("# {name}.mg\n{lines}\ndifferential {} wrt {}", sample.expression, sample.wrt);
         let _ = writeln!(out, "```mg file={name}.mg\n{script}\n```\n");
@@ -129,9 +133,10 @@ fn session(facts: &FunctionFacts) -> String {
         format!("matgrad diff '{}' --wrt {}{layout}{declare}", sample.expression, sample.wrt)
     };
     let command = command.replace("--layout differential", if is_scalar(facts) { "" } else { "--layout differential" });
-    let command = command.split_whitespace().collect::<Vec<_>>().join(" ");
+    let command = command.replace("  ", " ");
     let printed = place.run(&command);
-    let _ = write!(out, "```console\n$ {command}\n{}\n```\n", printed.trim_end());
+    let typed = command.trim_end().replace('\n', "\n> ");
+    let _ = write!(out, "```console\n$ {typed}\n{}\n```\n", printed.trim_end());
     out
 }
 
