@@ -5,7 +5,7 @@ use crate::tape::{LANES, Reused, Tape, with_run};
 use crate::{Dual, Error, Function, Map, Matrix, Plain, Real};
 
 /// Up to so many inputs, dual numbers are faster than a tape.
-const FEW: usize = 8;
+const FEW: usize = 16;
 
 /// Calls a function of a number of directions that is known to the compiler.
 macro_rules! by_count {
@@ -18,15 +18,25 @@ macro_rules! by_count {
             5 => $function::<5, _, _>($($argument),*),
             6 => $function::<6, _, _>($($argument),*),
             7 => $function::<7, _, _>($($argument),*),
-            FEW => $function::<8, _, _>($($argument),*),
+            8 => $function::<8, _, _>($($argument),*),
+            9..=FEW => $function::<16, _, _>($($argument),*),
             _ => $otherwise,
         }
     };
 }
 
 /// The inputs as duals, the direction of each its own.
+///
+/// Lanes beyond the inputs are not used.
+#[inline]
 fn variables<const N: usize, T: Real>(x: &[T]) -> [Dual<T, N>; N] {
     std::array::from_fn(|k| Dual::variable(x.get(k).copied().unwrap_or_default(), k))
+}
+
+/// As many of the variables as there are inputs.
+#[inline]
+fn only<V, const N: usize>(variables: &[V; N], n: usize) -> &[V] {
+    variables.get(..n).unwrap_or(variables)
 }
 
 /// The value of a function.
@@ -91,7 +101,7 @@ pub fn value_and_gradient<T: Real>(f: &impl Function, x: &[T]) -> Result<(T, Vec
 /// ```
 pub fn write_gradient<T: Real>(f: &impl Function, x: &[T], gradient: &mut [T]) -> Result<T, Error> {
     fn few<const N: usize, T: Real, F: Function>(f: &F, x: &[T], gradient: &mut [T]) -> Result<T, Error> {
-        let y = f.value(&variables::<N, T>(x));
+        let y = f.value(only(&variables::<N, T>(x), x.len()));
         gradient.iter_mut().zip(y.tangents).for_each(|(out, tangent)| *out = tangent);
         Ok(y.value)
     }
@@ -99,7 +109,8 @@ pub fn write_gradient<T: Real>(f: &impl Function, x: &[T], gradient: &mut [T]) -
     by_count!(x.len(), few(f, x, gradient), T::with_tape(|tape| tape.value_and_gradient(f, x, gradient)))
 }
 
-/// The Jacobian of a map, m × n.
+/// The Jacobian of a map, m × n: column by column with dual numbers, eight at once, or, where there are fewer rows, row by row
+/// on a tape.
 ///
 /// ```
 /// use matgrad_tape::{jacobian, map};
@@ -110,10 +121,83 @@ pub fn write_gradient<T: Real>(f: &impl Function, x: &[T], gradient: &mut [T]) -
 pub fn jacobian<T: Real>(f: &impl Map, x: &[T]) -> Result<Matrix<T>, Error> {
     fn few<const N: usize, T: Real, F: Map>(f: &F, x: &[T]) -> Result<Matrix<T>, Error> {
         let mut out = Vec::new();
-        f.values(&variables::<N, T>(x), &mut out);
-        Ok(Matrix::of(out.len(), N, out.iter().flat_map(|y| y.tangents).collect()))
+        f.values(only(&variables::<N, T>(x), x.len()), &mut out);
+        let data = out.iter().flat_map(|y| y.tangents.into_iter().take(x.len())).collect();
+        Ok(Matrix::of(out.len(), x.len(), data))
     }
-    by_count!(x.len(), few(f, x), with_run(x, |x, out| f.values(x, out), dense))
+    by_count!(x.len(), few(f, x), many(f, x))
+}
+
+/// Up to so many inputs, a first run with dual numbers finds out how many results there are.
+const SOME: usize = 64;
+
+fn many<T: Real>(f: &impl Map, x: &[T]) -> Result<Matrix<T>, Error> {
+    let n = x.len();
+    if n <= SOME {
+        let mut block = Block::default();
+        block.run(f, x, |column| Some(column).filter(|lane| *lane < LANES));
+        if 2 * block.results.len() >= n {
+            let mut data = vec![T::default(); block.results.len() * n];
+            block.write(0, n, &mut data);
+            block.columns(f, x, LANES, &mut data);
+            return Ok(Matrix::of(block.results.len(), n, data));
+        }
+    }
+    with_run(
+        x,
+        |x, out| f.values(x, out),
+        |tape| {
+            let rows = tape.outputs();
+            if rows < n {
+                return dense(tape);
+            }
+            let mut data = vec![T::default(); rows * n];
+            Block::default().columns(f, x, 0, &mut data);
+            Ok(Matrix::of(rows, n, data))
+        },
+    )
+}
+
+/// A run with dual numbers of eight directions, and its memory.
+pub(crate) struct Block<T> {
+    point: Vec<Dual<T, LANES>>,
+    results: Vec<Dual<T, LANES>>,
+}
+
+impl<T> Default for Block<T> {
+    fn default() -> Self {
+        Self { point: Vec::new(), results: Vec::new() }
+    }
+}
+
+impl<T: Real> Block<T> {
+    /// Runs a map in directions that are 1 in the lane of an input.
+    pub fn run(&mut self, f: &impl Map, x: &[T], lane: impl Fn(usize) -> Option<usize>) {
+        self.point.clear();
+        self.point.extend(x.iter().enumerate().map(|(k, x)| Dual::variable(*x, lane(k).unwrap_or(LANES))));
+        self.results.clear();
+        f.values(&self.point, &mut self.results);
+    }
+
+    /// The tangents of an entry of the result.
+    pub fn tangents(&self, row: usize) -> [T; LANES] {
+        self.results.get(row).map_or([T::default(); LANES], |y| y.tangents)
+    }
+
+    /// Writes the columns from one on, of a Jacobian with n columns.
+    fn write(&self, first: usize, n: usize, data: &mut [T]) {
+        for (row, y) in data.chunks_mut(n.max(1)).zip(&self.results) {
+            row.iter_mut().skip(first).zip(y.tangents).for_each(|(out, tangent)| *out = tangent);
+        }
+    }
+
+    /// The columns of the Jacobian from one on.
+    fn columns(&mut self, f: &impl Map, x: &[T], from: usize, data: &mut [T]) {
+        for first in (from..x.len()).step_by(LANES) {
+            self.run(f, x, |column| column.checked_sub(first).filter(|lane| *lane < LANES));
+            self.write(first, x.len(), data);
+        }
+    }
 }
 
 /// The Jacobian of a recorded run.

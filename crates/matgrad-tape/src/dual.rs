@@ -45,12 +45,21 @@ impl<T: Number, const N: usize> Dual<T, N> {
 
     #[inline]
     fn map(self, value: T, f: impl Fn(T) -> T) -> Self {
-        Self { value, tangents: self.tangents.map(f) }
+        // loops over arrays are what the compiler makes vectors of
+        let mut tangents = self.tangents;
+        for t in &mut tangents {
+            *t = f(*t);
+        }
+        Self { value, tangents }
     }
 
     #[inline]
     fn zip(self, other: Self, value: T, f: impl Fn(T, T) -> T) -> Self {
-        Self { value, tangents: from_fn(|k| f(self.tangents[k], other.tangents[k])) }
+        let mut tangents = self.tangents;
+        for (a, b) in tangents.iter_mut().zip(&other.tangents) {
+            *a = f(*a, *b);
+        }
+        Self { value, tangents }
     }
 
     #[inline]

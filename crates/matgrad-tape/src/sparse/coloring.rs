@@ -11,15 +11,33 @@ pub(super) fn distance_two(rows: &[Vec<u32>], columns: usize) -> (Vec<u32>, usiz
     };
     order.sort_by_cached_key(|column| std::cmp::Reverse(degree(column)));
     let mut colors = vec![NONE; columns];
+    // the colours of each row, as so many words of bits
+    let mut words = 1;
+    let mut taken = vec![0u64; rows.len()];
     let mut forbidden = Vec::new();
     let mut count = 0;
     for column in order {
-        for other in by_column[column].iter().filter_map(|row| rows.get(*row as usize)).flatten() {
-            forbid(&mut forbidden, colors[*other as usize], column);
+        forbidden.clear();
+        forbidden.resize(words, 0);
+        for row in &by_column[column] {
+            let own = taken.get(*row as usize * words..(*row as usize + 1) * words).unwrap_or(&[]);
+            forbidden.iter_mut().zip(own).for_each(|(all, own): (&mut u64, &u64)| *all |= own);
         }
-        let color = first_free(&forbidden, column);
-        colors[column] = color;
-        count = count.max(color as usize + 1);
+        let free = forbidden.iter().position(|word| *word != u64::MAX);
+        let color = free.map_or(64 * words, |word| 64 * word + forbidden[word].trailing_ones() as usize);
+        if color == 64 * words {
+            let wider: Vec<u64> =
+                taken.chunks(words).flat_map(|own| own.iter().copied().chain(std::iter::repeat_n(0, words))).collect();
+            taken = wider;
+            words *= 2;
+        }
+        for row in &by_column[column] {
+            if let Some(word) = taken.get_mut(*row as usize * words + color / 64) {
+                *word |= 1 << (color % 64);
+            }
+        }
+        colors[column] = color as u32;
+        count = count.max(color + 1);
     }
     (colors, count)
 }
@@ -181,5 +199,10 @@ mod tests {
             }
         }
         assert!(count < 9);
+        // more colours than a word has bits
+        let full: Vec<Vec<u32>> = (0..3).map(|_| (0..200).collect()).collect();
+        let (mut colors, count) = distance_two(&full, 200);
+        colors.sort_unstable();
+        assert_eq!((colors, count), ((0..200).collect(), 200));
     }
 }

@@ -24,40 +24,95 @@ impl Nodes {
         Self { inputs: trace.inputs(), operands }
     }
 
-    /// The inputs that each root depends on, ascending: by a search from each root, or, where that would visit more nodes,
-    /// by bit sets of 256 inputs for all nodes.
+    /// The inputs that each root depends on, ascending: by searches that stop at results used several times, whose sets are
+    /// kept; where the sets grow too large for that, by bit sets of 256 inputs for all nodes.
     pub fn dependencies(&self, roots: &[u32]) -> Vec<Vec<u32>> {
         let sweeps = self.inputs.div_ceil(256);
-        let mut budget = (self.operands.len() * sweeps * 4).max(1 << 16);
-        let mut found = Vec::with_capacity(roots.len());
-        let mut seen = vec![NONE; self.operands.len()];
-        for (mark, root) in roots.iter().enumerate() {
-            match self.search(*root, mark as u32, &mut seen, &mut budget) {
-                Some(inputs) => found.push(inputs),
-                None => return self.by_bits(roots),
-            }
-        }
-        found
+        let budget = (self.operands.len() * sweeps * 4).max(1 << 16);
+        self.by_search(roots, budget).unwrap_or_else(|| self.by_bits(roots))
     }
 
-    fn search(&self, root: u32, mark: u32, seen: &mut [u32], budget: &mut usize) -> Option<Vec<u32>> {
-        let mut inputs = Vec::new();
-        let mut open = vec![root];
-        while let Some(node) = open.pop() {
-            let at = node as usize;
-            let (Some(last), Some(operands)) = (seen.get_mut(at), self.operands.get(at)) else { continue };
-            if std::mem::replace(last, mark) == mark {
-                continue;
-            }
-            *budget = budget.checked_sub(1)?;
-            if at < self.inputs {
-                inputs.push(node);
-            } else {
-                open.extend(operands.iter().filter(|operand| **operand != NONE));
+    /// How often each node is used by nodes that a root depends on; a root is used twice.
+    fn uses(&self, roots: &[u32]) -> Vec<u32> {
+        let mut uses = vec![0u32; self.operands.len()];
+        for root in roots {
+            if let Some(count) = uses.get_mut(*root as usize) {
+                *count = 2;
             }
         }
-        inputs.sort_unstable();
-        Some(inputs)
+        for (node, operands) in self.operands.iter().enumerate().skip(self.inputs).rev() {
+            if uses[node] > 0 {
+                for operand in operands {
+                    if let Some(count) = uses.get_mut(*operand as usize) {
+                        *count = count.saturating_add(1);
+                    }
+                }
+            }
+        }
+        uses
+    }
+
+    fn by_search(&self, roots: &[u32], mut budget: usize) -> Option<Vec<Vec<u32>>> {
+        let uses = self.uses(roots);
+        // sets that are kept lie in one place
+        let mut kept: Vec<u32> = Vec::new();
+        let mut ranges: Vec<(usize, usize)> = vec![(0, 0); self.operands.len()];
+        let mut seen = vec![NONE; self.inputs];
+        let mut open = Vec::new();
+        for node in self.inputs..self.operands.len() {
+            if uses[node] < 2 {
+                continue;
+            }
+            let mark = node as u32;
+            let start = kept.len();
+            // one set and nothing else is the same set
+            let mut same: Option<(usize, usize)> = None;
+            let mut parts = 0;
+            open.extend(self.operands[node].iter().filter(|operand| **operand != NONE));
+            while let Some(next) = open.pop() {
+                let at = next as usize;
+                budget = budget.checked_sub(1)?;
+                if at < self.inputs {
+                    parts += 2;
+                    if std::mem::replace(seen.get_mut(at)?, mark) != mark {
+                        kept.push(next);
+                    }
+                } else if uses.get(at).is_some_and(|uses| *uses > 1) {
+                    let range = ranges[at];
+                    if same != Some(range) {
+                        parts += 1;
+                        budget = budget.checked_sub(range.1 - range.0)?;
+                        for k in range.0..range.1 {
+                            let input = kept[k];
+                            if std::mem::replace(seen.get_mut(input as usize)?, mark) != mark {
+                                kept.push(input);
+                            }
+                        }
+                        same = Some(range);
+                    }
+                } else {
+                    open.extend(self.operands.get(at)?.iter().filter(|operand| **operand != NONE));
+                }
+            }
+            ranges[node] = match same {
+                Some(range) if parts == 1 => {
+                    kept.truncate(start);
+                    range
+                }
+                _ => (start, kept.len()),
+            };
+        }
+        let set = |root: &u32| {
+            let at = *root as usize;
+            if at < self.inputs {
+                return vec![*root];
+            }
+            let (start, end) = ranges.get(at).copied().unwrap_or_default();
+            let mut set = kept.get(start..end).unwrap_or(&[]).to_vec();
+            set.sort_unstable();
+            set
+        };
+        Some(roots.iter().map(set).collect())
     }
 
     fn by_bits(&self, roots: &[u32]) -> Vec<Vec<u32>> {
@@ -111,10 +166,7 @@ mod tests {
         }
         let nodes = Nodes { inputs, operands };
         let roots: Vec<u32> = (0..3000).step_by(13).collect();
-        let mut seen = vec![NONE; 3000];
-        for (mark, (root, bits)) in roots.iter().zip(nodes.by_bits(&roots)).enumerate() {
-            let mut budget = usize::MAX;
-            assert_eq!(nodes.search(*root, mark as u32, &mut seen, &mut budget).as_ref(), Some(&bits), "root {root}");
-        }
+        assert_eq!(nodes.by_search(&roots, usize::MAX), Some(nodes.by_bits(&roots)));
+        assert_eq!(nodes.by_search(&roots, 1000), None);
     }
 }
