@@ -221,6 +221,18 @@ impl<const N: usize> Machine<N> {
         let widths: usize = self.woven.iter().map(|(.., width)| width).sum();
         let large = self.woven.iter().any(|(matrix, ..)| data.get(*matrix).is_some_and(|d| d.len() >= LARGE));
         let mut from = 0;
+        if self.blocks.is_rowless() && self.sent.is_empty() && self.singles.is_empty() && !large {
+            // all turns in one go, but for those that are no four
+            let count = turns & !3;
+            let start = |(slot, start): &(usize, usize)| root(*slot).get(*start..).unwrap_or(&[]);
+            let sources: SmallVec<[&[f64]; Links::MOST]> = self.sources.iter().map(start).collect();
+            if count > 0
+                && let Some(mut targets) = self.targets(0, count, data)
+            {
+                self.blocks.run(lanes, &sources, &mut targets, count);
+                from = count;
+            }
+        }
         while from < turns {
             let count = N.min(turns - from);
             for gathered in &self.gathered {
@@ -248,9 +260,9 @@ impl<const N: usize> Machine<N> {
                 }
             }
             let direct = count == N && !large && {
-                match self.targets(from, data) {
+                match self.targets(from, N, data) {
                     Some(mut targets) => {
-                        self.blocks.run(lanes, &sources, &mut targets);
+                        self.blocks.run(lanes, &sources, &mut targets, N);
                         true
                     }
                     None => false,
@@ -265,7 +277,7 @@ impl<const N: usize> Machine<N> {
                     targets.push(own);
                     rest = behind;
                 }
-                self.blocks.run(lanes, &sources, &mut targets);
+                self.blocks.run(lanes, &sources, &mut targets, N);
                 for ((matrix, at, width), target) in self.woven.iter().zip(targets) {
                     let Some(data) = data.get_mut(*matrix) else { continue };
                     let to = data.get_mut(at + from * width..at + (from + count) * width);
@@ -293,8 +305,13 @@ impl<const N: usize> Machine<N> {
         settle();
     }
 
-    /// The entries of a whole block, for each target; `None` where they overlap or are outside.
-    fn targets<'d>(&self, from: usize, data: &'d mut [&mut [f64]]) -> Option<SmallVec<[&'d mut [f64]; Links::MOST]>> {
+    /// The entries of some turns, for each target; `None` where they overlap or are outside.
+    fn targets<'d>(
+        &self,
+        from: usize,
+        count: usize,
+        data: &'d mut [&mut [f64]],
+    ) -> Option<SmallVec<[&'d mut [f64]; Links::MOST]>> {
         let mut order: SmallVec<[(usize, usize); Links::MOST]> =
             self.woven.iter().enumerate().map(|(k, (_, at, width))| (at + from * width, k)).collect();
         order.sort_unstable();
@@ -307,9 +324,9 @@ impl<const N: usize> Machine<N> {
                     continue;
                 }
                 let (_, behind) = std::mem::take(&mut rest).split_at_mut_checked(start.checked_sub(done)?)?;
-                let (target, behind) = behind.split_at_mut_checked(N * width)?;
+                let (target, behind) = behind.split_at_mut_checked(count * width)?;
                 *found.get_mut(*k)? = Some(target);
-                (rest, done) = (behind, start + N * width);
+                (rest, done) = (behind, start + count * width);
             }
         }
         found.into_iter().collect()

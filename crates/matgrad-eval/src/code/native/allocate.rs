@@ -102,8 +102,8 @@ pub struct Allocator<'a> {
     pub base: Gpr,
     /// Registers that were written.
     touched: u16,
-    /// Where values that stay in registers are.
-    kept: SmallVec<[Xmm; 2]>,
+    /// Which of the values that stay in registers is where.
+    pub kept: SmallVec<[(u32, Xmm); 4]>,
     /// Numbers that are in registers all the time.
     hoisted: Vec<(Reg, Xmm)>,
     /// Functions of four numbers at once that stand before.
@@ -216,6 +216,11 @@ impl<'a> Allocator<'a> {
         }
     }
 
+    /// Registers that hold nothing that is needed after the body.
+    pub fn free_registers(&self) -> SmallVec<[Xmm; 16]> {
+        (0..16u8).filter(|x| self.reserved >> x & 1 == 0).map(Xmm).collect()
+    }
+
     fn sinks_reserved(&self) -> u16 {
         let sum = |sink: &Sink| if let Sink::Sum(x) = sink { 1 << x.0 } else { 0 };
         self.sinks.iter().fold(self.reserved, |all, sink| all | sum(sink))
@@ -231,7 +236,7 @@ impl<'a> Allocator<'a> {
         self.asm.store(self.width, to, from);
     }
 
-    fn sink(&mut self, x: Xmm, sink: Sink) {
+    fn sink(&mut self, result: u32, x: Xmm, sink: Sink) {
         match sink {
             Sink::Set(base, at) => {
                 let to = self.moving(base, at);
@@ -248,7 +253,7 @@ impl<'a> Allocator<'a> {
                 let to = self.spare();
                 self.asm.load(self.width, to, Rm::Reg(x));
                 self.reserved |= 1 << to.0;
-                self.kept.push(to);
+                self.kept.push((result, to));
             }
         }
     }
@@ -446,7 +451,7 @@ impl<'a> Allocator<'a> {
                 if !self.sinks.is_empty() {
                     for (result, _) in places {
                         let sink = self.sinks.get(*result as usize).copied()?;
-                        self.sink(x, sink);
+                        self.sink(*result, x, sink);
                     }
                     self.release(&operands);
                     return Some(());

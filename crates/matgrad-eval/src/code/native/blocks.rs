@@ -25,6 +25,9 @@ const SOURCES: [Gpr; 4] = [RBP, R13, R14, R15];
 /// Registers that point to what is written row by row.
 const TARGETS: [Gpr; 4] = [R9, R10, R11, RSI];
 
+/// So many numbers at most wait in registers for those that they alternate with.
+const HELD: usize = 4;
+
 /// The rows, scratch memory, the length of a row, where to start, and pointers to sources and targets.
 #[allow(unsafe_code, reason = "machine code")]
 type Entry = unsafe extern "sysv64" fn(*mut f64, *mut f64, usize, usize, *const *mut f64);
@@ -72,6 +75,8 @@ pub(crate) struct Blocks<const N: usize> {
     links: Links,
     /// How many numbers are read from each source.
     reach: Vec<usize>,
+    /// Whether nothing is read from rows or written to them, so that a block may have any length.
+    rowless: bool,
 }
 
 /// The instructions between two rounds of function calls.
@@ -109,6 +114,13 @@ impl<const N: usize> Blocks<N> {
         if !plain || links.woven.iter().flatten().any(|k| *k >= places.len()) {
             links.woven.clear();
         }
+        // what is written to targets only stays in registers until it is, where it is little
+        let mut woven: Vec<u32> = Vec::new();
+        if links.woven.iter().map(Vec::len).sum::<usize>() <= HELD {
+            let elsewhere = |k: &usize| !links.woven.iter().flatten().any(|own| own == k);
+            let others: Vec<u32> = (0..places.len()).filter(elsewhere).map(|k| places[k]).collect();
+            woven = links.woven.iter().flatten().map(|k| places[*k]).filter(|row| !others.contains(row)).collect();
+        }
         let mut reach: Vec<usize> = Vec::new();
         for (source, at) in links.direct.iter().flatten() {
             reach.resize(reach.len().max(source + 1), 0);
@@ -116,6 +128,7 @@ impl<const N: usize> Blocks<N> {
         }
         let mut asm = Assembler::default();
         let mut pieces = Vec::new();
+        let mut rowless = sections.len() == 1 && links.direct.iter().all(Option::is_some);
         let mut cells = 0;
         let place = |row: u32| i32::try_from(row as usize * 8 * N).ok();
         for section in sections {
@@ -134,7 +147,10 @@ impl<const N: usize> Blocks<N> {
                 let sinks: Vec<Sink> = section
                     .results
                     .iter()
-                    .map(|(_, row)| Some(Sink::Set(Base::Register(RBX), place(*row)?)))
+                    .map(|(_, row)| match woven.contains(row) {
+                        true => Some(Sink::Keep),
+                        false => Some(Sink::Set(Base::Register(RBX), place(*row)?)),
+                    })
                     .collect::<Option<_>>()?;
                 let mut it = Allocator::new(&schedule, asm, Width::Four);
                 SAVED.iter().for_each(|r| it.asm.push(*r));
@@ -146,10 +162,26 @@ impl<const N: usize> Blocks<N> {
                 }
                 let top = it.asm.bytes.len();
                 it.body(&loads, &sinks)?;
-                for (target, group) in TARGETS.iter().zip(&links.woven) {
-                    let rows: Vec<i32> = group.iter().map(|k| place(*places.get(*k)?)).collect::<Option<_>>()?;
-                    weave(&mut it.asm, &rows, *target);
-                    it.asm.add(*target, 32 * rows.len() as i32);
+                let held = |row: u32| {
+                    let result = section.results.iter().position(|(_, own)| *own == row)?;
+                    it.kept.iter().find(|(kept, _)| *kept as usize == result).map(|(_, x)| Strand::Held(*x))
+                };
+                let strand = |k: &usize| {
+                    let row = *places.get(*k)?;
+                    held(row).or_else(|| place(row).map(Strand::Row))
+                };
+                let strands: Vec<Vec<Strand>> = links
+                    .woven
+                    .iter()
+                    .map(|group| group.iter().map(strand).collect::<Option<_>>())
+                    .collect::<Option<_>>()?;
+                let held = |strand: &Strand| matches!(strand, Strand::Held(_));
+                rowless &=
+                    section.results.iter().all(|(_, row)| woven.contains(row)) && strands.iter().flatten().all(held);
+                let free: [Xmm; 9] = it.free_registers().get(..9)?.try_into().ok()?;
+                for (target, strands) in TARGETS.iter().zip(&strands) {
+                    weave(&mut it.asm, strands, *target, free);
+                    it.asm.add(*target, 32 * strands.len() as i32);
                 }
                 it.asm.add(RCX, 4);
                 it.asm.again(top);
@@ -161,13 +193,14 @@ impl<const N: usize> Blocks<N> {
             }
             pieces.extend(section.functions.into_iter().map(Piece::Function));
         }
+        rowless &= matches!(pieces.as_slice(), [Piece::Code(_)]);
         let spills = rows as usize;
         let rows = spills + (4 * cells).div_ceil(N);
         let bytes = asm.finish();
         let mut memory = MmapMut::map_anon(bytes.len().max(1)).ok()?;
         memory.get_mut(..bytes.len())?.copy_from_slice(&bytes);
         let code = memory.make_exec().ok()?;
-        Some((Self { code, pieces, rows, spills, constants, links, reach }, places))
+        Some((Self { code, pieces, rows, spills, constants, links, reach, rowless }, places))
     }
 
     /// The links that are made.
@@ -194,11 +227,19 @@ impl<const N: usize> Blocks<N> {
         }
     }
 
-    /// Computes all rows; nothing happens where rows, sources or targets are too short.
-    pub fn run(&self, rows: &mut [Row<N>], sources: &[&[f64]], targets: &mut [&mut [f64]]) {
-        let long = |(source, reach): (&&[f64], &usize)| source.len() >= *reach;
-        let wide = |(target, group): (&&mut [f64], &Vec<usize>)| target.len() >= N * group.len();
-        if rows.len() < self.rows
+    /// Whether a block may have any length that four divides, as `count` of [`Self::run`].
+    pub fn is_rowless(&self) -> bool {
+        self.rowless
+    }
+
+    /// Computes `count` turns, which are `N` unless the block is free of rows; nothing happens where rows, sources or targets
+    /// are too short.
+    pub fn run(&self, rows: &mut [Row<N>], sources: &[&[f64]], targets: &mut [&mut [f64]], count: usize) {
+        let long = |(source, reach): (&&[f64], &usize)| source.len() + N >= *reach + count;
+        let wide = |(target, group): (&&mut [f64], &Vec<usize>)| target.len() >= count * group.len();
+        if count != N && !(self.rowless && count.is_multiple_of(4))
+            || count == 0
+            || rows.len() < self.rows
             || sources.len() != self.reach.len()
             || targets.len() != self.links.woven.len()
             || !sources.iter().zip(&self.reach).all(long)
@@ -215,14 +256,15 @@ impl<const N: usize> Blocks<N> {
                     let base = rows.as_mut_ptr();
                     let spills = base.wrapping_add(self.spills);
                     // SAFETY: the bytes there are a function of this type, made by `new` on a processor with the features
-                    // that it has checked. It reads and writes the first `spills` rows at places below `N`, and behind them
-                    // as much as `rows` says, which is there as was checked above; the borrow is exclusive. It reads the
-                    // first `reach` numbers of the sources and writes as many numbers to the targets as rows that go there
-                    // have, which was checked too; nothing is written through pointers to sources.
+                    // that it has checked. It reads and writes the first `spills` rows at places below `count`, which is `N`
+                    // unless it reads and writes no row, and behind them as much as `rows` says, which is there as was
+                    // checked above; the borrow is exclusive. For `N` turns it reads the first `reach` numbers of the
+                    // sources, for others as many more or less, and writes as many numbers to the targets as `count` turns
+                    // of what goes there have, which was checked too; nothing is written through pointers to sources.
                     #[allow(unsafe_code)]
                     unsafe {
                         let entry = std::mem::transmute::<*const u8, Entry>(self.code.as_ptr().wrapping_add(*start));
-                        entry(base.cast(), spills.cast(), N, 0, pointers.as_ptr());
+                        entry(base.cast(), spills.cast(), count, 0, pointers.as_ptr());
                     }
                 }
                 Piece::Function(function) => apply(*function, rows),
@@ -240,37 +282,48 @@ impl Function {
     }
 }
 
+/// Four numbers of a row.
+#[derive(Clone, Copy, Debug)]
+enum Strand {
+    /// In the memory of the row.
+    Row(i32),
+    /// In a register.
+    Held(Xmm),
+}
+
 /// Writes four numbers of each of some rows so that the rows alternate.
-fn weave(asm: &mut Assembler, rows: &[i32], target: Gpr) {
-    let width = rows.len();
-    let [a, b, c, d] = [0, 1, 2, 3].map(Xmm);
-    let [e, f, g, h] = [4, 5, 6, 7].map(Xmm);
-    let load = |asm: &mut Assembler, to: Xmm, row: i32| asm.load(Width::Four, to, Rm::Index(RBX, row));
+fn weave(asm: &mut Assembler, strands: &[Strand], target: Gpr, free: [Xmm; 9]) {
+    let width = strands.len();
+    let [a, b, c, d, e, f, g, h, out] = free;
+    let get = |asm: &mut Assembler, to: Xmm, strand: Strand| match strand {
+        Strand::Held(x) => x,
+        Strand::Row(row) => {
+            asm.load(Width::Four, to, Rm::Index(RBX, row));
+            to
+        }
+    };
     let store =
         |asm: &mut Assembler, at: usize, from: Xmm| asm.store(Width::Four, Rm::Mem(target, 8 * at as i32), from);
-    match *rows {
+    match *strands {
         [] => {}
         [p] => {
-            load(asm, a, p);
-            store(asm, 0, a);
+            let p = get(asm, a, p);
+            store(asm, 0, p);
         }
         [p, q] => {
-            load(asm, a, p);
-            load(asm, b, q);
-            asm.weave(Weave::Low, c, a, b);
-            asm.weave(Weave::High, d, a, b);
+            let (p, q) = (get(asm, a, p), get(asm, b, q));
+            asm.weave(Weave::Low, c, p, q);
+            asm.weave(Weave::High, d, p, q);
             asm.weave(Weave::Halves(0x20), a, c, d);
             asm.weave(Weave::Halves(0x31), b, c, d);
             store(asm, 0, a);
             store(asm, 4, b);
         }
         [p, q, r] => {
-            load(asm, a, p);
-            load(asm, b, q);
-            load(asm, c, r);
-            asm.weave(Weave::Low, d, a, b);
-            asm.weave(Weave::High, e, b, c);
-            asm.weave(Weave::Ends, f, c, a);
+            let (p, q, r) = (get(asm, a, p), get(asm, b, q), get(asm, c, r));
+            asm.weave(Weave::Low, d, p, q);
+            asm.weave(Weave::High, e, q, r);
+            asm.weave(Weave::Ends, f, r, p);
             asm.weave(Weave::Halves(0x20), a, d, f);
             asm.weave(Weave::Halves(0x30), b, e, d);
             asm.weave(Weave::Halves(0x31), c, f, e);
@@ -283,18 +336,20 @@ fn weave(asm: &mut Assembler, rows: &[i32], target: Gpr) {
             let mut first = 0;
             while first < width {
                 first = first.min(width - 4);
-                for (k, to) in [a, b, c, d].into_iter().enumerate() {
-                    load(asm, to, rows[first + k]);
+                let mut four = [a, b, c, d];
+                for (to, strand) in four.iter_mut().zip(&strands[first..first + 4]) {
+                    *to = get(asm, *to, *strand);
                 }
-                asm.weave(Weave::Low, e, a, b);
-                asm.weave(Weave::High, f, a, b);
-                asm.weave(Weave::Low, g, c, d);
-                asm.weave(Weave::High, h, c, d);
+                let [p, q, r, s] = four;
+                asm.weave(Weave::Low, e, p, q);
+                asm.weave(Weave::High, f, p, q);
+                asm.weave(Weave::Low, g, r, s);
+                asm.weave(Weave::High, h, r, s);
                 for (turn, (how, x, y)) in
                     [(0x20, e, g), (0x20, f, h), (0x31, e, g), (0x31, f, h)].into_iter().enumerate()
                 {
-                    asm.weave(Weave::Halves(how), a, x, y);
-                    store(asm, turn * width + first, a);
+                    asm.weave(Weave::Halves(how), out, x, y);
+                    store(asm, turn * width + first, out);
                 }
                 first += 4;
             }
@@ -454,7 +509,7 @@ mod tests {
             row.iter_mut().enumerate().for_each(|(t, x)| *x = 0.3 + ((3 * t + k) as f64 * 0.77).sin().abs());
         }
         blocks.prepare(&mut rows);
-        blocks.run(&mut rows, &[], &mut []);
+        blocks.run(&mut rows, &[], &mut [], N);
         let mut registers = Vec::new();
         for t in 0..N {
             let at = |k: u32| rows.get(k as usize).map_or(f64::NAN, |row| row[t]);
@@ -464,7 +519,7 @@ mod tests {
                 assert!((found - wanted).abs() <= 1e-14 * wanted.abs().max(1.0), "{t}: {found}, not {wanted}");
             }
         }
-        blocks.run(&mut rows[..2], &[], &mut []); // too few: nothing is touched
+        blocks.run(&mut rows[..2], &[], &mut [], N); // too few: nothing is touched
     }
 
     #[test]
@@ -497,9 +552,9 @@ mod tests {
             rows[2].iter_mut().enumerate().for_each(|(turn, x)| *x = turn as f64 + 7.0);
             let (mut first, mut second) = (vec![-1.0; N * width + 1], vec![-1.0; 2 * N]);
             blocks.prepare(&mut rows);
-            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second[..N]]);
+            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second[..N]], N);
             assert!(first.iter().all(|x| *x == -1.0), "too little memory");
-            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second]);
+            blocks.run(&mut rows, &[&source], &mut [&mut first, &mut second], N);
             let mut registers = Vec::new();
             for turn in 0..N {
                 code.run(&mut registers, |k| [source[turn + 2], source[turn], turn as f64 + 7.0][k as usize]);
@@ -508,9 +563,51 @@ mod tests {
                     assert_eq!(first[turn * width + k], value(width - 1 - k), "{width} {turn} {k}");
                 }
                 assert_eq!([second[2 * turn], second[2 * turn + 1]], [value(width + 1), value(width)]);
-                assert_eq!(rows[places[0] as usize][turn], value(0));
+                // few wait in registers, more in their rows
+                if width + 2 > HELD {
+                    assert_eq!(rows[places[0] as usize][turn], value(0));
+                }
             }
             assert_eq!(first.last(), Some(&-1.0));
+        }
+    }
+
+    #[test]
+    fn blocks_without_rows_have_any_length() {
+        if !Native::available() {
+            return;
+        }
+        for width in 1..=HELD {
+            let mut build = Builder::default();
+            let loads: Vec<Reg> = (0..2).map(|k| build.push(Inst::Load(k))).collect();
+            let mut outputs: Vec<Reg> = Vec::new();
+            for k in 0..width {
+                let c = build.constant(k as f64 + 2.0);
+                let scaled = build.push(Inst::Mul(c, loads[0]));
+                outputs.push(build.push(Inst::MulAdd(loads[0], loads[1], scaled)));
+            }
+            let code = build.finish(&mut outputs);
+            let links = Links { direct: vec![Some((0, 0)), Some((0, 1))], woven: vec![(0..width).collect()] };
+            let (blocks, _) = Blocks::<N>::new(&code, 2, &outputs, links).expect("memory for code");
+            assert!(blocks.is_rowless(), "{width}");
+            let mut rows = vec![Row([f64::NAN; N]); blocks.rows()];
+            for count in [4, 12, N, N + 4, 5 * N - 4] {
+                let source: Vec<f64> = (0..count + 1).map(|k| 0.5 * k as f64 - 1.0).collect();
+                let mut target = vec![-1.0; count * width + 1];
+                blocks.run(&mut rows, &[&source[..count]], &mut [&mut target], count);
+                blocks.run(&mut rows, &[&source], &mut [&mut target[..count * width - 1]], count);
+                blocks.run(&mut rows, &[&source], &mut [&mut target], count + 2);
+                assert!(target.iter().all(|x| *x == -1.0), "too little memory, or no number of fours");
+                blocks.run(&mut rows, &[&source], &mut [&mut target], count);
+                let mut registers = Vec::new();
+                for turn in 0..count {
+                    code.run(&mut registers, |k| source[turn + k as usize]);
+                    for k in 0..width {
+                        assert_eq!(target[turn * width + k], registers[outputs[k].0 as usize], "{width} {turn} {k}");
+                    }
+                }
+                assert_eq!(target.last(), Some(&-1.0));
+            }
         }
     }
 }

@@ -134,7 +134,7 @@ fn kernel(mut asm: Assembler, ops: SmallVec<[MapOp; 2]>, base: Gpr) -> Option<(A
     }
     it.asm.ret();
     it.exits();
-    let kernel = Kernel { ops, start, results: it.kept.clone(), changes: it.touched | 1 };
+    let kernel = Kernel { ops, start, results: it.kept.iter().map(|(_, x)| *x).collect(), changes: it.touched | 1 };
     Some((it.asm, kernel, it.scratch))
 }
 
