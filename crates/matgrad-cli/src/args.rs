@@ -288,6 +288,10 @@ pub struct CodeArgs {
     /// What the structure of a variable (symmetric, say) means
     #[arg(long, value_name = "CONVENTION", value_parser = ["free", "constrained"], default_value = "free")]
     pub convention: String,
+    /// An argument that lies in parts, and along which axis: `Phi: rows`, `A: columns` or the number of the axis; jax
+    /// cuts it into one part a device, dask into chunks (may be repeated)
+    #[arg(long, value_name = "NAME: AXIS")]
+    pub shard: Vec<String>,
     /// The name of the function that is written
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

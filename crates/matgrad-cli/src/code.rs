@@ -14,6 +14,7 @@ pub fn run(args: CodeArgs) -> Result<u8, Trouble> {
     code.wrt = args.wrt;
     code.layout = args.layout.as_deref().map(layout);
     code.name = args.name;
+    code.shard = args.shard;
     let program = within::deadline(args.function.deadline, move |deadline| {
         code.request = code.request.limits(Limits { deadline, ..Limits::default() });
         Ok(code.write()?)

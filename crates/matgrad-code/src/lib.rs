@@ -8,6 +8,7 @@ mod chain;
 mod emit;
 mod lower;
 mod program;
+mod shard;
 mod signature;
 mod target;
 
@@ -16,6 +17,7 @@ use matgrad_calculus::infer::typed::Terms;
 
 use lower::Lower;
 use program::{Output, Program};
+pub use shard::{Argument, Shard};
 
 /// Why a program cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub enum Target {
     Numpy,
     Jax,
     Torch,
+    Dask,
     Julia,
     Matlab,
     Rust,
@@ -53,8 +56,19 @@ pub enum Target {
 
 impl Target {
     /// All of them, in the order of the reference.
-    pub const ALL: [Target; 7] =
-        [Target::Numpy, Target::Jax, Target::Torch, Target::Julia, Target::Matlab, Target::Rust, Target::C];
+    pub const ALL: [Target; 8] = [
+        Target::Numpy,
+        Target::Jax,
+        Target::Torch,
+        Target::Dask,
+        Target::Julia,
+        Target::Matlab,
+        Target::Rust,
+        Target::C,
+    ];
+
+    /// Those that can compute on arrays in parts.
+    pub const DISTRIBUTED: [Target; 2] = [Target::Jax, Target::Dask];
 
     /// The word on the command line.
     pub fn name(self) -> &'static str {
@@ -62,6 +76,7 @@ impl Target {
             Target::Numpy => "numpy",
             Target::Jax => "jax",
             Target::Torch => "torch",
+            Target::Dask => "dask",
             Target::Julia => "julia",
             Target::Matlab => "matlab",
             Target::Rust => "rust",
@@ -130,6 +145,22 @@ impl Function {
         self.program.names.insert(id, name.as_str().into());
         self.program.outputs.push(Output { name, comment: comment.into(), id });
         Ok(())
+    }
+
+    /// The arguments, in their order.
+    pub fn arguments(&self) -> Vec<Argument> {
+        let describe = |input: &program::Input| Argument {
+            name: input.name.to_string(),
+            axes: input.shape.axes().iter().map(|d| self.program.sizes.text(*d)).collect(),
+            row: matches!(input.shape, matgrad_calculus::infer::Shape::Row(_)),
+        };
+        self.program.inputs.iter().map(describe).collect()
+    }
+
+    /// Axes of arguments lie in parts, and with them those that share the names of their lengths. JAX cuts them into one
+    /// part a device, dask into chunks.
+    pub fn shard(&mut self, shards: &[Shard]) {
+        self.program.sharding = shard::Sharding::of(&self.program, shards);
     }
 
     /// The program in a language.

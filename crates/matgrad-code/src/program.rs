@@ -9,6 +9,8 @@ use matgrad_syntax::{Name, Rational, Reducer};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::shard::Sharding;
+
 /// An array of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub u32);
@@ -219,6 +221,8 @@ pub struct Program {
     pub names: FxHashMap<Id, Name>,
     /// The results.
     pub outputs: Vec<Output>,
+    /// Which arguments lie in parts.
+    pub sharding: Sharding,
 }
 
 impl Program {

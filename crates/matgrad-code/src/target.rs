@@ -12,6 +12,7 @@ pub(crate) fn write(function: Function, target: Target) -> Result<String, CodeEr
         Target::Numpy => python::write(function, python::Python::Numpy),
         Target::Jax => python::write(function, python::Python::Jax),
         Target::Torch => python::write(function, python::Python::Torch),
+        Target::Dask => python::write(function, python::Python::Dask),
         Target::Julia => matrices::write(function, matrices::Matrices::Julia),
         Target::Matlab => matrices::write(function, matrices::Matrices::Matlab),
         Target::C => loops::write(function, loops::Kind::C),

@@ -1,5 +1,7 @@
 //! A function and its derivatives as a program in another language.
 
+mod shard;
+
 use matgrad_calculus::infer::typed::{Terms, elaborate};
 use matgrad_calculus::infer::{self, Shape};
 use matgrad_calculus::layout::Layout;
@@ -36,13 +38,15 @@ pub struct Code {
     pub target: Target,
     /// The name of the function; without it, it says what comes out.
     pub name: Option<String>,
+    /// Arguments that lie in parts, each as `NAME: rows`, `NAME: columns` or with the number of the axis.
+    pub shard: Vec<String>,
 }
 
 impl Code {
     /// The value and the first derivative by the variable of the request.
     pub fn new(request: Request, target: Target) -> Self {
         let wrt = if request.wrt.is_empty() { Vec::new() } else { vec![request.wrt.clone()] };
-        Code { order: usize::from(!wrt.is_empty()), request, wrt, layout: None, target, name: None }
+        Code { order: usize::from(!wrt.is_empty()), request, wrt, layout: None, target, name: None, shard: Vec::new() }
     }
 
     /// The text of the program.
@@ -129,6 +133,11 @@ impl Code {
             _ => "The value and its derivatives.".to_owned(),
         };
         function.describe(title, summary);
+        let arguments = function.arguments();
+        function.shard(&shard::read(&self.shard, &arguments, self.target)?);
+        if self.target == Target::Dask && self.shard.is_empty() {
+            return Err(shard::missing(source.clone(), &arguments));
+        }
         function.write(self.target).map_err(refused)
     }
 

@@ -135,6 +135,7 @@ fn program(question: Question, target: Target, number: usize) -> Option<Result<P
         layout: Some(request.layout),
         target,
         name: Some(function.clone()),
+        shard: Vec::new(),
         request,
     };
     let text = match code.write() {

@@ -1,10 +1,15 @@
-//! NumPy, JAX and PyTorch: one way of writing, three vocabularies.
+//! NumPy, JAX, PyTorch and dask: one way of writing, four vocabularies.
 
+mod dask;
 mod einsum;
 mod helpers;
 mod language;
+mod mesh;
+mod module;
 mod names;
 mod wide;
+
+pub(crate) use module::write;
 
 use matgrad_calculus::graph::MatrixOp;
 use matgrad_calculus::infer::Shape;
@@ -12,8 +17,7 @@ use matgrad_syntax::Reducer;
 
 use crate::emit::{Text, Writer, decimal, level};
 use crate::program::{Entry, Id, Op, Sub, Whole};
-use crate::signature::{self, Head};
-use crate::{CodeError, Function};
+use crate::CodeError;
 
 /// Which library computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,7 @@ pub(crate) enum Python {
     Numpy,
     Jax,
     Torch,
+    Dask,
 }
 
 const RESERVED: &[&str] = &[
@@ -28,81 +33,8 @@ const RESERVED: &[&str] = &[
     "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
     "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "np", "jnp", "jax", "torch", "scipy",
     "math", "range", "min", "max", "len", "sum", "print", "float", "int", "list", "reversed", "numpy", "special",
-    "linalg",
+    "linalg", "dask", "da", "functools", "mesh", "place",
 ];
-
-/// Writes a function.
-pub(crate) fn write(mut function: Function, dialect: Python) -> Result<String, CodeError> {
-    let head = Head::of(&mut function);
-    let mut w = Writer::new(&mut function.program, &dialect);
-    w.run()?;
-    let mut results = Vec::new();
-    for output in w.program.outputs.clone() {
-        let text = w.text(output.id);
-        let host = dialect.is_host(&w, output.id);
-        let code = match dialect {
-            Python::Torch if host => format!("torch.tensor({}, dtype=torch.float64)", text.code),
-            _ => text.code,
-        };
-        if code == output.name {
-            results.push(code);
-            continue;
-        }
-        let name = w.fresh(&output.name);
-        w.line(format!("{name} = {code}"));
-        results.push(name);
-    }
-    let sizes = signature::sizes(&mut w, |input, axis| format!("{input}.shape[{axis}]"), |a, b| format!("{a} // {b}"))?;
-    let body = std::mem::take(&mut w.lines);
-    let helpers = std::mem::take(&mut w.helpers);
-    let names = w.input_names.clone();
-    let mut out = String::new();
-    for line in &head.title {
-        out.push_str(&format!("# {line}\n"));
-    }
-    let (mut imports, definitions) = helpers::sources(dialect, &helpers);
-    imports.insert(0, dialect.import().to_owned());
-    out.push_str(&imports.join("\n"));
-    out.push('\n');
-    if dialect == Python::Jax {
-        out.push_str(
-            "\njax.config.update(\"jax_enable_x64\", True)  # without this line JAX computes in single precision\n",
-        );
-    }
-    out.push('\n');
-    for definition in definitions {
-        out.push('\n');
-        out.push_str(definition.trim());
-        out.push_str("\n\n");
-    }
-    let name = &head.name;
-    out.push_str(&format!(
-        "\ndef {name}({}):\n",
-        names.iter().cloned().chain(sizes.parameters).collect::<Vec<_>>().join(", ")
-    ));
-    // a backslash is solve here, not an escape
-    let raw = head.outputs.iter().any(|output| output.comment.contains('\\'));
-    let quote = if raw { "r\"\"\"" } else { "\"\"\"" };
-    out.push_str(&format!("    {quote}{}\n\n    Arguments\n", head.summary));
-    for (own, input) in names.iter().zip(&head.inputs) {
-        out.push_str(&format!("        {own}: {}\n", dialect.shape(&input.shape)));
-    }
-    out.push_str("\n    Returns\n");
-    for output in &head.outputs {
-        out.push_str(&format!("        {}: {}, {}\n", output.name, dialect.shape(&output.shape), output.comment));
-    }
-    out.push_str("    \"\"\"\n");
-    for line in sizes.lines {
-        out.push_str(&format!("    {line}\n"));
-    }
-    for (depth, line) in body {
-        out.push_str(&"    ".repeat(depth));
-        out.push_str(&line);
-        out.push('\n');
-    }
-    out.push_str(&format!("    return {}\n", results.join(", ")));
-    Ok(out)
-}
 
 impl Python {
     fn import(self) -> &'static str {
@@ -110,6 +42,7 @@ impl Python {
             Python::Numpy => "import numpy as np",
             Python::Jax => "import jax\nimport jax.numpy as jnp",
             Python::Torch => "import torch",
+            Python::Dask => "import dask\nimport dask.array as da\nimport numpy as np",
         }
     }
 
@@ -118,6 +51,7 @@ impl Python {
             Python::Numpy => "np",
             Python::Jax => "jnp",
             Python::Torch => "torch",
+            Python::Dask => "da",
         }
     }
 
@@ -241,6 +175,13 @@ impl Python {
                     Some(axis) => format!("special.logsumexp({code}, axis={axis})"),
                 }
             }
+            Python::Dask => {
+                w.helpers.insert("_logsumexp");
+                match axis {
+                    None => format!("_logsumexp({code})"),
+                    Some(axis) => format!("_logsumexp({code}, axis={axis})"),
+                }
+            }
             Python::Jax => match axis {
                 None => format!("jax.nn.logsumexp({code})"),
                 Some(axis) => format!("jax.nn.logsumexp({code}, axis={axis})"),
@@ -261,6 +202,10 @@ impl Python {
             parts.push(match sub {
                 Sub::All => ":".to_owned(),
                 Sub::At(whole) => w.whole(whole, -1).code,
+                // inside `jit` it is no number yet
+                Sub::Value(k) if self == Python::Jax => {
+                    format!("jnp.asarray({}).astype(int) - 1", w.code(args[*k], level::TERNARY))
+                }
                 Sub::Value(k) => format!("int({}) - 1", w.code(args[*k], level::TERNARY)),
                 Sub::Range(from, to) => {
                     let (from, to) = (w.dim_plus(*from, -1), w.dim_text(*to).code);
@@ -303,6 +248,7 @@ impl Python {
                 (true, _) => format!("{m}.array([{list}])"),
                 (false, Python::Torch) => format!("torch.cat([{list}])"),
                 (false, Python::Numpy) => format!("np.concatenate([{list}])"),
+                (false, Python::Dask) => format!("da.concatenate([{list}])"),
                 (false, Python::Jax) => {
                     let list: Vec<String> = parts
                         .iter()

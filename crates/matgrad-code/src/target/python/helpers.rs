@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Python;
+use super::{Python, dask};
 
 /// Imports and definitions of these helpers, those first that others need.
 pub(super) fn sources(dialect: Python, wanted: &BTreeSet<&'static str>) -> (Vec<String>, Vec<String>) {
@@ -15,17 +15,20 @@ pub(super) fn sources(dialect: Python, wanted: &BTreeSet<&'static str>) -> (Vec<
         ("_logm", "_sqrtm"),
         ("_elimination", "_lower"),
         ("_duplication", "_lower"),
+        ("_softmax", "_logsumexp"),
     ] {
         if all.contains(name) {
             all.insert(needs);
         }
     }
-    let numpy_scipy = dialect == Python::Numpy && ["_expm", "_logm", "_sqrtm"].iter().any(|h| all.contains(h));
+    // what dask does not do is done by NumPy
+    let in_numpy = matches!(dialect, Python::Numpy | Python::Dask);
+    let numpy_scipy = in_numpy && ["_expm", "_logm", "_sqrtm"].iter().any(|h| all.contains(h));
     let mut scipy: Vec<&str> = Vec::new();
-    if dialect == Python::Numpy && (all.contains("linalg") || numpy_scipy) {
+    if in_numpy && (all.contains("linalg") || numpy_scipy) {
         scipy.push("linalg");
     }
-    if dialect == Python::Numpy && all.contains("special") {
+    if in_numpy && (all.contains("special") || all.contains("_logsumexp")) {
         scipy.push("special");
     }
     let mut imports = Vec::new();
@@ -36,6 +39,11 @@ pub(super) fn sources(dialect: Python, wanted: &BTreeSet<&'static str>) -> (Vec<
         imports.push("import jax.scipy.linalg".to_owned());
     }
     let order = [
+        "_lay",
+        "_whole",
+        "_solve",
+        "_logsumexp",
+        "_softmax",
         "_expm",
         "_sqrtm",
         "_logm",
@@ -55,16 +63,20 @@ pub(super) fn sources(dialect: Python, wanted: &BTreeSet<&'static str>) -> (Vec<
 }
 
 fn source(dialect: Python, name: &str) -> String {
+    if let Some(text) = dask::source(name) {
+        return text.to_owned();
+    }
+    let dialect = if dialect == Python::Dask { Python::Numpy } else { dialect };
     let m = dialect.module();
     let float = if dialect == Python::Torch { ", dtype=torch.float64" } else { "" };
     match name {
         "_expm" => match dialect {
-            Python::Numpy => "def _expm(x):\n    return linalg.expm(x)".to_owned(),
+            Python::Numpy | Python::Dask => "def _expm(x):\n    return linalg.expm(x)".to_owned(),
             Python::Jax => "def _expm(x):\n    return jax.scipy.linalg.expm(x)".to_owned(),
             Python::Torch => "def _expm(x):\n    return torch.linalg.matrix_exp(x)".to_owned(),
         },
         "_sqrtm" => match dialect {
-            Python::Numpy => "def _sqrtm(x):\n    return np.real(linalg.sqrtm(x))".to_owned(),
+            Python::Numpy | Python::Dask => "def _sqrtm(x):\n    return np.real(linalg.sqrtm(x))".to_owned(),
             _ => format!(
                 r#"def _sqrtm(x):
     """The principal square root by the scaled iteration of Denman and Beavers (Higham, Functions of Matrices, 6.3)."""
@@ -77,7 +89,7 @@ fn source(dialect: Python, name: &str) -> String {
             ),
         },
         "_logm" => match dialect {
-            Python::Numpy => "def _logm(x):\n    return np.real(linalg.logm(x))".to_owned(),
+            Python::Numpy | Python::Dask => "def _logm(x):\n    return np.real(linalg.logm(x))".to_owned(),
             _ => format!(
                 r#"def _logm(x):
     """The principal logarithm by inverse scaling and squaring (Higham, Functions of Matrices, 11.5)."""
@@ -108,7 +120,7 @@ fn source(dialect: Python, name: &str) -> String {
                     "",
                     "k = torch.eye(m * n, dtype=torch.float64)\n    return k.reshape(n, m, m * n).permute(1, 0, 2).reshape(m * n, m * n)",
                 ),
-                Python::Numpy => (
+                Python::Numpy | Python::Dask => (
                     "",
                     "k = np.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)",
                 ),
@@ -174,7 +186,7 @@ fn source(dialect: Python, name: &str) -> String {
             let others = match dialect {
                 Python::Torch => "torch.stack([torch.prod(torch.cat([s[:k], s[k + 1:]])) for k in range(len(s))])",
                 Python::Jax => "jnp.array([jnp.prod(jnp.concatenate([s[:k], s[k + 1:]])) for k in range(len(s))])",
-                Python::Numpy => "np.array([np.prod(np.delete(s, k)) for k in range(len(s))])",
+                Python::Numpy | Python::Dask => "np.array([np.prod(np.delete(s, k)) for k in range(len(s))])",
             };
             format!(
                 r#"def _adjugate(x):

@@ -3,7 +3,7 @@
 use matgrad_calculus::infer::Shape;
 use matgrad_syntax::Reducer;
 
-use super::{Python, RESERVED, signed_sum, wide};
+use super::{Python, RESERVED, dask, signed_sum, wide};
 use crate::CodeError;
 use crate::emit::{Language, Text, Writer, decimal, level, zero_based};
 use crate::program::{Binder, Id, Op, Read, Sub};
@@ -47,6 +47,11 @@ impl Language for Python {
     }
 
     fn node(&self, w: &mut Writer<'_>, id: Id) -> Result<Text, CodeError> {
+        if *self == Python::Dask
+            && let Some(text) = dask::node(w, id)?
+        {
+            return Ok(text);
+        }
         let node = w.program.node(id).clone();
         let (args, m) = (node.args.clone(), self.module());
         let code = |w: &Writer<'_>, k: usize, level: u8| w.code(args[k], level);
@@ -164,11 +169,11 @@ impl Language for Python {
             Op::Softmax(axis) => {
                 let x = code(w, 0, 0);
                 match (self, axis) {
-                    (Python::Numpy, None) => {
+                    (Python::Numpy | Python::Dask, None) => {
                         w.helpers.insert("special");
                         Text::atom(format!("special.softmax({x})"))
                     }
-                    (Python::Numpy, Some(axis)) => {
+                    (Python::Numpy | Python::Dask, Some(axis)) => {
                         w.helpers.insert("special");
                         Text::atom(format!("special.softmax({x}, axis={axis})"))
                     }
@@ -211,7 +216,10 @@ impl Language for Python {
     }
 
     fn region(&self, w: &mut Writer<'_>, id: Id) -> Result<Option<Text>, CodeError> {
-        wide::region(*self, w, id)
+        match wide::region(*self, w, id)? {
+            None if *self == Python::Dask => Err(dask::no_region()),
+            text => Ok(text),
+        }
     }
 
     fn assign(&self, w: &mut Writer<'_>, name: &str, code: &str, _id: Id) {
@@ -332,6 +340,9 @@ impl Language for Python {
     }
 
     fn recurrence(&self, w: &mut Writer<'_>, id: Id) -> Result<Option<Text>, CodeError> {
+        if *self == Python::Dask {
+            return dask::node(w, id);
+        }
         if *self != Python::Jax {
             return Ok(None);
         }

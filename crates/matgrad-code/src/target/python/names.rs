@@ -37,7 +37,7 @@ pub(super) fn written(
     condition: Option<Text>,
     hosts: &[bool],
 ) -> Result<Text, CodeError> {
-    use Python::{Jax, Numpy, Torch};
+    use Python::{Dask, Jax, Numpy, Torch};
     let m = dialect.module();
     let x = arrays.first().cloned().unwrap_or_default();
     let call = |name: &str| Text::atom(format!("{m}.{name}({x})"));
@@ -70,7 +70,7 @@ pub(super) fn written(
         }
         MapOp::Cbrt => call("cbrt"),
         MapOp::Sigmoid => match dialect {
-            Numpy => {
+            Numpy | Dask => {
                 w.helpers.insert("special");
                 Text::atom(format!("special.expit({x})"))
             }
@@ -96,7 +96,7 @@ pub(super) fn written(
         },
         MapOp::Polygamma(0) => special(dialect, w, "digamma", "digamma", &x),
         MapOp::Polygamma(k) => match dialect {
-            Numpy => {
+            Numpy | Dask => {
                 w.helpers.insert("special");
                 Text::atom(format!("special.polygamma({k}, {x})"))
             }
@@ -108,7 +108,7 @@ pub(super) fn written(
             Text::atom(format!("{m}.{name}({}, {})", arrays[0], arrays[1]))
         }
         MapOp::Atan2 => {
-            let name = if dialect == Numpy { "arctan2" } else { "atan2" };
+            let name = if matches!(dialect, Numpy | Dask) { "arctan2" } else { "atan2" };
             let name = if dialect == Jax { "arctan2" } else { name };
             Text::atom(format!("{m}.{name}({}, {})", arrays[0], arrays[1]))
         }
@@ -143,7 +143,7 @@ pub(super) fn indicator(dialect: Python, condition: &str, host: bool) -> Text {
 
 fn special(dialect: Python, w: &mut Writer<'_>, name: &str, torch: &str, x: &str) -> Text {
     Text::atom(match dialect {
-        Python::Numpy => {
+        Python::Numpy | Python::Dask => {
             w.helpers.insert("special");
             format!("special.{name}({x})")
         }
@@ -154,7 +154,7 @@ fn special(dialect: Python, w: &mut Writer<'_>, name: &str, torch: &str, x: &str
 
 /// A function of a matrix.
 pub(super) fn matrix(dialect: Python, w: &mut Writer<'_>, op: MatrixOp, args: &[Id]) -> Result<Text, CodeError> {
-    use Python::{Jax, Numpy, Torch};
+    use Python::{Dask, Jax, Numpy, Torch};
     let m = dialect.module();
     let x = w.code(args[0], level::TERNARY);
     let direction = args.get(1).map(|e| w.code(*e, level::TERNARY)).unwrap_or_default();
@@ -171,16 +171,16 @@ pub(super) fn matrix(dialect: Python, w: &mut Writer<'_>, op: MatrixOp, args: &[
         MatrixOp::Pinv => linalg("pinv"),
         MatrixOp::Cholesky => linalg("cholesky"),
         MatrixOp::Expm => match dialect {
-            Numpy => helper("linalg", "").code_of(format!("linalg.expm({x})")),
+            Numpy | Dask => helper("linalg", "").code_of(format!("linalg.expm({x})")),
             Jax => helper("jax.scipy.linalg", "").code_of(format!("jax.scipy.linalg.expm({x})")),
             Torch => Text::atom(format!("torch.linalg.matrix_exp({x})")),
         },
         MatrixOp::Logm => match dialect {
-            Numpy => helper("linalg", "").code_of(format!("np.real(linalg.logm({x}))")),
+            Numpy | Dask => helper("linalg", "").code_of(format!("np.real(linalg.logm({x}))")),
             _ => helper("_logm", &x),
         },
         MatrixOp::Sqrtm => match dialect {
-            Numpy => helper("linalg", "").code_of(format!("np.real(linalg.sqrtm({x}))")),
+            Numpy | Dask => helper("linalg", "").code_of(format!("np.real(linalg.sqrtm({x}))")),
             _ => helper("_sqrtm", &x),
         },
         MatrixOp::Eigvals => linalg("eigvalsh"),

@@ -253,6 +253,7 @@ impl Region {
                 let (a, b) = (self.whole(w, a, 0).at(level::SUM), self.whole(w, b, 0).at(level::SUM));
                 names::indicator(self.dialect, &format!("{a} == {b}"), false)
             }
+            Op::Epsilon(_) if self.dialect == Python::Dask => return Ok(None),
             Op::Epsilon(places) => {
                 w.helpers.insert("_levi_civita");
                 let codes: Vec<String> = places.iter().map(|p| self.whole(w, p, -1).code).collect();
@@ -345,6 +346,10 @@ impl Region {
                 Python::Numpy => {
                     w.helpers.insert("special");
                     format!("special.logsumexp({x}, axis={axes}{keep})")
+                }
+                Python::Dask => {
+                    w.helpers.insert("_logsumexp");
+                    format!("_logsumexp({x}, axis={axes}{keep})")
                 }
                 Python::Jax => format!("jax.nn.logsumexp({x}, axis={axes}{keep})"),
                 Python::Torch => format!("torch.logsumexp({x}, dim={axes}{keep})"),
@@ -506,6 +511,10 @@ impl Region {
         });
         if distinct && slices {
             return self.sliced(w, subs, &singles, &code, &dims);
+        }
+        if self.dialect == Python::Dask {
+            // no array of dask is read at places that are arrays
+            return None;
         }
         // places worked out entry by entry
         let mut places: Vec<String> = Vec::new();
