@@ -26,6 +26,11 @@ def compare(case, library):
                 array = torch.tensor(array, dtype=torch.float64)
             elif shape == []:
                 array = float(array)
+            elif library == "dask":
+                import dask.array
+
+                # in more chunks than one, wherever that is possible
+                array = dask.array.from_array(array, chunks=2)
             arguments.append(array)
         else:
             arguments.append(case["sizes"][plain])

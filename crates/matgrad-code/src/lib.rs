@@ -52,11 +52,13 @@ pub enum Target {
     Matlab,
     Rust,
     C,
+    Latex,
+    Typst,
 }
 
 impl Target {
     /// All of them, in the order of the reference.
-    pub const ALL: [Target; 8] = [
+    pub const ALL: [Target; 10] = [
         Target::Numpy,
         Target::Jax,
         Target::Torch,
@@ -65,6 +67,8 @@ impl Target {
         Target::Matlab,
         Target::Rust,
         Target::C,
+        Target::Latex,
+        Target::Typst,
     ];
 
     /// Those that can compute on arrays in parts.
@@ -81,6 +85,8 @@ impl Target {
             Target::Matlab => "matlab",
             Target::Rust => "rust",
             Target::C => "c",
+            Target::Latex => "latex",
+            Target::Typst => "typst",
         }
     }
 

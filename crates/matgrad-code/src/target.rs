@@ -15,6 +15,9 @@ pub(crate) fn write(function: Function, target: Target) -> Result<String, CodeEr
         Target::Dask => python::write(function, python::Python::Dask),
         Target::Julia => matrices::write(function, matrices::Matrices::Julia),
         Target::Matlab => matrices::write(function, matrices::Matrices::Matlab),
+        Target::Latex | Target::Typst => {
+            Err(CodeError::new("a document is set from formulas: the library `matgrad` writes it"))
+        }
         Target::C => loops::write(function, loops::Kind::C),
         Target::Rust => loops::write(function, loops::Kind::Rust),
     }

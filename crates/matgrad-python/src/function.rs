@@ -66,6 +66,48 @@ impl<'py> Argument<'py> {
 }
 
 impl Function {
+    /// The keyword `out`, where it is no argument of the function.
+    fn out<'py>(&self, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match kwargs {
+            Some(kwargs) if !self.inner.arguments().iter().any(|name| name == "out") => kwargs.get_item("out"),
+            _ => Ok(None),
+        }
+    }
+
+    /// The arrays that results of these shapes are written to: those of the caller, one a result, where there are any.
+    fn places<'py>(
+        &self,
+        py: Python<'py>,
+        shapes: &[Vec<usize>],
+        out: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<SmallVec<[Bound<'py, PyArrayDyn<f64>>; 8]>> {
+        let own: Vec<Bound<'py, PyAny>> = match out.filter(|out| !out.is_none()) {
+            None => vec![py.None().into_bound(py); shapes.len()],
+            Some(out) if self.single && shapes.len() == 1 => vec![out],
+            Some(out) => out.try_iter()?.collect::<PyResult<_>>()?,
+        };
+        if own.len() != shapes.len() {
+            let message = format!("`out` has {} arrays for {} results", own.len(), shapes.len());
+            return Err(PyTypeError::new_err(message));
+        }
+        let mut places = SmallVec::new();
+        for (shape, own) in shapes.iter().zip(own).filter(|(shape, _)| !shape.is_empty()) {
+            if own.is_none() {
+                places.push(PyArray::<f64, IxDyn>::zeros(py, IxDyn(shape), false));
+                continue;
+            }
+            let array = own.cast_into::<PyArrayDyn<f64>>().map_err(|_| {
+                PyTypeError::new_err("`out` takes arrays of doubles, or None where a new array is wanted")
+            })?;
+            if array.shape() != shape.as_slice() || !array.is_c_contiguous() {
+                let message = format!("`out` takes an array of shape {shape:?} in C order, not {:?}", array.shape());
+                return Err(PyTypeError::new_err(message));
+            }
+            places.push(array);
+        }
+        Ok(places)
+    }
+
     /// The arguments in their order.
     fn bind<'py>(
         &self,
@@ -73,7 +115,7 @@ impl Function {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<SmallVec<[Argument<'py>; 8]>> {
         let names = self.inner.arguments();
-        let given = args.len() + kwargs.map_or(0, |kwargs| kwargs.len());
+        let given = args.len() + kwargs.map_or(0, |kwargs| kwargs.len()) - usize::from(self.out(kwargs)?.is_some());
         if given != names.len() {
             let list = names.join(", ");
             let message = format!("the function takes {} arguments ({list}), not {given}", names.len());
@@ -108,8 +150,8 @@ impl Function {
         // numbers are results of their own kind, arrays are written in place
         let mut numbers: SmallVec<[f64; 8]> = SmallVec::from_elem(0.0, compiled.shapes().len());
         let mut arrays: SmallVec<[_; 8]> = SmallVec::new();
-        for shape in compiled.shapes().iter().filter(|shape| !shape.is_empty()) {
-            let array = PyArray::<f64, IxDyn>::zeros(py, IxDyn(shape), false);
+        let held = self.places(py, compiled.shapes(), self.out(kwargs)?)?;
+        for array in &held {
             arrays.push(array.try_readwrite().map_err(|error| raise(error.to_string()))?);
         }
         {

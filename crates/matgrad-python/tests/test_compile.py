@@ -46,6 +46,27 @@ def test_one_expression_gives_one_array():
     assert "mul" in function.plan(2, [1, 2, 3]).lower() or function.plan(2, [1, 2, 3])
 
 
+def test_results_are_written_where_the_caller_wants_them():
+    function = mg.compile([loss, loss.grad(theta), loss.hessian(theta)])
+    data = random.normal(size=7), random.normal(size=(7, 3)), random.normal(size=3)
+    gradient, hessian = np.full(3, np.nan), np.full((3, 3), np.nan)
+    value, first, second = function(*data, out=(None, gradient, hessian))
+    assert first is gradient and second is hessian
+    for one, two in zip(function(*data), (value, gradient, hessian)):
+        assert np.array_equal(one, two)
+    # what is not given is made
+    assert function(*data, out=[None, None, hessian])[1] is not gradient
+    single = mg.compile(loss.grad(theta))
+    assert single(*data, out=gradient) is gradient and np.array_equal(gradient, first)
+    for wrong in (np.zeros(4), np.zeros(3, "f4"), [0.0, 0.0, 0.0], np.zeros(6)[::2]):
+        with pytest.raises(TypeError, match="`out` takes"):
+            single(*data, out=wrong)
+    with pytest.raises(TypeError, match="2 arrays for 3 results"):
+        function(*data, out=(None, gradient))
+    # an argument may have this name
+    assert mg.compile(2 * mg.scalar("out"))(out=3) == 6.0
+
+
 @pytest.mark.parametrize("attribute", ["lower", "upper", "symmetric", "skew", "diagonal"])
 def test_structured_matrices_column_by_column(attribute):
     L = mg.matrix("L", "n", "n", **{attribute: True})

@@ -5,7 +5,7 @@ import { graph, matrix } from "/pictures.js";
 
 const $ = id => document.getElementById(id);
 const LAYOUTS = ["numerator", "denominator", "jacobian", "gradient", "rowvec", "tensor", "differential"];
-const TARGETS = ["numpy", "jax", "torch", "julia", "matlab", "rust", "c"];
+const TARGETS = ["numpy", "jax", "torch", "julia", "matlab", "rust", "c", "latex", "typst"];
 const ATTRIBUTES = ["symmetric", "skew", "diagonal", "lower", "upper", "orthogonal", "psd", "pd", "positive", "nonneg"];
 const FIRST = examples["First steps"][0];
 const stored = (key, fallback) => { try { return JSON.parse(localStorage.getItem("matgrad." + key)) ?? fallback; } catch { return fallback; } };

@@ -1,15 +1,16 @@
 //! A function and its derivatives as a program in another language.
 
+mod document;
 mod shard;
 
 use matgrad_calculus::infer::typed::{Terms, elaborate};
 use matgrad_calculus::infer::{self, Shape};
 use matgrad_calculus::layout::Layout;
 use matgrad_code::{CodeError, Function};
-use matgrad_render::TextOptions;
+use matgrad_render::{TextOptions, Typesetting};
 use matgrad_syntax::{Diagnostic, normalize_name};
 
-use crate::{Answer, Failure, Request, Text, derive};
+use crate::{Answer, Failure, Language, Request, Style, Text, derive};
 
 pub use matgrad_code::Target;
 
@@ -92,9 +93,21 @@ impl Code {
                     _ => Layout::Numerator,
                 });
                 let mut request = self.request.clone().order(order).layout(layout);
+                if self.target == Target::Latex && order == 1 {
+                    request = request.steps(Style::Chain, Language::default());
+                }
                 request.wrt = (*name).to_owned();
                 answers.push((title, derive(&request)?));
             }
+        }
+        let typesetting = match self.target {
+            Target::Latex => Some(Typesetting::Latex),
+            Target::Typst => Some(Typesetting::Typst),
+            _ => None,
+        };
+        if let Some(typesetting) = typesetting {
+            shard::read(&self.shard, &[], self.target)?;
+            return Ok(document::Document { script: &script, value: &value, answers: &answers }.write(typesetting));
         }
         let words: Vec<&str> =
             std::iter::once("value").chain(answers.iter().map(|(title, _)| title.as_str())).collect();

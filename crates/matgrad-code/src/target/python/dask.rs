@@ -112,7 +112,7 @@ fn in_parts(what: &str) -> CodeError {
 /// A constant matrix of the language.
 fn constant(w: &mut Writer<'_>, id: Id, helper: &'static str, sizes: &str) -> Result<Text, CodeError> {
     if w.program.sharding.is_spread(w.program, id) {
-        return Err(in_parts("commutation, duplication or elimination matrix"));
+        return Err(in_parts("the commutation, duplication or elimination matrix"));
     }
     w.helpers.insert(helper);
     Ok(Text::atom(format!("da.from_array({helper}({sizes}))")))
