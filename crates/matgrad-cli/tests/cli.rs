@@ -328,5 +328,8 @@ fn what_has_no_value_has_no_code() {
     assert!(message.contains("`f` is an abstract function: no code can compute its value"), "{message}");
     let (status, message) = failure(&["code", "x", "--target", "cobol"]);
     assert_eq!(status, Some(2));
-    assert!(message.contains("[possible values: numpy, jax, torch, dask, julia, matlab, rust, c, latex, typst]"), "{message}");
+    assert!(
+        message.contains("[possible values: numpy, jax, torch, dask, julia, matlab, rust, c, latex, typst]"),
+        "{message}"
+    );
 }

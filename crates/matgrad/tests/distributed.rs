@@ -53,14 +53,7 @@ const QUESTIONS: &[Question] = &[
         &["all-gather", "all-reduce"],
     ),
     ("sum over columns", "norm(sum(X,2))^2", &["X in R^(D x N)"], "X", &["X: columns"], &["all-reduce"]),
-    (
-        "mean down columns",
-        "mean(X,1)*w",
-        &["X in R^(N x D)", "w in R^D"],
-        "w",
-        &["X: 1"],
-        &["all-reduce"],
-    ),
+    ("mean down columns", "mean(X,1)*w", &["X in R^(N x D)", "w in R^D"], "w", &["X: 1"], &["all-reduce"]),
     (
         "ridge regression",
         "y'*y - y'*X*inv(X'*X + c*eye(D))*X'*y",
@@ -143,7 +136,9 @@ fn jax_on_eight_devices() {
         let outputs: Vec<Value> = outputs
             .iter()
             .enumerate()
-            .map(|(k, (_, a))| json!([if wrt == &"c" && k == 1 { "derivative" } else { titles[k.min(1)] }, a.shape(), a.data()]))
+            .map(|(k, (_, a))| {
+                json!([if wrt == &"c" && k == 1 { "derivative" } else { titles[k.min(1)] }, a.shape(), a.data()])
+            })
             .collect();
         cases.push(json!({"id": id, "function": "function", "code": program, "inputs": inputs, "outputs": outputs, "collectives": collectives}));
     }

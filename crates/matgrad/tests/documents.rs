@@ -60,7 +60,9 @@ fn well_formed(text: &str) -> Result<(), String> {
         }
     }
     let count = |word: &str| {
-        text.match_indices(word).filter(|(at, _)| !text[at + word.len()..].starts_with(|c: char| c.is_ascii_alphabetic())).count()
+        text.match_indices(word)
+            .filter(|(at, _)| !text[at + word.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
+            .count()
     };
     match (environments.as_slice(), count("\\left") == count("\\right"), text.matches('$').count() % 2) {
         ([], true, 0) => Ok(()),
@@ -93,7 +95,8 @@ fn latex() {
         rest.replace("\\end{document}", "\\clearpage")
     };
     let bodies: String = all.iter().map(|(_, text)| body(text)).collect();
-    std::fs::write(folder.join("all.tex"), format!("{head}\\begin{{document}}{bodies}\\end{{document}}\n")).expect("a file");
+    std::fs::write(folder.join("all.tex"), format!("{head}\\begin{{document}}{bodies}\\end{{document}}\n"))
+        .expect("a file");
     let done = Command::new("pdflatex")
         .args(["-interaction=nonstopmode", "-halt-on-error", "all.tex"])
         .current_dir(&folder)

@@ -15,9 +15,9 @@ use matgrad_calculus::graph::MatrixOp;
 use matgrad_calculus::infer::Shape;
 use matgrad_syntax::Reducer;
 
+use crate::CodeError;
 use crate::emit::{Text, Writer, decimal, level};
 use crate::program::{Entry, Id, Op, Sub, Whole};
-use crate::CodeError;
 
 /// Which library computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,65 @@ pub(crate) enum Python {
 }
 
 const RESERVED: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
-    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "np", "jnp", "jax", "torch", "scipy",
-    "math", "range", "min", "max", "len", "sum", "print", "float", "int", "list", "reversed", "numpy", "special",
-    "linalg", "dask", "da", "functools", "mesh", "place",
+    "False",
+    "None",
+    "True",
+    "and",
+    "as",
+    "assert",
+    "async",
+    "await",
+    "break",
+    "class",
+    "continue",
+    "def",
+    "del",
+    "elif",
+    "else",
+    "except",
+    "finally",
+    "for",
+    "from",
+    "global",
+    "if",
+    "import",
+    "in",
+    "is",
+    "lambda",
+    "nonlocal",
+    "not",
+    "or",
+    "pass",
+    "raise",
+    "return",
+    "try",
+    "while",
+    "with",
+    "yield",
+    "np",
+    "jnp",
+    "jax",
+    "torch",
+    "scipy",
+    "math",
+    "range",
+    "min",
+    "max",
+    "len",
+    "sum",
+    "print",
+    "float",
+    "int",
+    "list",
+    "reversed",
+    "numpy",
+    "special",
+    "linalg",
+    "dask",
+    "da",
+    "functools",
+    "mesh",
+    "place",
 ];
 
 impl Python {

@@ -130,7 +130,8 @@ impl Document<'_> {
                     };
                     let free = ["f", "F", "h", "g", "y"].into_iter().find(|name| !taken(name)).unwrap_or("f");
                     let shape = kind_of(&self.value.term(self.value.target).shape);
-                    formulas.push(Markup::equation(Markup::name(free, &|_| shape), Markup::expression(ast, *body, kind)));
+                    formulas
+                        .push(Markup::equation(Markup::name(free, &|_| shape), Markup::expression(ast, *body, kind)));
                     return (formulas, Markup::name(free, &|_| shape));
                 }
                 _ => {}

@@ -59,7 +59,9 @@ fn one(text: &str, arguments: &[Argument], target: Target) -> Result<Shard, Fail
     let possible = words(argument);
     let word = right.trim();
     let axis = match word {
-        "row" | "rows" | "1" => possible.iter().position(|w| *w == "rows").or((word == "1" && !argument.row).then_some(0)),
+        "row" | "rows" | "1" => {
+            possible.iter().position(|w| *w == "rows").or((word == "1" && !argument.row).then_some(0))
+        }
         "column" | "columns" | "2" => {
             possible.iter().position(|w| *w == "columns").or((word == "2" && argument.axes.len() > 1).then_some(1))
         }
