@@ -14,7 +14,7 @@ import time
 import unicodedata
 from html import escape
 
-COLUMNS, CELL, LINE, MARGIN = 92, 8.43, 19, 16
+COLUMNS, CELL, LINE, MARGIN = 96, 8.43, 19, 16
 CLASSES = {1: "b", 2: "d", 31: "e", 32: "g", 33: "w", 35: "m", 36: "c"}
 
 

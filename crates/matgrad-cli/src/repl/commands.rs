@@ -142,8 +142,11 @@ fn function(session: &Session, name: &str) -> Outcome {
     let mut line = |text: &str| {
         let _ = writeln!(out, "  {text}");
     };
-    line(&session.page.remark(facts.sample.declared));
-    line(&format!("{} in {}", session.page.statement(facts.sample.expression), facts.space));
+    line(&session.page.remark(&session.page.statement(facts.sample.declared)));
+    // a space is respelled as part of a declaration
+    let space = session.page.statement(&format!("v in {}", facts.space));
+    let (value, space) = (session.page.statement(facts.sample.expression), space.trim_start_matches("v "));
+    line(&format!("{value} {space}"));
     if let Some(answer) = &facts.differential {
         let (before, (left, right)) = answer.derivative.statements("differential", options);
         before.iter().for_each(|part| line(part));
