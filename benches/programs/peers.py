@@ -96,7 +96,7 @@ class Hand:
             absolute.append(relative[bone] if parent is None else absolute[parent] @ relative[bone])
         moves = torch.stack(absolute) @ self.inverse
         placed = torch.einsum("vb,bij,vj->vi", self.weights, moves, self.vertices)[:, :3]
-        angle = theta[:3].norm()
+        angle = (theta[:3] ** 2).sum().sqrt()
         x, y, z = (theta[:3] / angle).unbind()
         cross = torch.stack([torch.stack([zero, -z, y]), torch.stack([z, zero, -x]), torch.stack([-y, x, zero])])
         rotation = torch.eye(3) + angle.sin() * cross + (1 - angle.cos()) * (cross @ cross)

@@ -33,10 +33,10 @@ fn variables<const N: usize, T: Real>(x: &[T]) -> [Dual<T, N>; N] {
     std::array::from_fn(|k| Dual::variable(x.get(k).copied().unwrap_or_default(), k))
 }
 
-/// As many of the variables as there are inputs.
+/// As many of the variables as there are inputs; all of them where their number is known to the compiler.
 #[inline]
 fn only<V, const N: usize>(variables: &[V; N], n: usize) -> &[V] {
-    variables.get(..n).unwrap_or(variables)
+    if N == FEW { variables.get(..n).unwrap_or(variables) } else { variables }
 }
 
 /// The value of a function.
@@ -100,6 +100,7 @@ pub fn value_and_gradient<T: Real>(f: &impl Function, x: &[T]) -> Result<(T, Vec
 /// # Ok::<(), matgrad_tape::Error>(())
 /// ```
 pub fn write_gradient<T: Real>(f: &impl Function, x: &[T], gradient: &mut [T]) -> Result<T, Error> {
+    #[inline(never)]
     fn few<const N: usize, T: Real, F: Function>(f: &F, x: &[T], gradient: &mut [T]) -> Result<T, Error> {
         let y = f.value(only(&variables::<N, T>(x), x.len()));
         gradient.iter_mut().zip(y.tangents).for_each(|(out, tangent)| *out = tangent);
@@ -119,6 +120,7 @@ pub fn write_gradient<T: Real>(f: &impl Function, x: &[T], gradient: &mut [T]) -
 /// # Ok::<(), matgrad_tape::Error>(())
 /// ```
 pub fn jacobian<T: Real>(f: &impl Map, x: &[T]) -> Result<Matrix<T>, Error> {
+    #[inline(never)]
     fn few<const N: usize, T: Real, F: Map>(f: &F, x: &[T]) -> Result<Matrix<T>, Error> {
         let mut out = Vec::new();
         f.values(only(&variables::<N, T>(x), x.len()), &mut out);
@@ -270,6 +272,7 @@ pub fn hessian<T: Real>(f: &impl Function, x: &[T]) -> Result<Matrix<T>, Error>
 where
     Dual<T, LANES>: Reused,
 {
+    #[inline(never)]
     fn few<const N: usize, T: Real, F: Function>(f: &F, x: &[T]) -> Result<Matrix<T>, Error> {
         let inner: [Dual<T, N>; N] = variables(x);
         let x: [Dual<Dual<T, N>, N>; N] = std::array::from_fn(|k| Dual::variable(inner[k], k));
