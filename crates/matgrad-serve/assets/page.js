@@ -13,7 +13,7 @@ const store = (key, value) => { try { localStorage.setItem("matgrad." + key, JSO
 
 let language = stored("language", navigator.language.startsWith("zh") ? "zh" : "en");
 let state = { expression: "", declare: {}, wrt: "", order: 1, layout: "numerator" };
-let shown = null, turn = 0, target = "numpy", seed = 1, editing = null;
+let shown = null, turn = 0, target = "numpy", style = "chain", seed = 1, editing = null;
 const t = (key, values = {}) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), words[language][key] ?? key);
 
 function make(name, attributes = {}, ...children) {
@@ -85,7 +85,7 @@ function show(answer) {
   document.dispatchEvent(new CustomEvent("matgrad:shown"));
   remember();
   claim();
-  for (const id of ["steps", "layouts", "code", "pictures"]) if ($(id).open) panels[id]();
+  for (const id of Object.keys(panels)) if ($(id).open) panels[id]();
 }
 
 function clear() {
@@ -185,22 +185,47 @@ function result(answer) {
 
 async function claim() {
   const text = $("claim").value.trim(), mine = turn;
-  if (!text || !state.wrt) { $("finding").textContent = ""; return; }
+  grow($("claim"));
+  if (!text || !state.wrt) { $("finding").replaceChildren(); return; }
   const finding = await ask("check", { claim: text, layout: undefined });
   if (mine !== turn || text !== $("claim").value.trim()) return;
   $("finding").classList.toggle("bad", !finding.right);
-  $("finding").textContent = finding.errors ? finding.errors[0].message : (finding.right ? "✓ " : "✗ ") + t(finding.right ? "right" : "wrong") + ": " + finding.sentence;
+  if (finding.errors) { $("finding").replaceChildren(make("p", {}, finding.errors[0].message), ...finding.errors[0].help.map(line => make("p", { class: "help" }, line))); return; }
+  const at = finding.steps && !finding.right ? t("line", { n: finding.steps.length }) + ", " : "";
+  $("finding").replaceChildren(make("p", {}, `${finding.right ? "✓" : "✗"} ${at}${t(finding.right ? "right" : "wrong")}: ${finding.sentence}`),
+    ...(finding.diagnoses ?? []).filter(diagnosis => !finding.sentence.includes(diagnosis.text)).map(diagnosis => make("p", { class: "diagnosis" }, diagnosis.text)),
+    ...(finding.mismatch && finding.point ? [counterexample(finding)] : []));
+}
+
+// where the claim and the truth part, at a point
+function counterexample({ mismatch, point }) {
+  const short = value => typeof value === "number" ? String(Number(value.toPrecision(6))) : value;
+  const where = make("code", {}, Object.entries(point).map(([name, value]) => `${name} = ${value.replace(/-?\d+\.\d+(e-?\d+)?/g, n => short(Number(n)))}`).join("; "));
+  return make("details", { class: "point" }, make("summary", {}, t("yours", { i: `[${mismatch.index.join(", ")}]`, a: short(mismatch.claim), b: short(mismatch.truth) })),
+    make("div", {}, `${t("counterexample")} `, where));
 }
 
 const failure = answer => make("p", {}, answer.errors[0].message);
 const body = id => $(id).querySelector("div");
 const panels = {
   async steps() {
-    const answer = await ask("steps");
-    body("steps").replaceChildren(answer.errors ? failure(answer) : make("ol", { class: "steps" }, ...(answer.steps ?? []).map(step => make("li", {},
-      make("div", { class: "line" }, ...(step.lines ?? [step.text]).map(line => make("div", {}, line))),
-      make("div", {}, make("p", {}, step.why || step.statement), make("small", {}, step.rule))))));
-    if (!answer.errors && !answer.steps?.length) body("steps").replaceChildren(t("none"));
+    const answer = await ask("steps", { style });
+    if (answer.errors || !answer.steps?.length) { body("steps").replaceChildren(answer.errors ? failure(answer) : t("none")); return; }
+    const tabs = make("div", { class: "tabs" }, ...["chain", "differential"].map(name => make("button", { type: "button", "aria-pressed": String(name === style), onclick: () => { style = name; panels.steps(); } }, t(name))));
+    body("steps").replaceChildren(tabs, make("ol", { class: "steps" }, ...answer.steps.map(step => make("li", {},
+      make("div", { class: "line", tabindex: "0", role: "group", "aria-label": step.lines.join("; ") }, ...step.mathml.map(formula)),
+      make("div", {}, make("p", {}, make("strong", {}, step.rule), step.why || step.statement ? `: ${step.why || step.statement}` : ""),
+        make("small", {}, shapeText(step.shape.every(n => n === "1") ? [] : step.shape), step.verified?.points && !step.verified.failure ? ` · ✓ ${t("stepwise")}` : ""))))));
+  },
+  async curvature() {
+    const answer = await ask("curvature", { layout: undefined });
+    if (answer.errors) { body("curvature").replaceChildren(failure(answer)); return; }
+    const shown = (title, form, why) => make("div", { class: "card" }, make("h3", {}, title), make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": form.text }, formula(form.mathml)), ...(why ? [make("p", {}, why)] : []));
+    body("curvature").replaceChildren(make("p", { class: "curvature" }, t(answer.curvature)),
+      ...answer.refutations.map(r => make("p", {}, t("refutes", { of: t(r.refutes), what: t("chord_gap" in r ? "chord" : "second"), v: Number((r.chord_gap ?? r.second_derivative).toPrecision(4)) }))),
+      make("div", { class: "grid" }, ...(answer.hessian ? [shown(t("hessian"), answer.hessian)] : []),
+        ...answer.proof.map((line, k) => shown(`${t("proof")} ${k + 1}${line.curvature ? " · " + t(line.curvature) : ""}`, line, line.why))),
+      ...(answer.domain.length ? [make("p", { class: "help" }, t("holds", { c: answer.domain.join("; ") }))] : []));
   },
   async layouts() {
     const answer = await ask("layouts", { order: 1, layout: undefined });
@@ -287,8 +312,7 @@ function fromLink() {
   return true;
 }
 
-function grow() {
-  const area = $("formula");
+function grow(area = $("formula")) {
   area.style.height = "auto";
   area.style.height = area.scrollHeight + "px";
 }

@@ -11,6 +11,11 @@ export const words = {
     declaration: "Declaration of {x}", graph: "Expression graph", heat: "Values at a random point", pattern: "Where it is not zero",
     again: "Another point", none: "nothing here yet", close: "Close", first: "first", second: "second", variables: "Variables",
     typed: "Formula as read", answer: "Answer", from: "from", lost: "the server does not answer; is matgrad serve running?", settled: "as the formula has it",
+    claimhelp: "A derivative in any layout, or your steps, one a line, each beginning with =", line: "line {n}",
+    counterexample: "for instance at", yours: "entry {i}: yours is {a}, right is {b}", curvature: "Convex or concave?",
+    convex: "convex", concave: "concave", affine: "affine: convex and concave", neither: "neither convex nor concave", unknown: "not decided",
+    proof: "Proof", hessian: "Hessian", refutes: "not {of}: along a direction the {what} is {v}", second: "second derivative", chord: "gap below the chord",
+    chain: "chain rule", differential: "differentials", stepwise: "checked",
   },
   zh: {
     examples: "例子", history: "历史", formula: "公式", derivative: "导数", claim: "我的答案对吗？",
@@ -23,5 +28,10 @@ export const words = {
     declaration: "{x} 的声明", graph: "表达式图", heat: "随机点处的值", pattern: "非零位置",
     again: "换一个点", none: "这里还没有内容", close: "关闭", first: "一", second: "二", variables: "变量",
     typed: "读入的公式", answer: "答案", from: "来自", lost: "服务器没有应答；matgrad serve 在运行吗？", settled: "按公式推断",
+    claimhelp: "任意布局的导数，或您的推导步骤：每行一步，以 = 开头", line: "第 {n} 行",
+    counterexample: "例如在此处", yours: "元素 {i}：您的值 {a}，应为 {b}", curvature: "凸还是凹？",
+    convex: "凸函数", concave: "凹函数", affine: "仿射：既凸又凹", neither: "既不凸也不凹", unknown: "无法判定",
+    proof: "证明", hessian: "海森矩阵", refutes: "不是{of}：沿某方向{what}为 {v}", second: "二阶导数", chord: "与弦的差",
+    chain: "链式法则", differential: "微分", stepwise: "已验证",
   },
 };

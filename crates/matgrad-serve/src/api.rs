@@ -10,17 +10,20 @@ use serde_json::{Map, Value, json};
 /// A question with its answer, or with what is wrong with it.
 pub(crate) type Endpoint = fn(&Value, Instant) -> Result<Value, Value>;
 
+/// The questions by name.
+pub(crate) const ENDPOINTS: &[(&str, Endpoint)] = &[
+    ("diff", diff),
+    ("check", check),
+    ("layouts", layouts),
+    ("steps", steps),
+    ("curvature", curvature),
+    ("code", code),
+    ("eval", eval),
+];
+
 /// The question of this name.
 pub(crate) fn find(name: &str) -> Option<Endpoint> {
-    Some(match name {
-        "diff" => diff,
-        "check" => check,
-        "layouts" => layouts,
-        "steps" => steps,
-        "code" => code,
-        "eval" => eval,
-        _ => return None,
-    })
+    ENDPOINTS.iter().find(|(known, _)| *known == name).map(|(_, endpoint)| *endpoint)
 }
 
 /// What the text of a request is called in diagnostics.
@@ -93,11 +96,31 @@ fn diff(question: &Value, deadline: Instant) -> Result<Value, Value> {
     Ok(out)
 }
 
+/// A claimed derivative, or claimed steps to it: lines that start with `=`, up to the first that is wrong.
 fn check(question: &Value, deadline: Instant) -> Result<Value, Value> {
     let request = request(question, deadline)?;
-    let text = word(question, "claim").ok_or_else(|| plain("question", "`claim` is missing"))?.to_owned();
-    let claim = Claim { text, any_layout: word(question, "layout").is_none() };
-    Ok(matgrad::check(&request, &claim).map_err(|failure| refused(&failure))?.json())
+    let text = word(question, "claim").ok_or_else(|| plain("question", "`claim` is missing"))?;
+    let any_layout = word(question, "layout").is_none();
+    let judged = |text: &str| {
+        let claim = Claim { text: text.to_owned(), any_layout };
+        matgrad::check(&request, &claim).map(|finding| finding.json()).map_err(|failure| refused(&failure))
+    };
+    if !text.starts_with('=') {
+        return judged(text);
+    }
+    let mut steps = Vec::new();
+    for line in text.lines().map(|line| line.trim().trim_start_matches('=').trim()).filter(|line| !line.is_empty()) {
+        let mut step = judged(line)?;
+        put(&mut step, "text", json!(line));
+        let right = step.get("right") == Some(&json!(true));
+        steps.push(step);
+        if !right {
+            break;
+        }
+    }
+    let Some(mut out) = steps.last().cloned() else { return Err(plain("question", "there are no steps")) };
+    put(&mut out, "steps", Value::Array(steps));
+    Ok(out)
 }
 
 fn layouts(question: &Value, deadline: Instant) -> Result<Value, Value> {
@@ -115,16 +138,39 @@ fn layouts(question: &Value, deadline: Instant) -> Result<Value, Value> {
 
 fn steps(question: &Value, deadline: Instant) -> Result<Value, Value> {
     let language = if word(question, "language") == Some("zh") { Language::Chinese } else { Language::English };
-    let request = request(question, deadline)?.steps(Style::Chain, language);
+    let style = match word(question, "style") {
+        None => Style::Chain,
+        Some(name) => Style::parse(name).ok_or_else(|| plain("question", &format!("there is no style `{name}`")))?,
+    };
+    let request = request(question, deadline)?.steps(style, language);
     let answer = matgrad::derive(&request).map_err(|failure| refused(&failure))?;
     let mut out = answer.json();
     if let Some(shown) = out.get_mut("steps").and_then(Value::as_array_mut) {
         for (shown, step) in shown.iter_mut().zip(&answer.steps) {
             let lines: Vec<&str> = step.equations.iter().map(|equation| equation.unicode.as_str()).collect();
             put(shown, "lines", json!(lines));
+            let formulas: Vec<&str> =
+                step.equations.iter().flat_map(|equation| &equation.mathml).map(String::as_str).collect();
+            put(shown, "mathml", json!(formulas));
         }
     }
     Ok(json!({ "steps": out.get("steps") }))
+}
+
+/// Whether a function is convex, with its proof or what refutes it.
+fn curvature(question: &Value, deadline: Instant) -> Result<Value, Value> {
+    let request = request(question, deadline)?;
+    let found = matgrad::curvature(&request).map_err(|failure| refused(&failure))?;
+    let mut out = found.json();
+    if let (Some(hessian), Some(shown)) = (&found.hessian, out.get_mut("hessian")) {
+        typeset(shown, &hessian.markup());
+    }
+    if let Some(shown) = out.get_mut("proof").and_then(Value::as_array_mut) {
+        for (shown, line) in shown.iter_mut().zip(&found.proof) {
+            typeset(shown, &line.formula.markup());
+        }
+    }
+    Ok(out)
 }
 
 fn code(question: &Value, deadline: Instant) -> Result<Value, Value> {
@@ -192,4 +238,30 @@ fn refused(failure: &Failure) -> Value {
         })
         .collect();
     json!({ "errors": errors })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_question() {
+        let described: Value = serde_json::from_str(include_str!("../assets/openapi.json")).expect("JSON");
+        let paths: Vec<&String> = described["paths"].as_object().expect("paths").keys().collect();
+        let known: Vec<String> = ENDPOINTS.iter().map(|(name, _)| format!("/api/v1/{name}")).collect();
+        assert_eq!(paths, known.iter().collect::<Vec<_>>());
+        let properties = &described["components"]["schemas"]["Question"]["properties"];
+        let names = |key: &str| -> Vec<String> {
+            properties[key]["enum"]
+                .as_array()
+                .expect("names")
+                .iter()
+                .filter_map(|v| v.as_str().map(str::to_owned))
+                .collect()
+        };
+        assert!(names("layout").iter().all(|name| Layout::parse(name).is_some()));
+        assert!(names("style").iter().all(|name| Style::parse(name).is_some()));
+        assert!(names("language").iter().all(|name| Language::parse(name).is_some()));
+        assert!(names("target").iter().all(|name| Target::find(name).is_some()));
+    }
 }

@@ -149,6 +149,8 @@ pub struct Equation {
     pub text: String,
     /// In LaTeX.
     pub latex: String,
+    /// In MathML, an element for each statement.
+    pub mathml: Vec<String>,
     /// For a terminal: `∂L/∂e = 2*eᵀ`.
     pub unicode: String,
 }

@@ -47,7 +47,12 @@ impl Line {
             Language::Chinese => rule.chinese,
         };
         let comma = if language == Language::Chinese { "、" } else { ", " };
-        let equation = |text: String| Equation { latex: board.latex(&text), unicode: board.unicode(&text), text };
+        let equation = |text: String| Equation {
+            latex: board.latex(&text),
+            mathml: board.mathml(&text),
+            unicode: board.unicode(&text),
+            text,
+        };
         let equations: Vec<Equation> = self.statements().into_iter().map(equation).collect();
         let joined =
             |part: fn(&Equation) -> &str, between: &str| equations.iter().map(part).collect::<Vec<_>>().join(between);

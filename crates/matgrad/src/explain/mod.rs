@@ -6,8 +6,8 @@ mod board;
 mod chain;
 mod differentials;
 mod entries;
-mod latex;
 mod line;
+mod typeset;
 mod words;
 
 use matgrad_calculus::diff::rules::{Rule, steps};
