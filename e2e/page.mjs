@@ -33,7 +33,11 @@ try {
   await page.fill("#claim", "-2*Phi'*(y - Phi*theta)"); await settled();
   expect((await page.textContent("#finding")).includes("right"), "a right claim is right");
   await page.fill("#claim", "2*Phi'*(y - Phi*theta)"); await settled();
-  expect((await page.textContent("#finding")).includes("wrong"), "a wrong claim is wrong");
+  const finding = await page.textContent("#finding");
+  expect(finding.includes("wrong") && finding.includes("sign"), "a wrong claim is wrong, and the slip is named");
+  expect(await page.locator("#finding .point").count() === 1, "a counterexample is shown");
+  await page.fill("#claim", "= 2*(y - Phi*theta)'*(-Phi)\n= 2*(y - Phi*theta)'*Phi"); await settled();
+  expect((await page.textContent("#finding")).includes("line 2"), "the first wrong step is named");
   await page.fill("#claim", "");
   await page.click("#wrt >> text=Φ"); await settled();
   expect(page.url().includes("by=Phi"), "the link follows the variable");
@@ -48,9 +52,13 @@ try {
   await page.click("#layout >> text=numerator");
   await page.click(".chip >> text=A"); await page.click("#editor >> text=symmetric"); await settled();
   expect((await page.getAttribute("#answers .formula", "aria-label")).endsWith("2*x'*A"), "an assumption is edited by its chip");
-  for (const id of ["steps", "layouts", "code", "pictures"]) await page.click(`#${id} summary`);
+  const panels = ["steps", "layouts", "curvature", "code", "pictures"];
+  for (const id of panels) await page.click(`#${id} > summary`);
   await settled(); await settled();
-  expect(await page.locator("#steps li").count() > 1, "steps are shown");
+  expect(await page.locator("#steps li math").count() > 1, "steps are typeset");
+  await page.click("#steps .tabs >> text=differentials"); await settled();
+  expect((await page.textContent("#steps")).includes("read off"), "steps by differentials are shown");
+  expect((await page.textContent("#curvature .curvature")).length > 3, "curvature is told");
   expect(await page.locator("#layouts .card").count() >= 5, "layouts are shown");
   expect((await page.textContent("#code pre")).includes("def "), "code is shown");
   expect(await page.locator("#pictures svg").count() === 3, "three pictures are shown");
@@ -67,7 +75,7 @@ try {
     for (const found of serious) console.log(scheme, found.id, found.help, found.nodes.slice(0, 3).map(node => node.html));
     expect(serious.length === 0, `the audit (${scheme})`);
   }
-  for (const id of ["steps", "layouts", "code", "pictures"]) await page.click(`#${id} summary`);
+  for (const id of panels) await page.click(`#${id} > summary`);
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than a phone");
   await page.setViewportSize({ width: 1280, height: 900 });
