@@ -95,7 +95,7 @@ try {
 
   // from a keystroke to the picture, for every case
   const cases = ["cookbook_even", "texts", "wikipedia"].flatMap(name => readFileSync(`${corpus}/${name}.jsonl`, "utf8").trim().split("\n").map(line => JSON.parse(line)));
-  const times = [];
+  const times = [], firsts = [];
   for (const one of cases) {
     const measure = () => page.evaluate(async one => {
       const nameOf = line => line.split(/\s+in\s+|\s*:\s*/)[0];
@@ -106,20 +106,23 @@ try {
       const failed = new Promise(resolve => document.addEventListener("matgrad:refused", resolve, { once: true }));
       const began = performance.now();
       area.dispatchEvent(new Event("input", { bubbles: true }));
-      await Promise.race([shown, failed]);
+      const answered = await Promise.race([shown.then(() => true), failed.then(() => false)]);
       // the frame after the answer is in the page
       await new Promise(resolve => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = resolve; channel.port2.postMessage(0); }));
-      return performance.now() - began;
+      return { time: performance.now() - began, answered };
     }, { ...one, declare: one.declare ?? [] });
     // what another process takes away is not the page's: the best of some
-    let best = await measure();
-    for (let k = 0; k < 19 && best > LIMIT; k += 1) best = Math.min(best, await measure());
+    const first = await measure();
+    expect(first.answered, `${one.id} is answered by an error`);
+    let best = first.time;
+    for (let k = 0; k < 19 && best > LIMIT; k += 1) best = Math.min(best, (await measure()).time);
     times.push(best);
+    firsts.push(first.time);
     expect(best <= LIMIT, `${one.id}: ${best.toFixed(1)} ms from keystroke to picture`);
   }
-  times.sort((a, b) => a - b);
-  const at = share => times[Math.min(times.length - 1, Math.floor(share * times.length))].toFixed(1);
-  console.log(`${times.length} cases from keystroke to picture: median ${at(0.5)} ms, 95 % ${at(0.95)} ms, slowest ${at(1)} ms`);
+  const at = (list, share) => list.sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(share * list.length))].toFixed(1);
+  for (const [name, list] of [["the first try", firsts], ["the best of up to twenty tries", times]])
+    console.log(`${list.length} cases from keystroke to picture, ${name}: median ${at(list, 0.5)} ms, 95 % ${at(list, 0.95)} ms, slowest ${at(list, 1)} ms`);
 } finally {
   await browser.close();
   server.removeAllListeners("exit");

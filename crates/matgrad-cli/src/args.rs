@@ -385,6 +385,8 @@ const ORDERS: &str = "an order is 0, 1, 2 or 3, or a range of them such as 0..2"
 pub enum Format {
     /// A script in the language, with remarks
     Text,
+    /// In rows: fractions with bars, matrices in tall brackets, sums with their ranges under them
+    Pretty,
     /// JSON
     Json,
     /// LaTeX

@@ -24,6 +24,7 @@ pub fn run(args: CurvatureArgs) -> Result<u8, Trouble> {
             Format::Mathml => typeset(&found, Typesetting::Mathml),
             Format::Typst => typeset(&found, Typesetting::Typst),
             Format::Text => page.replies(&[Reply::Curvature(Box::new(found))]),
+            Format::Pretty => page.in_rows().replies(&[Reply::Curvature(Box::new(found))]),
         };
         Ok((shown, defect))
     })?;

@@ -28,6 +28,7 @@ pub fn run(args: DiffArgs) -> Result<u8, Trouble> {
         };
         let shown = match format {
             Format::Text => page.replies(&replies),
+            Format::Pretty => page.in_rows().replies(&replies),
             Format::Json => {
                 let mut values: Vec<serde_json::Value> = replies.iter().map(json).collect();
                 let whole = if queries { values.into() } else { values.swap_remove(0) };

@@ -18,6 +18,8 @@ pub struct Page {
     pub unicode: bool,
     /// With colours.
     pub color: bool,
+    /// Formulas in rows of characters, with real fractions and matrices, rather than as the language has them.
+    pub rows: bool,
 }
 
 impl Page {
@@ -25,7 +27,12 @@ impl Page {
     pub fn for_stdout(ascii: bool) -> Self {
         use std::io::IsTerminal;
         let stdout = std::io::stdout();
-        Self { unicode: stdout.is_terminal() && !ascii, color: style::color(&stdout) }
+        Self { unicode: stdout.is_terminal() && !ascii, color: style::color(&stdout), rows: false }
+    }
+
+    /// The same with formulas in rows.
+    pub fn in_rows(self) -> Self {
+        Self { unicode: true, rows: true, ..self }
     }
 
     /// How texts are spelled.
@@ -167,6 +174,9 @@ impl Page {
 
     /// Definitions with their shapes beside them.
     pub fn formulas(self, formulas: &[(String, &Written, String)], out: &mut String) {
+        if self.rows && self.formulas_in_rows(formulas, out) {
+            return;
+        }
         let mut lines: Vec<(String, String, String)> = Vec::new();
         for (name, written, what) in formulas {
             let mut remark = self.shape(&written.shape);
@@ -201,6 +211,24 @@ impl Page {
                 let _ = writeln!(out, "{}\n{left:margin$} = {formula}", self.remark(remark));
             }
         }
+    }
+
+    /// Formulas in rows, each below its remark; whether all are small enough for that.
+    fn formulas_in_rows(self, formulas: &[(String, &Written, String)], out: &mut String) -> bool {
+        let rows = formulas.iter().map(|(name, written, _)| written.in_rows(name, WIDTH));
+        let Some(rows) = rows.collect::<Option<Vec<_>>>() else { return false };
+        for (at, ((_, written, what), rows)) in formulas.iter().zip(rows).enumerate() {
+            let mut remark = self.shape(&written.shape);
+            if !what.is_empty() && !is_scalar(&written.shape) {
+                remark.push_str(&format!(", {what}"));
+            }
+            let gap = if at > 0 { "\n" } else { "" };
+            let _ = writeln!(out, "{gap}{}", self.remark(&remark));
+            for row in rows {
+                let _ = writeln!(out, "{}", paint(self.color, style::STRONG, &row));
+            }
+        }
+        true
     }
 
     /// `m x n`

@@ -82,7 +82,13 @@ impl Written {
 
     /// The formula as a textbook would print it, to be written as LaTeX, MathML or Typst.
     pub fn markup(&self) -> Markup {
-        let ast = &self.formula.ast;
+        let mut parts = self.definition_markups();
+        parts.push(self.own_markup());
+        Markup::list(parts)
+    }
+
+    /// The definitions before the formula.
+    fn definition_markups(&self) -> Vec<Markup> {
         let kind = |name: &str| self.kind_of(name);
         let definitions: Vec<(&Name, &[Name], ExprId)> =
             self.formula.definitions.iter().map(|d| (&d.name, d.parameters.as_slice(), d.body)).collect();
@@ -91,15 +97,47 @@ impl Written {
             let side = |id: ExprId| Markup::expression(ast, id, &kind);
             parts.push(Markup::equation(side(*left), side(*right)));
         }
-        parts.extend(Markup::definitions(ast, &definitions, &kind));
-        parts.push(match &self.formula.axes {
+        parts.extend(Markup::definitions(&self.formula.ast, &definitions, &kind));
+        parts
+    }
+
+    /// The formula without them.
+    fn own_markup(&self) -> Markup {
+        let (ast, kind) = (&self.formula.ast, |name: &str| self.kind_of(name));
+        match &self.formula.axes {
             Some(axes) => {
                 let indices: Vec<Name> = axes.iter().map(|(name, _)| name.clone()).collect();
                 Markup::definition(ast, &self.name, &indices, self.formula.root, &kind)
             }
             None => Markup::expression(ast, self.formula.root, &kind),
-        });
-        Markup::list(parts)
+        }
+    }
+
+    /// The formula under a name as rows of characters for a terminal of this width, its definitions above it; `None` where
+    /// it is too large for that.
+    ///
+    /// ```
+    /// use matgrad::{Request, Text, derive};
+    /// let answer = derive(&Request::new(Text::expression("norm(A*x)"), "x").layout(matgrad::Layout::Gradient))?;
+    /// let rows = answer.derivative.in_rows("g", 80).unwrap();
+    /// assert_eq!(rows, ["     Aᵀ A x", "g = ───────", "    ‖A x‖₂"]);
+    /// # Ok::<(), matgrad::Failure>(())
+    /// ```
+    pub fn in_rows(&self, name: &str, width: usize) -> Option<Vec<String>> {
+        let left = Markup::name(name, &|_| Kind::Scalar);
+        let own = match self.formula.axes {
+            Some(_) => self.own_markup(),
+            None => Markup::equation(left, self.own_markup()),
+        };
+        let mut rows: Vec<String> = Vec::new();
+        for part in self.definition_markups().into_iter().chain([own]) {
+            let more = part.plane(width)?;
+            if !rows.is_empty() && more.len() > 1 {
+                rows.push(String::new());
+            }
+            rows.extend(more);
+        }
+        Some(rows)
     }
 
     /// What a name stands for.

@@ -18,6 +18,7 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("layout", "[LAYOUT]", "how partial derivatives are arranged"),
     ("convention", "[free|constrained]", "what the structure of a variable means"),
     ("steps", "[on|off|chain|differential|en|zh]", "show derivations"),
+    ("rows", "[on|off]", "fractions, matrices and sums in rows, or formulas as they are typed"),
     ("list", "", "the statements that stay"),
     ("forget", "[NAME]", "forget a name, or all"),
     ("load", "FILE.mg", "read a script; its queries are answered"),
@@ -52,6 +53,13 @@ pub fn run(session: &mut Session, command: &str) -> Outcome {
         ("convention", "") => said(format!("{:?}\n", session.convention).to_lowercase()),
         ("convention", other) => unknown("convention", other, ["free", "constrained"].into_iter()),
         ("steps", choice) => steps(session, choice),
+        ("rows", "") => said(format!("{}\n", if session.page.rows { "on" } else { "off" })),
+        ("rows", "on") => {
+            session.page = session.page.in_rows();
+            said(String::new())
+        }
+        ("rows", "off") => set(&mut session.page.rows, false),
+        ("rows", other) => unknown("choice", other, ["on", "off"].into_iter()),
         ("list", _) => said(session.script()),
         ("forget", "") => {
             session.forget();

@@ -116,6 +116,21 @@ impl Markup {
         }
     }
 
+    /// The formula for a terminal, as rows of characters: fractions with bars, matrices with brackets as tall as they are.
+    /// Sums that are wider than `width` are broken before a sign; `None` where the formula is too large for this.
+    ///
+    /// ```
+    /// use matgrad_render::{Markup, conventional_kind};
+    /// use matgrad_syntax::{StatementKind, parse};
+    /// let script = parse("a/(b + c)").script;
+    /// let StatementKind::Expression(root) = script.statements[0].kind else { panic!() };
+    /// let rows = Markup::expression(&script.ast, root, &conventional_kind).plane(80).unwrap();
+    /// assert_eq!(rows, ["  a", "─────", "b + c"]);
+    /// ```
+    pub fn plane(&self, width: usize) -> Option<Vec<String>> {
+        super::plane::write(&self.marks, width)
+    }
+
     /// `left = right`
     #[must_use]
     pub fn equation(mut left: Markup, right: Markup) -> Markup {

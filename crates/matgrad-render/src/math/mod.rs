@@ -7,6 +7,7 @@ mod mark;
 mod mathml;
 mod names;
 mod node;
+mod plane;
 mod shapes;
 mod typst;
 

@@ -208,3 +208,30 @@ fn deep_trees_are_written() {
         assert!(!latex(&script.ast, root, &kind).is_empty());
     }
 }
+
+/// Rows of characters for a terminal.
+fn rows(source: &str, width: usize, expected: &[&str]) {
+    let parsed = parse(source).script;
+    let Some(StatementKind::Expression(root)) = parsed.statements.last().map(|s| s.kind.clone()) else {
+        panic!("{source}")
+    };
+    let shown = Markup::expression(&parsed.ast, root, &kind).plane(width).expect("rows");
+    assert_eq!(shown, expected, "{source}\n{}", shown.join("\n"));
+}
+
+#[test]
+fn formulas_in_rows() {
+    rows("x'*A*x", 80, &["xᵀ A x"]);
+    rows("X^-1*a", 80, &["X⁻¹ a"]);
+    rows("-2*Phi'*(y - Phi*theta)", 80, &["-2 Φᵀ (y - Φ θ)"]);
+    rows("c/(s + t)", 80, &["  c", "─────", "s + t"]);
+    rows("(c/s)^2", 80, &["⎛c⎞²", "⎜─⎟", "⎝s⎠"]);
+    rows("(c/s)*X*(t/s)", 80, &["c   t", "─ X ─", "s   s"]);
+    rows("sqrt(x'*x + 1)", 80, &["  ________", "╲╱xᵀ x + 1"]);
+    rows("norm(A*x - b)^2", 80, &["‖A x - b‖₂²"]);
+    rows("sum[i,j](A[i,j]*x[i])", 80, &[" ∑  Aᵢⱼ xᵢ", "i,j"]);
+    rows("[c, s; t, n]", 80, &["⎡c  s⎤", "⎣t  n⎦"]);
+    rows("where(c > 0, s, t)", 80, &["⎧ s  if c > 0", "⎩ t  otherwise"]);
+    rows("kron(A, B)*vec(X)", 80, &["(A ⊗ B) vec(X)"]);
+    rows("a + b + x + y", 8, &["a + b", "    + x", "    + y"]);
+}
