@@ -20,7 +20,9 @@ const QUADRATIC_FORM: Rule = Rule {
     source: "Magnus & Neudecker, Matrix Differential Calculus, ch. 9, §9",
 };
 const POWER: Rule =
-    Rule { name: "power", chinese: "幂", statement: "d u^k = k*u^(k - 1)*du", source: "elementary calculus" };
+    Rule {
+        name: "power rule", chinese: "幂函数", statement: "d u^k = k*u^(k - 1)*du", source: "elementary calculus"
+    };
 const QUOTIENT: Rule =
     Rule {
         name: "quotient", chinese: "商法则", statement: "d (u/v) = du/v - u*dv/v^2", source: "elementary calculus"

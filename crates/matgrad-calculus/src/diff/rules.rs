@@ -253,6 +253,6 @@ mod tests {
             assert!(all[..k].iter().all(|r| r.name != rule.name), "{} twice", rule.name);
         }
         // the match over the operators is exhaustive, so every operator has a rule; each must also be listed
-        assert_eq!(all.len(), 7 + 33 + 4 + 19 + STEPS.len());
+        assert_eq!(all.len(), 7 + products::NAMED.len() + 33 + 4 + 19 + STEPS.len());
     }
 }
