@@ -198,10 +198,12 @@ fn fold<T: Scalar>(reducer: Reducer, entries: &[T]) -> Result<T> {
             .copied()
             .reduce(|best, x| if better(x.re(), best.re()) { x } else { best })
             .ok_or_else(|| EvalError::domain(format!("{} of nothing", reducer.name())))?;
-        // entries that attain it together may differ in their derivatives
+        // entries that attain it together, but for what rounding leaves of a 0, may differ in their derivatives
+        let rounded = 1e-15 * entries.iter().fold(0.0f64, |most, x| most.max(x.re().abs()));
         let torn = T::ORDER > 0
             && entries.iter().any(|x| {
-                operators::same(x.re(), best.re()) && (*x - best).magnitude() > 1e-12 * best.magnitude().max(1.0)
+                (operators::same(x.re(), best.re()) || (x.re() - best.re()).abs() <= rounded)
+                    && (*x - best).magnitude() > 1e-12 * best.magnitude().max(1.0)
             });
         if torn { Err(EvalError::domain(format!("{} has no derivative there", reducer.name()))) } else { Ok(best) }
     };

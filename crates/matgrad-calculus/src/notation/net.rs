@@ -8,7 +8,7 @@ use matgrad_syntax::Rational;
 
 use super::Printer;
 use super::expr::{Form, Kind, M, Sub};
-use crate::graph::{Dim, Dims, Label, Labels, Node, Product};
+use crate::graph::{Dim, Dims, Label, Labels, MatrixOp, Node, Product};
 
 /// Entry-by-entry factors with their powers.
 pub(super) type Parts = Vec<(M, Rational)>;
@@ -32,6 +32,8 @@ pub(super) struct Net {
     pub fuses: Vec<(Label, Label, Label)>,
     /// Loads that are `vec` of a matrix, with its numbers of rows and columns.
     vecs: Vec<(M, Dim, Dim)>,
+    /// Determinants, with the size of their matrix.
+    dets: Vec<(M, Dim)>,
     /// Matrices that were taken off the legs of the result, see [`super::kron::peel`].
     pub peeled: Vec<super::kron::Peeled>,
     eps: Vec<Labels>,
@@ -50,6 +52,7 @@ impl Net {
             edges: Vec::new(),
             fuses: Vec::new(),
             vecs: Vec::new(),
+            dets: Vec::new(),
             peeled: Vec::new(),
             eps: Vec::new(),
             dead: vec![false; count],
@@ -68,8 +71,13 @@ impl Net {
                 },
                 (Node::Fuse { .. }, [a, fast, slow]) => net.fuses.push((*a, *fast, *slow)),
                 (Node::LeviCivita(3), labels) => net.eps.push(Labels::from_slice(labels)),
-                (_, []) => {
+                (node, []) => {
                     let part = printer.powered(f.node, &f.exponent)?;
+                    if let Node::Matrix(MatrixOp::Det, args) = node
+                        && let Some(size) = printer.g.axes(args[0]).first()
+                    {
+                        net.dets.push((part.0, *size));
+                    }
                     net.scalars.push(part);
                 }
                 (_, [l]) => {
@@ -446,7 +454,7 @@ impl Net {
             return None;
         }
         let mut scalars = std::mem::take(&mut self.scalars);
-        printer.join_dets(&mut scalars);
+        printer.join_dets(&mut scalars, self.dets);
         Some(printer.arena.product(Rational::ONE, scalars, body.into_iter().collect()))
     }
 }
@@ -696,8 +704,8 @@ impl Printer<'_> {
         self.arena.raw(Kind::Rows(rows), Form::Matrix)
     }
 
-    /// det(A)·det(B) as det(A*B) where both have the same power.
-    fn join_dets(&mut self, scalars: &mut Parts) {
+    /// det(A)·det(B) as det(A*B) where both have the same power and matrices of one size.
+    fn join_dets(&mut self, scalars: &mut Parts, mut sizes: Vec<(M, Dim)>) {
         let mut k = 0;
         while k < scalars.len() {
             let mut j = k + 1;
@@ -707,7 +715,9 @@ impl Printer<'_> {
                     self.arena.call_args(a, "det").zip(self.arena.call_args(b, "det")).map(|(x, y)| (x[0], y[0]));
                 let two = Rational::int(2);
                 let (e, f) = (scalars[k].1.clone(), scalars[j].1.clone());
-                let joined = match args {
+                let size = |m: M| sizes.iter().find(|(det, _)| *det == m).map(|(_, size)| *size);
+                let alike = size(a).filter(|size_of_a| size(b) == Some(*size_of_a));
+                let joined = match args.filter(|_| alike.is_some()) {
                     Some((x, y)) if e == f => Some((vec![x, y], e)),
                     // det(X)^2·det(A) = det(X'·A·X)
                     Some((x, y)) if e == &f * &two => Some((vec![self.arena.transpose(x), y, x], f)),
@@ -717,7 +727,9 @@ impl Printer<'_> {
                 match joined {
                     Some((chain, exponent)) => {
                         let product = self.arena.product(Rational::ONE, Vec::new(), chain);
-                        scalars[k] = (self.arena.call("det", &[product], Form::Scalar), exponent);
+                        let det = self.arena.call("det", &[product], Form::Scalar);
+                        sizes.extend(alike.map(|size| (det, size)));
+                        scalars[k] = (det, exponent);
                         scalars.remove(j);
                     }
                     None => j += 1,
