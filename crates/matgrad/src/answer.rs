@@ -120,7 +120,7 @@ impl Written {
     /// use matgrad::{Request, Text, derive};
     /// let answer = derive(&Request::new(Text::expression("norm(A*x)"), "x").layout(matgrad::Layout::Gradient))?;
     /// let rows = answer.derivative.in_rows("g", 80).unwrap();
-    /// assert_eq!(rows, ["     Aᵀ A x", "g = ───────", "    ‖A x‖₂"]);
+    /// assert_eq!(rows, ["    Aᵀ A x", "g = ──────", "    ‖A x‖₂"]);
     /// # Ok::<(), matgrad::Failure>(())
     /// ```
     pub fn in_rows(&self, name: &str, width: usize) -> Option<Vec<String>> {

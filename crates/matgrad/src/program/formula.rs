@@ -63,7 +63,7 @@ impl Formula {
 /// let x = vector("x", 2);
 /// let polar = formula(&map!(|x| [x[0] * x[1].cos(), x[0] * x[1].sin()]), &x, &[1.0, 0.5])?.expression();
 /// assert_eq!(polar.text(), "[x[1]*cos(x[2]), x[1]*sin(x[2])]");
-/// assert_eq!(polar.jacobian(&x).map(|j| j.text()), Ok("[cos(x[2]), -x[1]*sin(x[2]); sin(x[2]), x[1]*cos(x[2])]".to_owned()));
+/// assert_eq!(polar.jacobian(&x).map(|j| j.text()), Ok("[cos(x[2]), -sin(x[2])*x[1]; sin(x[2]), cos(x[2])*x[1]]".to_owned()));
 /// # Ok::<(), matgrad::program::Error>(())
 /// ```
 pub fn formula(program: &impl Map, x: &Expr, at: &[f64]) -> Result<Formula, Error> {
@@ -73,7 +73,19 @@ pub fn formula(program: &impl Map, x: &Expr, at: &[f64]) -> Result<Formula, Erro
         Some(Operation::Constant(value)) => *value,
         _ => 0.0,
     };
+    // what is a number by itself: the constants, and what a loop that starts with them leaves
+    let mut numbers: Vec<Option<f64>> = Vec::with_capacity(trace.operations().len());
     for operation in trace.operations() {
+        let is = |node: &u32, value: f64| numbers.get(*node as usize).is_some_and(|number| *number == Some(value));
+        let number = match operation {
+            Operation::Constant(value) => Some(*value),
+            Operation::Mul(a, b) if is(a, 0.0) || is(b, 0.0) => Some(0.0),
+            Operation::Mul(a, b) if is(a, 1.0) => numbers.get(*b as usize).copied().flatten(),
+            Operation::Mul(a, b) if is(b, 1.0) => numbers.get(*a as usize).copied().flatten(),
+            Operation::Add(a, b) if is(a, 0.0) => numbers.get(*b as usize).copied().flatten(),
+            Operation::Add(a, b) | Operation::Sub(a, b) if is(b, 0.0) => numbers.get(*a as usize).copied().flatten(),
+            _ => None,
+        };
         let of = |node: &u32| all.get(*node as usize).cloned().unwrap_or_else(|| Expr::from(0));
         let two = |name: &str, a: &u32, b: &u32| call(name, &[&of(a), &of(b)]);
         let expr = match operation {
@@ -88,6 +100,11 @@ pub fn formula(program: &impl Map, x: &Expr, at: &[f64]) -> Result<Formula, Erro
                 let message = "the program computes with a number that is not finite, which no formula does";
                 return Err(Error::new("not-finite", message));
             }
+            Operation::Add(a, b) if is(a, 0.0) => of(b),
+            Operation::Add(a, b) | Operation::Sub(a, b) if is(b, 0.0) => of(a),
+            Operation::Mul(a, b) if is(a, 0.0) || is(b, 0.0) => Expr::from(0),
+            Operation::Mul(a, b) if is(a, 1.0) => of(b),
+            Operation::Mul(a, b) if is(b, 1.0) => of(a),
             Operation::Neg(a) => -of(a),
             Operation::Add(a, b) => of(a) + of(b),
             Operation::Sub(a, b) => of(a) - of(b),
@@ -102,6 +119,7 @@ pub fn formula(program: &impl Map, x: &Expr, at: &[f64]) -> Result<Formula, Erro
             Operation::Polygamma(order, a) => call("polygamma", &[&Expr::from(i64::from(*order)), &of(a)]),
         };
         all.push(expr);
+        numbers.push(number);
     }
     let of = |node: u32| all.get(node as usize).cloned().unwrap_or_else(|| Expr::from(0));
     let assumptions = trace.assumptions().iter().map(|assumption| {
