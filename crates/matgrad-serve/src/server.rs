@@ -103,8 +103,10 @@ async fn answer(request: Request, workers: Arc<Semaphore>) -> Response {
     if !kind.starts_with("application/json") {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "type", "questions are posted as application/json");
     }
-    let Ok(body) = to_bytes(request.into_body(), MAX_BODY).await else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "limit", "the text is too long");
+    let body = match tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "limit", "the text is too long"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "limit", "the question did not arrive within 10 seconds"),
     };
     let question: Value = match serde_json::from_slice(&body) {
         Ok(question) => question,
@@ -138,8 +140,10 @@ fn is_local(headers: &HeaderMap) -> bool {
             host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(h, _)| h);
         matches!(host, "localhost" | "127.0.0.1" | "[::1]")
     };
-    let origin = name(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://").is_some_and(local));
-    origin && name(header::HOST).is_some_and(local)
+    let host = name(header::HOST);
+    // a page of another port of this machine is another site
+    let origin = name(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == host);
+    origin && host.is_some_and(local)
 }
 
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {

@@ -80,9 +80,36 @@ fn what_is_no_question_is_refused() {
     refused("POST /api/v1/diff", &[json], b"{}", 422, "question");
     refused("POST /api/v1/diff", &[json], &vec![b' '; 300 << 10], 413, "limit");
     refused("POST /api/v1/diff", &[json, "origin: http://elsewhere.example"], b"{}", 403, "host");
+    refused("POST /api/v1/diff", &[json, "origin: http://localhost:1"], b"{}", 403, "host");
     // a name of another site that leads here
     let elsewhere = send("GET /", &["host: elsewhere.example"], b"");
     assert_eq!((elsewhere.status, elsewhere.code().as_str()), (403, "host"));
+}
+
+#[test]
+fn what_does_not_arrive_is_given_up() {
+    let mut stream = TcpStream::connect(address()).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
+    let head = "content-type: application/json\r\ncontent-length: 100\r\nconnection: close";
+    let request = format!("POST /api/v1/diff HTTP/1.1\r\nhost: {}\r\n{head}\r\n\r\n{{", address());
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all);
+    assert!(String::from_utf8_lossy(&all).starts_with("HTTP/1.1 408"), "{}", String::from_utf8_lossy(&all));
+}
+
+#[test]
+fn many_questions_at_once_are_all_answered() {
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..24)
+            .map(|k| {
+                scope.spawn(move || ask("diff", &json!({ "expression": format!("x'*A*x + {k}*b'*x"), "wrt": "x" })))
+            })
+            .collect();
+        for reply in all {
+            assert_eq!(reply.join().expect("an answer").status, 200);
+        }
+    });
 }
 
 #[test]
