@@ -28,10 +28,10 @@ pub struct Argument {
 /// Where the arguments of a program lie.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sharding {
-    /// For each input the axis that lies in parts.
-    pub axes: Vec<Option<usize>>,
+    /// For each input the axis that lies in parts; none where nothing was asked for.
+    axes: Vec<Option<usize>>,
     /// For each input whether its axis was asked for.
-    pub asked: Vec<bool>,
+    asked: Vec<bool>,
     /// The lengths of these axes.
     pub lengths: Vec<Dim>,
 }
@@ -55,6 +55,16 @@ impl Sharding {
             }
         }
         own
+    }
+
+    /// The axis of an input that lies in parts.
+    pub fn along(&self, input: usize) -> Option<usize> {
+        self.axes.get(input).copied().flatten()
+    }
+
+    /// Whether the axis of an input was asked for.
+    pub fn is_asked(&self, input: usize) -> bool {
+        self.asked.get(input).is_some_and(|asked| *asked)
     }
 
     /// The first axis of a shape that has a name in common with an axis in parts: equal numbers mean nothing.
@@ -81,7 +91,7 @@ impl Sharding {
     pub fn words(&self, program: &Program, names: &[String]) -> Vec<String> {
         let mut lines = Vec::new();
         for (k, input) in program.inputs.iter().enumerate() {
-            let Some(axis) = self.axes[k] else { continue };
+            let Some(axis) = self.along(k) else { continue };
             let Some(length) = input.shape.axes().get(axis).copied() else { continue };
             let what = match (&input.shape, axis) {
                 (Shape::Column(_) | Shape::Row(_), _) => "the entries",
@@ -89,7 +99,7 @@ impl Sharding {
                 (Shape::Matrix(..), 1) => "the columns",
                 _ => "slices",
             };
-            let why = if self.asked[k] {
+            let why = if self.is_asked(k) {
                 String::new()
             } else {
                 let leader = self.leader(program, length).map_or("", |k| names[k].as_str());
@@ -103,8 +113,8 @@ impl Sharding {
     /// The input whose axis of this length was asked for.
     pub fn leader(&self, program: &Program, length: Dim) -> Option<usize> {
         (0..self.axes.len()).find(|k| {
-            let own = self.axes[*k].and_then(|axis| program.inputs[*k].shape.axes().get(axis).copied());
-            self.asked[*k] && own == Some(length)
+            let own = self.along(*k).and_then(|axis| program.inputs[*k].shape.axes().get(axis).copied());
+            self.is_asked(*k) && own == Some(length)
         })
     }
 }

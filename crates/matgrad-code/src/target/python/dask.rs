@@ -19,18 +19,18 @@ pub(super) fn lay(w: &Writer<'_>, names: &[String]) -> Vec<String> {
     let rank = |k: usize| program.inputs[k].shape.axes().len();
     // those that others follow come first
     let mut order: Vec<usize> = (0..names.len()).filter(|k| rank(*k) > 0).collect();
-    order.sort_by_key(|k| !sharding.asked[*k]);
+    order.sort_by_key(|k| !sharding.is_asked(*k));
     let mut lines = Vec::new();
     for k in order {
         let name = &names[k];
-        let Some(axis) = sharding.axes[k] else {
+        let Some(axis) = sharding.along(k) else {
             lines.push(format!("{name} = _lay({name})"));
             continue;
         };
         let leader = program.inputs[k].shape.axes().get(axis).and_then(|d| sharding.leader(program, *d));
         match leader.filter(|leader| *leader != k) {
             Some(leader) => {
-                let along = sharding.axes[leader].unwrap_or(0);
+                let along = sharding.along(leader).unwrap_or(0);
                 lines.push(format!("{name} = _lay({name}, {axis}, {}.chunks[{along}])", names[leader]));
             }
             None => lines.push(format!("{name} = _lay({name}, {axis})")),

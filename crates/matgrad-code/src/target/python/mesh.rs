@@ -25,7 +25,7 @@ pub(super) fn placement(w: &Writer<'_>, names: &[String], head: &Head) -> String
     );
     for (k, name) in names.iter().enumerate() {
         let rank = w.program.inputs[k].shape.axes().len();
-        out.push_str(&format!("    \"{name}\": {},\n", spec(rank, sharding.axes[k])));
+        out.push_str(&format!("    \"{name}\": {},\n", spec(rank, sharding.along(k))));
     }
     out.push_str("}\nRESULTS = {\n");
     for (output, described) in w.program.outputs.iter().zip(&head.outputs) {
