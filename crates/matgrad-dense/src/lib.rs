@@ -11,7 +11,9 @@ mod real;
 mod scratch;
 mod spectral;
 mod transposed;
+mod vector;
 mod view;
+mod wide;
 
 pub use factor::{Factors, cholesky};
 pub use narrow::{axpy, dot, dot_rows, scale_rows, sum};

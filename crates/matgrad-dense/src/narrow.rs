@@ -2,10 +2,9 @@
 //!
 //! Plain loops over lanes, compiled for the baseline and for AVX2; the order of a sum is that of the lanes on either.
 
-use pulp::Arch;
-
 use crate::Matrix;
 use crate::real::{Field, From, Real, To};
+use crate::wide::wide;
 
 /// Numbers that are summed side by side.
 const LANES: usize = 16;
@@ -19,7 +18,7 @@ pub(crate) fn sum_of<T: Field>(x: &[T]) -> T {
     if x.len() < LANES {
         return x.iter().copied().sum();
     }
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             let mut lanes = [T::zero(); LANES];
@@ -58,7 +57,7 @@ pub(crate) fn dot_of<T: Field>(x: &[T], y: &[T]) -> T {
     if x.len().min(y.len()) < LANES {
         return short(x, y);
     }
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || long(x, y),
     )
@@ -99,7 +98,10 @@ pub(crate) fn dot_rows_of<T: Field>(
     (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
-    Arch::new().dispatch(
+    if n < LANES && mc.row == 1 && few_rows((rows, n), alpha, (a, ma), (b, mb), c.get_mut(mc.offset..), accumulate) {
+        return;
+    }
+    wide(
         #[inline(always)]
         || {
             for r in 0..rows {
@@ -108,6 +110,45 @@ pub(crate) fn dot_rows_of<T: Field>(
                 if let Some(place) = c.get_mut(mc.offset + r * mc.row) {
                     *place = if accumulate { *place + value } else { value };
                 }
+            }
+        },
+    );
+}
+
+/// Inner products of short rows that follow each other, with loops of a fixed length. Says whether it was done.
+fn few_rows<T: Field>(
+    (rows, n): (usize, usize),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    c: Option<&mut [T]>,
+    accumulate: bool,
+) -> bool {
+    let whole = |m: Matrix| (m.row == n).then_some(m.offset..m.offset + rows * n);
+    let (Some(x), Some(y)) = (whole(ma).and_then(|all| a.get(all)), whole(mb).and_then(|all| b.get(all))) else {
+        return false;
+    };
+    let Some(c) = c.and_then(|c| c.get_mut(..rows)) else { return false };
+    macro_rules! by_length {
+        ($($length:literal)*) => {
+            match n {
+                $($length => fixed::<T, $length>(alpha, x, y, c, accumulate),)*
+                _ => return false,
+            }
+        };
+    }
+    by_length!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    true
+}
+
+fn fixed<T: Field, const N: usize>(alpha: T, x: &[T], y: &[T], c: &mut [T], accumulate: bool) {
+    wide(
+        #[inline(always)]
+        || {
+            let (x, y) = (x.as_chunks::<N>().0, y.as_chunks::<N>().0);
+            for ((x, y), c) in x.iter().zip(y).zip(&mut *c) {
+                let value = alpha * short(x, y);
+                *c = if accumulate { *c + value } else { value };
             }
         },
     );
@@ -140,7 +181,7 @@ pub(crate) fn scale_rows_of<T: Field>(
     (c, mc): (&mut [T], Matrix),
     accumulate: bool,
 ) {
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for r in 0..rows {
@@ -161,7 +202,7 @@ pub(crate) fn axpy_of<T: Field>(alpha: T, x: &[T], y: &mut [T], accumulate: bool
     if x.len() < LANES {
         return axpy_here(alpha, x, y, accumulate);
     }
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || axpy_here(alpha, x, y, accumulate),
     );
@@ -202,6 +243,23 @@ mod tests {
                 for (r, j) in (0..rows).flat_map(|r| (0..n).map(move |j| (r, j))) {
                     let k = 1 + r * (n + 1) + j;
                     expected[k] = keep * expected[k] + 2.0 * y[r] * x[k];
+                }
+                assert_close(&c, &expected, 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn short_rows_that_follow_each_other() {
+        for (rows, n) in [(0, 2), (1, 1), (5, 2), (7, 3), (9, 10), (4, 15), (3, 16)] {
+            let (x, y, start) = (random(1 + rows * n, 1), random(2 + rows * n, 2), random(rows + 3, 3));
+            let at = |offset| Matrix { offset, row: n, col: 1 };
+            for add in [false, true] {
+                let (mut c, mut expected) = (start.clone(), start.clone());
+                dot_rows((rows, n), 2.0, (&x, at(1)), (&y, at(2)), (&mut c, Matrix { offset: 3, row: 1, col: 1 }), add);
+                for r in 0..rows {
+                    let sum: f64 = (0..n).map(|j| x[1 + r * n + j] * y[2 + r * n + j]).sum();
+                    expected[3 + r] = if add { expected[3 + r] + 2.0 * sum } else { 2.0 * sum };
                 }
                 assert_close(&c, &expected, 1e-14);
             }

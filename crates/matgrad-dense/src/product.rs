@@ -10,7 +10,9 @@ use crate::Matrix;
 use crate::real::{Field, From, Real, To};
 use crate::scratch::with_numbers;
 use crate::transposed::with_transpose;
+use crate::vector::columns;
 use crate::view::{view, view_mut};
+use crate::wide::wide;
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
@@ -19,6 +21,12 @@ const WORTH_A_THREAD: f64 = 1e7;
 
 /// Up to how many multiplications plain loops are faster than the library.
 const SMALL: usize = 128;
+
+/// From how many entries on two threads read a matrix faster than one.
+const LONG: usize = 4_000_000;
+
+/// From how many entries on a result is added up column by column.
+const TALL: usize = 8;
 
 /// Up to which size half of a symmetric product is not worth looking for.
 const SMALL_SYMMETRIC: usize = 16;
@@ -67,10 +75,46 @@ pub(crate) fn gemm_of<T: Field>(
     if m * n * k <= SMALL {
         return by_loops((m, k, n), alpha, (a, ma), (b, mb), (c, mc), accumulate);
     }
+    if (m == 1 || n == 1) && vector((m, k, n), alpha, (a, ma), (b, mb), (&mut *c, mc), accumulate) {
+        return;
+    }
     let how = if accumulate { Accum::Add } else { Accum::Replace };
     if let (Some(a), Some(b), Some(c)) = (view(a, ma, m, k), view(b, mb, k, n), view_mut(c, mc, m, n)) {
         in_threads(how, alpha, a, b, c, threads());
     }
+}
+
+/// The product where one of the two is a vector. Says whether it was done.
+fn vector<T: Field>(
+    (m, k, n): (usize, usize, usize),
+    alpha: T,
+    (a, ma): (&[T], Matrix),
+    (b, mb): (&[T], Matrix),
+    (c, mc): (&mut [T], Matrix),
+    accumulate: bool,
+) -> bool {
+    if n > 1 {
+        let (a, b, c) = ((b, mb.transposed()), (a, ma.transposed()), (c, mc.transposed()));
+        return vector((n, k, m), alpha, a, b, c, accumulate);
+    }
+    let apart = |step: usize, count: usize| step == 1 || count == 1;
+    if ma.row != 1 || m < TALL || !apart(mb.row, k) || !apart(mc.row, m) {
+        return false;
+    }
+    let found = (a.get(ma.offset..), b.get(mb.offset..mb.offset + k), c.get_mut(mc.offset..mc.offset + m));
+    let (Some(a), Some(b), Some(c)) = found else { return false };
+    if threads() < 2 || m.saturating_mul(k) < LONG {
+        columns((a, ma.col), alpha, b, c, accumulate);
+        return true;
+    }
+    // the same sums as on one thread
+    let cut = (m / 2).next_multiple_of(8).min(m);
+    let (top, bottom) = c.split_at_mut(cut);
+    std::thread::scope(|scope| {
+        scope.spawn(|| columns((a, ma.col), alpha, b, top, accumulate));
+        columns((a.get(cut..).unwrap_or(&[]), ma.col), alpha, b, bottom, accumulate);
+    });
+    true
 }
 
 fn in_threads<T: Field>(how: Accum, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>, threads: usize) {
@@ -307,7 +351,7 @@ const BLOCK: usize = 8;
 /// Calls with every block: where it starts and how many rows and columns it has.
 #[inline(always)]
 fn blocks((m, n): (usize, usize), mut body: impl FnMut((usize, usize, usize, usize))) {
-    pulp::Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for i in (0..m).step_by(BLOCK) {
@@ -450,12 +494,16 @@ mod tests {
     fn two_threads_find_the_same_numbers() {
         let (m, k, n) = (300, 290, 310);
         let (a, b) = (random(m * k, 1), random(k * n, 2));
+        let long = random(2003 * 1999, 3);
         let run = || {
             let (mut c, mut s) = (vec![0.0; m * n], vec![0.0; 600 * 600]);
             gemm((m, k, n), 1.0, (&a, Matrix::dense(k)), (&b, Matrix::dense(n)), (&mut c, Matrix::dense(n)), false);
             let tall = Matrix::dense(145);
             symmetric((600, 145), 1.0, (&a, tall), (&a, tall.transposed()), (&mut s, Matrix::dense(600)), false);
-            (c, s)
+            let mut v = vec![1.0; 2003];
+            let columns = Matrix { offset: 0, row: 1, col: 2003 };
+            gemm((2003, 1999, 1), 1.0, (&long, columns), (&a, Matrix::dense(1)), (&mut v, Matrix::dense(1)), true);
+            (c, s, v)
         };
         let one = run();
         set_threads(2);
@@ -463,6 +511,8 @@ mod tests {
         set_threads(1);
         assert_close(&one.0, &two.0, 1e-14);
         assert_close(&one.1, &two.1, 1e-14);
+        let value = 1.0 + (0..1999).map(|j| long[7 + 2003 * j] * a[j]).sum::<f64>();
+        assert!(one.2 == two.2 && (one.2[7] - value).abs() < 1e-11, "{} instead of {value}", one.2[7]);
     }
 
     #[test]
