@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::mem::size_of;
 
-use matgrad_syntax::BinaryOp;
+use matgrad_syntax::{BinaryOp, patience};
 
 use crate::builtin::Builtin;
 use crate::error::{ErrorKind, EvalError, Result};
@@ -41,6 +41,7 @@ impl Budget {
     }
 
     pub(crate) fn spend(&self, work: u64) -> Result<()> {
+        patience::look_after((work / 64).min(1 << 20) as u32 + 1);
         match self.work.get().checked_sub(work) {
             Some(left) => {
                 self.work.set(left);

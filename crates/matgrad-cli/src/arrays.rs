@@ -3,7 +3,7 @@
 use matgrad::{Array, Csr, Precision};
 
 /// At most this many rows, columns and slices are shown.
-const SHOWN: usize = 12;
+pub const SHOWN: usize = 12;
 
 /// `name = …`
 pub fn text(name: &str, array: &Array) -> String {
@@ -20,19 +20,9 @@ pub fn text(name: &str, array: &Array) -> String {
             let slices: usize = before.iter().product();
             let mut parts = Vec::new();
             for slice in 0..slices.min(SHOWN) {
-                let mut rest = slice;
-                let mut at: Vec<String> = before
-                    .iter()
-                    .rev()
-                    .map(|n| {
-                        let k = rest % n;
-                        rest /= n;
-                        (k + 1).to_string()
-                    })
-                    .collect();
-                at.reverse();
+                let at = place(slice, before);
                 let entries = array.data().get(slice * size..(slice + 1) * size).unwrap_or(&[]);
-                parts.push(matrix(&format!("{name}[{},:,:]", at.join(",")), entries, (*rows, *cols), precision));
+                parts.push(matrix(&format!("{name}[{at},:,:]"), entries, (*rows, *cols), precision));
             }
             if slices > SHOWN {
                 parts.push(format!("# {} more slices", slices - SHOWN));
@@ -40,6 +30,22 @@ pub fn text(name: &str, array: &Array) -> String {
             parts.join("\n")
         }
     }
+}
+
+/// The subscripts of a slice of this number: `2,1`.
+pub fn place(slice: usize, before: &[usize]) -> String {
+    let mut rest = slice;
+    let mut at: Vec<String> = before
+        .iter()
+        .rev()
+        .map(|n| {
+            let k = rest % n;
+            rest /= n;
+            (k + 1).to_string()
+        })
+        .collect();
+    at.reverse();
+    at.join(",")
 }
 
 fn matrix(name: &str, entries: &[f64], (rows, cols): (usize, usize), precision: Precision) -> String {
@@ -82,7 +88,7 @@ pub fn sparse_text(name: &str, matrix: &Csr) -> String {
 }
 
 /// What is left out.
-fn cut(shape: &[usize]) -> String {
+pub fn cut(shape: &[usize]) -> String {
     if shape.iter().all(|n| *n <= SHOWN) {
         return String::new();
     }
@@ -91,7 +97,7 @@ fn cut(shape: &[usize]) -> String {
 }
 
 /// The shortest decimal that is the same number in its precision.
-fn number(value: f64, precision: Precision) -> String {
+pub fn number(value: f64, precision: Precision) -> String {
     let magnitude = value.abs();
     if precision == Precision::Single {
         let value = value as f32;

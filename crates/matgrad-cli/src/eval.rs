@@ -6,7 +6,8 @@ use matgrad::{Array, Csr, Evaluation, Inputs, Limits, Product, data};
 use serde_json::Value;
 
 use crate::args::{EvalArgs, convention, engine, layout, precision};
-use crate::{DONE, Trouble, arrays, print, source, style, timing, within};
+use crate::human::Page;
+use crate::{DONE, Trouble, arrays, numbers, print, source, style, timing, within};
 
 pub fn run(args: EvalArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -110,8 +111,11 @@ fn write((results, matrices): &Results, args: &EvalArgs) -> Result<(), Trouble> 
             saved.map_err(|error| Trouble::plain(error.to_string()))
         }
         None => {
+            let page = Page::for_stdout(false);
+            let rows = page.unicode && style::speaks_unicode() && !style::dumb();
             for (name, array) in results {
-                print(&(arrays::text(name, array) + "\n"));
+                let shown = if rows { numbers::text(name, array, page.width) } else { arrays::text(name, array) };
+                print(&(shown + "\n"));
             }
             for (name, matrix) in matrices {
                 print(&(arrays::sparse_text(name, matrix) + "\n"));

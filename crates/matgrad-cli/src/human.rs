@@ -8,8 +8,8 @@ use matgrad::{Answer, Layout, Reply, Solution, TextOptions, Verdict, Written};
 use crate::steps;
 use crate::style::{self, paint};
 
-/// Remarks stand beside a formula up to this width, above it otherwise.
-const WIDTH: usize = 100;
+/// Tables are no wider than this.
+const TABLE: usize = 92;
 
 /// How to show things.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub struct Page {
     pub color: bool,
     /// Formulas in rows of characters, with real fractions and matrices, rather than as the language has them.
     pub rows: bool,
+    /// How many columns there are: remarks stand beside a formula where they fit, above it otherwise.
+    pub width: usize,
 }
 
 impl Page {
@@ -27,12 +29,18 @@ impl Page {
     pub fn for_stdout(ascii: bool) -> Self {
         use std::io::IsTerminal;
         let stdout = std::io::stdout();
-        Self { unicode: stdout.is_terminal() && !ascii, color: style::color(&stdout), rows: false }
+        let unicode = stdout.is_terminal() && !ascii;
+        Self { unicode, color: style::color(&stdout), rows: false, width: style::width() }
     }
 
     /// The same with formulas in rows.
     pub fn in_rows(self) -> Self {
         Self { unicode: true, rows: true, ..self }
+    }
+
+    /// How wide tables are, where a line does not have to stay whole.
+    pub fn table(self) -> usize {
+        self.width.min(TABLE)
     }
 
     /// How texts are spelled.
@@ -197,7 +205,7 @@ impl Page {
         let margin =
             lines.iter().filter(|(_, right, _)| !right.is_empty()).map(|l| l.0.chars().count()).max().unwrap_or(0);
         let width = lines.iter().map(|(_, right, _)| right.chars().count()).max().unwrap_or(0);
-        let beside = margin + 3 + width + 30 < WIDTH;
+        let beside = margin + 3 + width + 30 < self.width;
         for (left, right, remark) in &lines {
             if right.is_empty() {
                 let _ = writeln!(out, "{left}");
@@ -215,7 +223,7 @@ impl Page {
 
     /// Formulas in rows, each below its remark; whether all are small enough for that.
     fn formulas_in_rows(self, formulas: &[(String, &Written, String)], out: &mut String) -> bool {
-        let rows = formulas.iter().map(|(name, written, _)| written.in_rows(name, WIDTH));
+        let rows = formulas.iter().map(|(name, written, _)| written.in_rows(name, self.width));
         let Some(rows) = rows.collect::<Option<Vec<_>>>() else { return false };
         for (at, ((_, written, what), rows)) in formulas.iter().zip(rows).enumerate() {
             let mut remark = self.shape(&written.shape);

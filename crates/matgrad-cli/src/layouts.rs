@@ -7,7 +7,7 @@ use matgrad::{Cell, LayoutEntry, Layouts, Limits, Picture, Request, Typesetting}
 use crate::args::{Drawn, LayoutsArgs, convention};
 use crate::diff::remark;
 use crate::human::Page;
-use crate::{DONE, Trouble, print, source, style, within};
+use crate::{DONE, Trouble, print, source, steps, style, within};
 
 pub fn run(args: LayoutsArgs) -> Result<u8, Trouble> {
     let text = source::text(&args.function)?;
@@ -54,7 +54,7 @@ impl Page {
             let (f, x) = (sizes(&picture.function_shape), sizes(&picture.variable_shape));
             let wrt = self.statement(&all.wrt);
             let remark = format!("f = {}; drawn for f: {f}, {wrt}: {x}", self.statement(&all.expression));
-            let _ = writeln!(out, "{}", self.remark(&remark));
+            self.remarks(&remark, &mut out);
         }
         for entry in &all.entries {
             let _ = writeln!(out);
@@ -72,9 +72,9 @@ impl Page {
         }
         let how = if entry.from.is_none() { entry.how.map(|how| format!("; {how}")) } else { None };
         let origin = origin.unwrap_or_default();
-        let _ = writeln!(out, "{}", self.remark(&format!("{origin}{}{}", entry.rule, how.unwrap_or_default())));
+        self.remarks(&format!("{origin}{}{}", entry.rule, how.unwrap_or_default()), out);
         for printer in &entry.printed_by {
-            let _ = writeln!(out, "{}", self.remark(&format!("printed by {printer}")));
+            self.remarks(&format!("printed by {printer}"), out);
         }
         if let Some(picture) = &entry.picture {
             self.picture(picture, wrt, out);
@@ -83,6 +83,13 @@ impl Page {
             && !verdict.is_right()
         {
             let _ = writeln!(out, "{}", self.verdict(verdict, "against an independent derivative: relative error"));
+        }
+    }
+
+    /// A remark in as many lines as it takes.
+    fn remarks(self, text: &str, out: &mut String) {
+        for (at, line) in steps::wrapped(text, 0, self.table() - 4).iter().enumerate() {
+            let _ = writeln!(out, "{}", self.remark(&if at == 0 { line.clone() } else { format!("  {line}") }));
         }
     }
 

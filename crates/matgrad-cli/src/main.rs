@@ -11,6 +11,7 @@ mod eval;
 mod human;
 mod layouts;
 mod manual;
+mod numbers;
 mod progress;
 mod repl;
 mod serve;

@@ -13,8 +13,7 @@ const SOON: Duration = Duration::from_millis(400);
 
 /// Whether a line that changes may stand on standard error.
 fn visible() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    std::io::stderr().is_terminal() && !dumb
+    std::io::stderr().is_terminal() && !style::dumb()
 }
 
 /// A bar for work in parts: how many are done, how many in a second, how long the rest takes.

@@ -16,6 +16,25 @@ fn width(text: &str) -> usize {
     text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
+/// A text in lines of at most this width, broken between words; the first line has `used` columns less.
+pub fn wrapped(text: &str, used: usize, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut left = room.saturating_sub(used);
+    // between Chinese characters there are no spaces
+    for word in text.split_inclusive([' ', '，', '；', '。']) {
+        let wide = width(word.trim_end());
+        if wide > left && !(lines.len() == 1 && used == 0 && lines[0].is_empty()) {
+            lines.push(String::new());
+            left = room;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(word);
+        }
+        left = left.saturating_sub(width(word));
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// The steps as text.
 pub fn text(page: Page, steps: &[Step], out: &mut String) {
     if steps.is_empty() {
@@ -83,7 +102,11 @@ pub fn layouts(page: Page, answer: &Answer, out: &mut String) {
     let (title, of) = if chinese { ("布局", ": ") } else { ("layout", ": ") };
     let hash = paint(page.color, style::DIM, "#");
     let head = paint(page.color, style::RULE, &format!("{title} {}", shown.layout.name()));
-    let _ = writeln!(out, "{hash} {head}{}", paint(page.color, style::DIM, &format!("{of}{}", shown.rule)));
+    let used = 2 + width(title) + 1 + width(shown.layout.name());
+    for (at, line) in wrapped(&format!("{of}{}", shown.rule), used, page.table()).into_iter().enumerate() {
+        let line = paint(page.color, style::DIM, &line);
+        let _ = if at == 0 { writeln!(out, "{hash} {head}{line}") } else { writeln!(out, "{hash}   {line}") };
+    }
     let shape = |other: &Placement| match other.shape.as_slice() {
         [one, other] if one == "1" && other == "1" => if chinese { "标量" } else { "a scalar" }.to_owned(),
         sizes => page.shape(sizes),
@@ -97,9 +120,16 @@ pub fn layouts(page: Page, answer: &Answer, out: &mut String) {
     let origins = widest(&from).min(32);
     for other in &answer.layouts {
         let name = pad(other.layout.name().to_owned(), names);
-        let readers = paint(page.color, style::DIM, &other.printed_by.join("; "));
-        let line = format!("{name}  {}  {}  {readers}", pad(shape(other), shapes), pad(from(other), origins));
-        let _ = writeln!(out, "{hash}     {}", line.trim_end());
+        let left = format!("{name}  {}  {}", pad(shape(other), shapes), pad(from(other), origins));
+        // who prints it stands beside, in lines of its own width
+        let (margin, used) = (6 + names + 2 + shapes + 2 + origins + 2, 6 + width(&left) + 2);
+        let room = page.table().saturating_sub(margin).max(16);
+        let readers = wrapped(&other.printed_by.join("; "), used - margin, room);
+        for (at, readers) in readers.iter().enumerate() {
+            let before = if at == 0 { format!("     {left}  ") } else { " ".repeat(margin - 1) };
+            let line = format!("{before}{}", paint(page.color, style::DIM, readers));
+            let _ = writeln!(out, "{hash}{}", line.trim_end());
+        }
     }
     let _ = writeln!(out);
 }

@@ -25,6 +25,27 @@ pub fn color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !unwanted && !dumb
 }
 
+/// Whether the terminal says that it can do nothing but print line after line.
+pub fn dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// Whether the locale has more letters than ASCII.
+pub fn speaks_unicode() -> bool {
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    set.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"))
+}
+
+/// How wide text is on standard output: as the terminal, within reason.
+pub fn width() -> usize {
+    let size = if std::io::stdout().is_terminal() { console::Term::stdout().size_checked() } else { None };
+    size.map_or(WIDTH, |(_, columns)| usize::from(columns).clamp(40, 160))
+}
+
+/// The same where there is no terminal.
+const WIDTH: usize = 100;
+
 /// A text in a style.
 pub fn paint(color: bool, style: &str, text: &str) -> String {
     if color && !text.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }

@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use matgrad::patience;
+
 use crate::Trouble;
 use crate::progress::Waiting;
 
@@ -11,7 +13,7 @@ const STACK: usize = 16 << 20;
 
 /// Runs `work` on a thread of its own and waits for it no longer than `seconds`; on a terminal with a sign of life.
 ///
-/// The process ends soon after a deadline has passed, so the thread is left to itself.
+/// The thread is left to itself once the deadline has passed: it looks at the deadline too, and ends.
 pub fn deadline<T: Send + 'static>(
     seconds: f64,
     work: impl FnOnce(Option<Instant>) -> Result<T, Trouble> + Send + 'static,
@@ -38,8 +40,12 @@ fn wait<T: Send + 'static>(
     let end = start.checked_add(limit);
     let (send, receive) = mpsc::channel();
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || {
+        let outcome = match end {
+            Some(end) => patience::within(end, || work(Some(end))),
+            None => Some(work(None)),
+        };
         // nobody listens any more once the deadline has passed
-        let _ = send.send(work(end));
+        let _ = outcome.map(|outcome| send.send(outcome));
     });
     if let Err(error) = worker {
         return Err(Trouble::plain(format!("no thread could be started: {error}")));

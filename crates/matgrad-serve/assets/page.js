@@ -1,13 +1,13 @@
 // The page: what is typed goes to the server, what comes back is shown.
 import { words } from "/words.js";
-import { examples } from "/examples.js";
 import { graph, matrix } from "/pictures.js";
 
 const $ = id => document.getElementById(id);
 const LAYOUTS = ["numerator", "denominator", "jacobian", "gradient", "rowvec", "tensor", "differential"];
-const TARGETS = ["numpy", "jax", "torch", "julia", "matlab", "rust", "c", "latex", "typst"];
+const TARGETS = ["numpy", "jax", "torch", "dask", "julia", "matlab", "rust", "c", "latex", "typst"];
 const ATTRIBUTES = ["symmetric", "skew", "diagonal", "lower", "upper", "orthogonal", "psd", "pd", "positive", "nonneg"];
-const FIRST = examples["First steps"][0];
+const { topics } = await (await fetch("/api/v1/examples")).json();
+const FIRST = topics[0].examples[0];
 const stored = (key, fallback) => { try { return JSON.parse(localStorage.getItem("matgrad." + key)) ?? fallback; } catch { return fallback; } };
 const store = (key, value) => { try { localStorage.setItem("matgrad." + key, JSON.stringify(value)); } catch { /* a private window */ } };
 
@@ -32,12 +32,17 @@ function formula(mathml) {
 }
 const shapeText = axes => axes.length ? axes.join(" × ") : t("scalar");
 
+// a question that is asked anew takes the place of the former one, which nobody works on any more
+const asked = {};
 async function ask(name, more = {}) {
+  asked[name]?.abort();
+  const { signal } = asked[name] = new AbortController();
   const question = { expression: state.expression, declare: Object.values(state.declare), wrt: state.wrt, order: state.order, layout: state.layout, language, ...more };
   try {
-    const response = await fetch("/api/v1/" + name, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(question) });
+    const response = await fetch("/api/v1/" + name, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(question), signal });
     return await response.json();
   } catch {
+    if (signal.aborted) return new Promise(() => {});
     return { errors: [{ code: "network", message: t("lost"), help: [] }] };
   }
 }
@@ -299,7 +304,7 @@ function take(example) {
 }
 
 function open(title, groups) {
-  const list = Object.entries(groups).flatMap(([topic, items]) => [make("h3", {}, topic), ...(items.length ? items.map(item => make("button", { type: "button", class: "item", title: item.source ?? "", onclick: () => take(item) }, item.expression)) : [make("p", {}, t("none"))])]);
+  const list = Object.entries(groups).flatMap(([topic, items]) => [make("h3", {}, topic), ...(items.length ? items.map(item => make("button", { type: "button", class: "item", onclick: () => take(item) }, make("code", {}, item.expression), ...(item.source ? [make("small", {}, item.source)] : []))) : [make("p", {}, t("none"))])]);
   $("list").setAttribute("aria-label", title);
   $("list").querySelector("div").replaceChildren(make("button", { type: "button", onclick: () => $("list").close() }, t("close")), ...list);
   $("list").showModal();
@@ -337,7 +342,7 @@ $("formula").addEventListener("input", event => {
 });
 $("claim").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(claim, 80); });
 for (const id of Object.keys(panels)) $(id).addEventListener("toggle", () => { if ($(id).open) panels[id](); });
-$("examples-open").addEventListener("click", () => open(t("examples"), examples));
+$("examples-open").addEventListener("click", () => open(t("examples"), Object.fromEntries(topics.map(({ topic, zh, examples }) => [language === "zh" ? zh : topic, examples]))));
 $("history-open").addEventListener("click", () => open(t("history"), { [t("history")]: stored("history", []) }));
 $("language").addEventListener("click", () => { language = language === "zh" ? "en" : "zh"; store("language", language); translate(); update(); });
 $("theme").addEventListener("click", () => {

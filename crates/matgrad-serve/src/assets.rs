@@ -24,9 +24,9 @@ assets! {
     "/page.js" => "page.js", "text/javascript; charset=utf-8";
     "/words.js" => "words.js", "text/javascript; charset=utf-8";
     "/pictures.js" => "pictures.js", "text/javascript; charset=utf-8";
-    "/examples.js" => "examples.js", "text/javascript; charset=utf-8";
     "/icon.svg" => "icon.svg", "image/svg+xml";
     "/stix-two-math.woff2" => "stix-two-math.woff2", "font/woff2";
     "/stix-two-math.LICENSE" => "stix-two-math.LICENSE", "text/plain; charset=utf-8";
+    "/api/v1/examples" => "examples.json", "application/json";
     "/api/v1/openapi.json" => "openapi.json", "application/json";
 }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use matgrad::patience;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -113,22 +115,36 @@ async fn answer(request: Request, workers: Arc<Semaphore>) -> Response {
         Err(error) => return refuse(StatusCode::BAD_REQUEST, "json", &format!("this is no JSON: {error}")),
     };
     let deadline = Instant::now() + PATIENCE;
+    let late = || refuse(StatusCode::SERVICE_UNAVAILABLE, "limit", "there was no answer within 10 seconds");
+    // set when nobody waits any more: the time is over, or the one who asked has gone
+    let gone = GoneAway::default();
+    let flag = Arc::clone(&gone.0);
     let work = async {
         let permit = workers.acquire_owned().await.ok()?;
         let work = move || {
-            // held until the work is done, also where nobody waits for it any more
+            // held until the work is done or given up
             let _permit = permit;
-            endpoint(&question, deadline)
+            patience::unless(flag, || patience::within(deadline, || endpoint(&question, deadline))).flatten()
         };
         Some(tokio::task::spawn_blocking(work).await)
     };
     match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Some(Ok(Ok(value)))) => json_reply(StatusCode::OK, &value),
-        Ok(Some(Ok(Err(value)))) => json_reply(StatusCode::UNPROCESSABLE_ENTITY, &value),
+        Ok(Some(Ok(Some(Ok(value))))) => json_reply(StatusCode::OK, &value),
+        Ok(Some(Ok(Some(Err(value))))) => json_reply(StatusCode::UNPROCESSABLE_ENTITY, &value),
+        Ok(Some(Ok(None))) | Err(_) => late(),
         Ok(_) => {
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "defect", "the computation failed; this is a defect of matgrad")
         }
-        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "limit", "there was no answer within 10 seconds"),
+    }
+}
+
+/// Says so when it is dropped.
+#[derive(Default)]
+struct GoneAway(Arc<AtomicBool>);
+
+impl Drop for GoneAway {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

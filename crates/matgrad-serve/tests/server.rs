@@ -1,63 +1,16 @@
 //! The server as a client sees it: what it refuses, what it answers, for every case of the corpora.
 
+mod common;
+
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use common::{address, ask, send};
 use matgrad::{Layout, Request, Text};
 use serde_json::{Value, json};
-
-fn address() -> SocketAddr {
-    static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
-    *ADDRESS.get_or_init(|| {
-        let server = matgrad_serve::bind(0).expect("a free port");
-        let address = server.address();
-        std::thread::spawn(move || server.run());
-        address
-    })
-}
-
-struct Reply {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.head))
-    }
-
-    fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-/// Sends a request with these lines as its head.
-fn send(first: &str, headers: &[&str], body: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(address()).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time limit");
-    let head = format!("{first} HTTP/1.1\r\n{}\r\nconnection: close\r\n\r\n", headers.join("\r\n"));
-    stream.write_all(head.as_bytes()).expect("a request");
-    // a server that has heard enough may hang up before the end
-    let _ = stream.write_all(body);
-    let mut all = Vec::new();
-    let _ = stream.read_to_end(&mut all);
-    let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let head = String::from_utf8_lossy(&all[..end]).to_lowercase();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Reply { status, head, body: all[end + 4..].to_vec() }
-}
-
-fn ask(name: &str, question: &Value) -> Reply {
-    let body = question.to_string();
-    let length = format!("content-length: {}", body.len());
-    let host = format!("host: {}", address());
-    send(&format!("POST /api/v1/{name}"), &[&host, "content-type: application/json", &length], body.as_bytes())
-}
 
 #[test]
 fn what_is_no_question_is_refused() {
@@ -120,7 +73,7 @@ fn the_page_asks_nobody_else() {
     {
         assert!(page.head.contains(header), "{header}");
     }
-    for file in ["/", "/page.js", "/page.css", "/words.js", "/examples.js", "/pictures.js", "/api/v1/openapi.json"] {
+    for file in ["/", "/page.js", "/page.css", "/words.js", "/pictures.js", "/api/v1/openapi.json", "/api/v1/examples"] {
         let reply = send(&format!("GET {file}"), &[&format!("host: {}", address())], b"");
         assert_eq!(reply.status, 200, "{file}");
         let text = String::from_utf8_lossy(&reply.body);

@@ -172,6 +172,7 @@ impl Ast {
 
     /// Adds an expression whose children are already here.
     pub fn push(&mut self, kind: ExprKind, span: Span) -> ExprId {
+        crate::patience::look();
         self.nodes.push(kind);
         self.spans.push(span);
         ExprId(self.nodes.len() as u32 - 1)

@@ -27,6 +27,7 @@ pub mod functions;
 mod greek;
 mod lexer;
 mod parser;
+pub mod patience;
 mod rational;
 mod source;
 mod span;

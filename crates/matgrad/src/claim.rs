@@ -76,6 +76,10 @@ impl Finding {
 /// # Errors
 /// What is wrong with the function or with the text of the claim.
 pub fn check(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
+    request.limits.hold(&request.text, || compare(request, claim))
+}
+
+fn compare(request: &Request, claim: &Claim) -> Result<Finding, Failure> {
     let (source, script) = request.text.read()?;
     let mut work = Work::new(&source, &script, request)?;
     // the claim is read with the shapes that the function has by itself

@@ -55,6 +55,10 @@ impl Code {
     /// # Errors
     /// What is wrong with the request, or what the language has no means for.
     pub fn write(&self) -> Result<String, Failure> {
+        self.request.limits.hold(&self.request.text, || self.program())
+    }
+
+    fn program(&self) -> Result<String, Failure> {
         let (source, script) = self.request.text.read()?;
         let names: Vec<_> = self.wrt.iter().map(|name| normalize_name(name)).collect();
         let wrt: Vec<&str> = names.iter().map(|name| &**name).collect();

@@ -166,6 +166,10 @@ impl Curvature {
 /// # Errors
 /// What is wrong with the request; the function has to be a scalar.
 pub fn curvature(request: &Request) -> Result<Curvature, Failure> {
+    request.limits.hold(&request.text, || bend(request))
+}
+
+fn bend(request: &Request) -> Result<Curvature, Failure> {
     let (source, script) = request.text.read()?;
     let request = Request { order: 2, ..request.clone() };
     let names: Vec<Name> = request.wrt.split(',').map(|name| matgrad_syntax::normalize_name(name.trim())).collect();

@@ -24,8 +24,10 @@ use crate::{Failure, Request, mentioned};
 /// # Errors
 /// What is wrong with the request, with the place.
 pub fn derive(request: &Request) -> Result<Answer, Failure> {
-    let (source, script) = request.text.read()?;
-    Work::new(&source, &script, request)?.derive()
+    request.limits.hold(&request.text, || {
+        let (source, script) = request.text.read()?;
+        Work::new(&source, &script, request)?.derive()
+    })
 }
 
 impl Work<'_> {

@@ -206,6 +206,10 @@ impl Evaluation {
     /// # Errors
     /// What is wrong with the text, or how the data does not fit it.
     pub fn plan(&self, data: &Inputs) -> Result<Plan, Failure> {
+        self.limits.hold(&self.text, || self.planned(data))
+    }
+
+    fn planned(&self, data: &Inputs) -> Result<Plan, Failure> {
         let (source, script) = self.text.read()?;
         if !self.batch.is_empty() {
             return self.plan_of_batch(&source, &script, data);

@@ -140,7 +140,11 @@ impl Exercise {
     pub fn judge(&self, deadline: Option<std::time::Instant>) -> Result<Judgement, Failure> {
         let limited = |request: &Request| request.clone().limits(Limits { deadline, ..Limits::default() });
         match &self.task {
-            Task::Step(step) => Ok(Judgement::of(&step.check()?.finding)),
+            Task::Step(step) => {
+                let limits = Limits { deadline, ..Limits::default() };
+                let found = limits.hold(&Text::script("step", ""), || step.check())?;
+                Ok(Judgement::of(&found.finding))
+            }
             Task::Case { request, expected } => {
                 let request = limited(request);
                 let mut found = Judgement { count: 1, wrong: Vec::new() };

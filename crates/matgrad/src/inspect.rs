@@ -64,6 +64,10 @@ const LARGEST_TREE: usize = 120;
 /// # Errors
 /// What is wrong with the text.
 pub fn inspect(request: &Request) -> Result<Inspection, Failure> {
+    request.limits.hold(&request.text, || read(request))
+}
+
+fn read(request: &Request) -> Result<Inspection, Failure> {
     let (source, script) = request.text.read()?;
     let options = infer::Options { of: request.of.as_deref(), ..infer::Options::default() };
     let analysis = infer::analyze(&script, &options).map_err(|diagnostics| Failure { source, diagnostics })?;
@@ -226,6 +230,10 @@ const LARGEST_SAMPLE: usize = 40_000;
 /// # Errors
 /// What is wrong with the request; that the derivative has no matrix, or a large one.
 pub fn sample(request: &Request, seed: u64) -> Result<Sample, Failure> {
+    request.limits.hold(&request.text, || tried(request, seed))
+}
+
+fn tried(request: &Request, seed: u64) -> Result<Sample, Failure> {
     let found = inspect(request)?;
     let mut sizes: Vec<(String, usize)> = Vec::new();
     for axis in found.variables.iter().flat_map(|variable| &variable.axes) {

@@ -156,6 +156,10 @@ impl LayoutEntry {
 /// # Errors
 /// What is wrong with the request; layouts are of first derivatives.
 pub fn layouts(request: &Request) -> Result<Layouts, Failure> {
+    request.limits.hold(&request.text, || every_layout(request))
+}
+
+fn every_layout(request: &Request) -> Result<Layouts, Failure> {
     let (source, script) = request.text.read()?;
     let work = Work::new(&source, &script, request)?;
     if request.order != 1 {

@@ -77,6 +77,7 @@ pub use matgrad_check::Verdict;
 pub use matgrad_eval::{Array, Csr, Engine, Inputs, Precision, Prepared, Program, Workspace, data, set_threads};
 pub use matgrad_render::{Markup, TextOptions, Typesetting};
 pub use matgrad_syntax::functions::{Function, Group};
+pub use matgrad_syntax::patience;
 pub use matgrad_syntax::{Attribute, Diagnostic, Source};
 pub use operator::{Matrix, Operator};
 pub use outline::{Outline, outline};

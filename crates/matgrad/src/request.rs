@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use matgrad_calculus::layout::Layout;
+use matgrad_syntax::patience;
 
-use crate::{Language, Style, Text};
+use crate::{Failure, Language, Style, Text};
 
 /// What the derivative by a variable with structure (a symmetric one, say) means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,9 +37,23 @@ impl Convention {
 pub struct Limits {
     /// How many tensors the graph may hold.
     pub nodes: usize,
-    /// When to give up. It is looked at between the stages of the pipeline.
+    /// When to give up. All stages look at it; in a program whose panics abort, it is looked at between the stages only.
     pub deadline: Option<Instant>,
 }
+
+impl Limits {
+    /// Carries out work on a text, until the deadline.
+    pub(crate) fn hold<T>(&self, text: &Text, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        let Some(deadline) = self.deadline else { return work() };
+        patience::within(deadline, work).unwrap_or_else(|| {
+            let (source, _) = text.read()?;
+            Err(Failure::whole(source, "limit", OVER))
+        })
+    }
+}
+
+/// What is said when the deadline has passed.
+pub(crate) const OVER: &str = "the time for this request is over";
 
 impl Default for Limits {
     fn default() -> Self {

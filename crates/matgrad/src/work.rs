@@ -284,7 +284,7 @@ impl<'a> Work<'a> {
             return Err(self.refuse("limit", format!("the computation needs more than {nodes} tensors, the limit")));
         }
         if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            return Err(self.refuse("limit", "the time for this request is over"));
+            return Err(self.refuse("limit", crate::request::OVER));
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(crate) use recurrence::NESTING_LIMIT;
 pub use recurrence::{Reading, Recurrence, Slot};
 
 use hashbrown::HashTable;
-use matgrad_syntax::{Attribute, Name, Rational};
+use matgrad_syntax::{Attribute, Name, Rational, patience};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::{SmallVec, smallvec};
 use std::hash::BuildHasher;
@@ -146,6 +146,7 @@ impl Graph {
     }
 
     fn intern(&mut self, node: Node, dims: Dims) -> NodeId {
+        patience::look();
         let hasher = FxBuildHasher;
         let hash = hasher.hash_one(&node);
         let nodes = &self.nodes;

@@ -1,6 +1,7 @@
 //! From syntax to typed terms: one explicit stack of work, so that neither depth nor length of the input matters.
 
 use matgrad_syntax::functions::Function;
+use matgrad_syntax::patience;
 use matgrad_syntax::{
     Ast, BinaryOp, Diagnostic, ExprId, ExprKind, IndexBinder, Name, Rational, Reducer, Script, Span, Subscript,
 };
@@ -141,6 +142,7 @@ impl<'a> Elaborator<'a> {
     }
 
     pub fn push(&mut self, kind: TermKind, ty: Type, at: ExprId) -> TermId {
+        patience::look();
         self.terms.push(Term { kind, ty, at });
         TermId(self.terms.len() as u32 - 1)
     }

@@ -3,11 +3,14 @@
 //! The length decides between equal forms, so it is kept with each expression as it is made. Vectors are columns;
 //! a row is the transpose of one.
 
-use matgrad_syntax::{BinaryOp, Name, Rational};
+use matgrad_syntax::{BinaryOp, Name, Rational, patience};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::graph::Dim;
+
+/// Longer expressions are all equally long.
+const LONGEST: u32 = 1 << 24;
 
 /// An expression in an [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -178,10 +181,12 @@ impl Arena {
 
     /// Makes an expression without any simplification.
     pub fn raw(&mut self, kind: Kind, form: Form) -> M {
+        patience::look();
         if let Some(&m) = self.index.get(&(kind.clone(), form)) {
             return m;
         }
         let (length, level) = self.measure(&kind);
+        let length = length.min(LONGEST);
         let m = M(self.entries.len() as u32);
         self.index.insert((kind.clone(), form), m);
         self.entries.push(Entry { kind, form, length, level, symmetric: false });

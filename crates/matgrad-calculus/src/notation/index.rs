@@ -1,6 +1,6 @@
 //! Index notation, for what no matrix expression can show: `G[p,q,i,j] = delta[j,p]*R[i,q] + delta[j,q]*R[i,p]`.
 
-use matgrad_syntax::{Name, Rational};
+use matgrad_syntax::{Name, Rational, patience};
 use smallvec::SmallVec;
 
 use super::Printer;
@@ -38,6 +38,7 @@ impl Printer<'_> {
     fn fresh(&self, stem: &str, others: &[Name]) -> Name {
         (1..)
             .map(|k| Name::from(format!("{stem}{k}")))
+            .inspect(|_| patience::look())
             .find(|n| !self.taken.contains(&**n) && !others.contains(n) && !self.bound.contains(n))
             .unwrap_or_else(|| Name::from(stem))
     }
@@ -53,6 +54,7 @@ impl Printer<'_> {
 
     /// The entry of a node at the given positions.
     pub(super) fn entry_at(&mut self, id: NodeId, at: &[M], depth: usize) -> Option<M> {
+        patience::look();
         if depth > DEPTH_LIMIT {
             return None;
         }

@@ -22,13 +22,6 @@ pub enum Outcome {
     End,
 }
 
-/// Whether the locale has more letters than ASCII.
-fn speaks_unicode() -> bool {
-    let set =
-        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    set.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"))
-}
-
 const WELCOME: &str = "matgrad: declarations and definitions stay, queries are answered. :help says more, :quit ends.";
 
 pub fn run(args: ReplArgs) -> Result<u8, Trouble> {
@@ -46,9 +39,8 @@ pub fn run(args: ReplArgs) -> Result<u8, Trouble> {
         }
     }
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    if terminal && !dumb {
-        if page.unicode && speaks_unicode() {
+    if terminal && !style::dumb() {
+        if page.unicode && style::speaks_unicode() {
             session.page = page.in_rows();
         }
         println!("{}", paint(page.color, style::DIM, &format!("# {WELCOME}")));

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use matgrad::{Convention, Failure, Limits, Reply, Request, Text};
+use matgrad::{Convention, Evaluation, Failure, Inputs, Limits, Reply, Request, Text};
 use matgrad_syntax::{Parameters, Source, Span, StatementKind};
 
 use super::{Outcome, commands};
-use crate::Trouble;
 use crate::human::Page;
-use crate::style;
-use crate::within;
+use crate::{Trouble, arrays, numbers, style, within};
 
 /// A statement that stays.
 #[derive(Clone, Debug)]
@@ -95,8 +93,10 @@ impl Session {
         match kind {
             StatementKind::Query { .. } | StatementKind::Solve { .. } => self.ask(line),
             StatementKind::Expression(_) => {
-                let found = matgrad::outline(&self.text(&self.kept, line))?;
-                Ok(self.facts(&found.assumptions, found.value.as_deref()))
+                let text = self.text(&self.kept, line);
+                let found = matgrad::outline(&text)?;
+                let facts = self.facts(&found.assumptions, found.value.as_deref());
+                Ok(facts + &self.number(text).unwrap_or_default())
             }
             kind => {
                 let names = defined(kind);
@@ -130,6 +130,22 @@ impl Session {
                 Ok(self.facts(assumptions, value))
             }
         }
+    }
+
+    /// The value of an expression that needs no data.
+    fn number(&self, text: Text) -> Option<String> {
+        let found = matgrad::inspect(&Request::new(text.clone(), "")).ok()?;
+        if !found.variables.is_empty() {
+            return None;
+        }
+        let results = within::deadline(self.deadline, move |deadline| {
+            let mut evaluation = Evaluation::new(text);
+            evaluation.limits = Limits { deadline, ..Limits::default() };
+            Ok(evaluation.plan(&Inputs::new())?.run(&Inputs::new())?)
+        });
+        let (name, array) = results.ok()?.into_iter().next()?;
+        let page = self.page;
+        Some(if page.rows { numbers::text(&name, &array, page.width) } else { arrays::text(&name, &array) } + "\n")
     }
 
     /// Remarks on what was entered.

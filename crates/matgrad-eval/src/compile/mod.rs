@@ -23,7 +23,7 @@ mod triangle;
 use std::collections::BTreeMap;
 
 use matgrad_calculus::graph::{Dim, Graph, InputId, MapOp, Node, NodeId, Part, ReduceOp, Structural};
-use matgrad_syntax::{Name, Rational};
+use matgrad_syntax::{Name, Rational, patience};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -278,6 +278,7 @@ impl Compiler<'_> {
     }
 
     fn emit(&mut self, op: Op, out: Slot, args: SmallVec<[Slot; 3]>) {
+        patience::look();
         self.steps.push(Step { op, out, more: SmallVec::new(), args });
     }
 

@@ -1,5 +1,6 @@
 //! The order of pairwise contractions: exact for few operands, greedy above.
 
+use matgrad_syntax::patience;
 use smallvec::SmallVec;
 
 /// A set of loop variables.
@@ -168,6 +169,7 @@ fn greedy(operands: &[Term], out: &VarSet, extents: &[usize]) -> Vec<(usize, usi
     while pairs.len() + 1 < n {
         let mut best: Option<(f64, f64, usize, usize)> = None;
         for i in 0..n {
+            patience::look();
             let Some(a) = &sets[i] else { continue };
             for j in i + 1..n {
                 let Some(b) = &sets[j] else { continue };
@@ -217,6 +219,7 @@ fn same_pattern(
     let alive = |k: usize| sets[k].is_some() && (terms[k].id == ids.0 || terms[k].id == ids.1);
     let candidates: Vec<usize> = (0..n).filter(|k| alive(*k)).collect();
     for (at, &i) in candidates.iter().enumerate() {
+        patience::look();
         for &j in &candidates[at + 1..] {
             let same_ids = (terms[i].id.min(terms[j].id), terms[i].id.max(terms[j].id)) == ids;
             if same_ids && costs[i * n + j] == cost && pattern(terms, sets, (i, j), out, extents).0 == wanted {

@@ -75,15 +75,15 @@ impl Linalg {
         }
     }
 
-    /// An estimate.
+    /// An estimate, in whole operations.
     pub fn flops(self) -> f64 {
         let cube = |n: usize| (n as f64).powi(3);
         match self {
-            Self::Factor { n } => 2.0 / 3.0 * cube(n),
-            Self::Inverse { n } => 4.0 / 3.0 * cube(n),
+            Self::Factor { n } => (2.0 / 3.0 * cube(n)).ceil(),
+            Self::Inverse { n } => (4.0 / 3.0 * cube(n)).ceil(),
             Self::Det { n } | Self::LogDet { n } => n as f64,
             Self::Solve { n, cols, .. } => 2.0 * (n * n) as f64 * cols as f64,
-            Self::Cholesky { n } => cube(n) / 3.0,
+            Self::Cholesky { n } => (cube(n) / 3.0).ceil(),
             Self::Eigen { n } => 9.0 * cube(n),
             Self::Svd { m, n } => 40.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2),
             Self::Pinv { m, n } => 2.0 * (m * n) as f64 * m.min(n) as f64,

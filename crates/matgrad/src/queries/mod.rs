@@ -56,6 +56,10 @@ pub enum Reply {
 /// # Errors
 /// The first failure, or that there are no queries.
 pub fn answer_queries(request: &Request) -> Result<Vec<Reply>, Failure> {
+    request.limits.hold(&request.text, || answers(request))
+}
+
+fn answers(request: &Request) -> Result<Vec<Reply>, Failure> {
     let (source, script) = request.text.read()?;
     let texts: Vec<String> = script
         .statements
