@@ -4,12 +4,14 @@ import { spawn } from "node:child_process";
 import { readFileSync, existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { foreign, nonsense, typed } from "./nonsense.mjs";
 
 const require = createRequire(import.meta.url);
 const [binary = "../target/release/matgrad", corpus = "../tests/corpus"] = process.argv.slice(2);
 const LIMIT = Number(process.env.MATGRAD_PAGE_LIMIT ?? 50);
 const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(path => path && existsSync(path));
 let failures = 0;
+const cases = ["cookbook_even", "texts", "wikipedia"].flatMap(name => readFileSync(`${corpus}/${name}.jsonl`, "utf8").trim().split("\n").map(line => JSON.parse(line)));
 const expect = (condition, what) => { if (!condition) { failures += 1; console.log("FAILED: " + what); } };
 
 const server = spawn(binary, ["serve", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
@@ -80,21 +82,37 @@ try {
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than a phone");
   await page.setViewportSize({ width: 1280, height: 900 });
 
-  // nonsense shows an error, the text and a way out
-  let random = 12345;
-  const next = n => (random = (random * 1103515245 + 12345) & 0x7fffffff) % n;
-  const letters = "xAyθ∑()[]{}'\"`^*+-./\\:;,=<>&|#@!?~ \t0123456789e\u0000\u202e\ud83d\ude00<script>alert(1)</script>";
-  for (let k = 0; k < 60; k += 1) {
-    const nonsense = Array.from({ length: 1 + next(60) }, () => letters[next(letters.length)]).join("") + "(]";
-    await page.fill("#formula", nonsense);
-    await page.waitForTimeout(60);
-    const shown = await page.evaluate(() => ({ error: document.querySelector("#errors strong")?.textContent ?? "", out: document.querySelectorAll("#errors button").length, text: document.querySelector("#formula").value, script: document.querySelectorAll("main script").length }));
-    expect(shown.error && shown.out >= 1 && shown.text.length > 0 && shown.script === 0, `nonsense ${JSON.stringify(nonsense)}: ${JSON.stringify(shown)}`);
-    expect(!/panicked|\.rs:/.test(shown.error), `a trace is shown: ${shown.error}`);
+  // whatever is typed: an answer, or an error, the text and a way out; no markup, no script, no trace; and the next
+  // question is answered
+  const kinds = nonsense(cases, Number(process.env.MATGRAD_SEED ?? 1));
+  for (const [kind, texts] of Object.entries(kinds)) {
+    for (const text of texts) {
+      const shown = await typed(page, text);
+      const what = `${kind} ${JSON.stringify(text.slice(0, 80))}: ${JSON.stringify(shown).slice(0, 300)}`;
+      expect(shown.settled, `no answer to ${what}`);
+      expect(shown.answered || (shown.error && shown.out >= 1) || !text.trim(), `nothing is said about ${what}`);
+      expect(shown.kept, `the text is not kept: ${what}`);
+      expect(shown.foreign.length === 0, `markup was injected by ${what}`);
+      expect(!/panicked|\.rs:|undefined|\[object/.test(shown.error), `a trace is shown for ${what}`);
+      expect(shown.error.length < 2000, `a long error for ${what}`);
+    }
+    const next = await typed(page, "x'*A*x");
+    expect(next.answered && !next.error, `after ${kind} the next question is answered: ${JSON.stringify(next)}`);
+  }
+  // the same by a link
+  for (const evil of ["<img src=x onerror=alert(1)>", "x'*A*x\u202e", "\"><svg/onload=alert(1)>"]) {
+    const link = new URLSearchParams({ f: evil, by: evil, layout: evil, order: evil });
+    link.append("let", evil + " in R^n"); link.append("let", "A in R^(n x n) " + evil);
+    const other = await context.newPage();
+    other.on("pageerror", error => expect(false, `an error in the page by a link: ${error}`));
+    other.on("dialog", dialog => { expect(false, "a dialog opened by a link"); dialog.dismiss(); });
+    await other.goto(`${url}/#${link}`); await other.waitForTimeout(300);
+    expect((await other.evaluate(foreign)).length === 0, `markup was injected by the link ${link}`);
+    expect(await other.inputValue("#formula") === evil, "the text of a link is shown");
+    await other.close();
   }
 
   // from a keystroke to the picture, for every case
-  const cases = ["cookbook_even", "texts", "wikipedia"].flatMap(name => readFileSync(`${corpus}/${name}.jsonl`, "utf8").trim().split("\n").map(line => JSON.parse(line)));
   const times = [], firsts = [];
   for (const one of cases) {
     const measure = () => page.evaluate(async one => {

@@ -26,7 +26,19 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 // MathML comes from the server's printer and is parsed as XML, never as HTML
-function formula(mathml) {
+// a browser lays formulas out by recursion: deeper ones are shown as text
+const DEEPEST = 200;
+function tooDeep(mathml) {
+  let depth = 0;
+  if (mathml.length < 5 * DEEPEST) return false;
+  for (const [tag] of mathml.matchAll(/<[^>]*>/g)) {
+    depth += tag.startsWith("</") ? -1 : tag.endsWith("/>") ? 0 : 1;
+    if (depth > DEEPEST) return true;
+  }
+  return false;
+}
+function formula(mathml, text = "") {
+  if (tooDeep(mathml)) return make("code", { class: "deep" }, text.length > 4000 ? text.slice(0, 4000) + " …" : text);
   const math = new DOMParser().parseFromString(mathml, "application/xml").documentElement;
   return math.localName === "math" ? document.importNode(math, true) : document.createTextNode("");
 }
@@ -37,7 +49,7 @@ const asked = {};
 async function ask(name, more = {}) {
   asked[name]?.abort();
   const { signal } = asked[name] = new AbortController();
-  const question = { expression: state.expression, declare: Object.values(state.declare), wrt: state.wrt, order: state.order, layout: state.layout, language, ...more };
+  const question = { expression: state.expression.toWellFormed?.() ?? state.expression, declare: Object.values(state.declare), wrt: state.wrt, order: state.order, layout: state.layout, language, ...more };
   try {
     const response = await fetch("/api/v1/" + name, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(question), signal });
     return await response.json();
@@ -76,7 +88,7 @@ function show(answer) {
   $("typed").classList.toggle("stale", wrong && !answer.text);
   errors(answer.errors ?? []);
   if (answer.input) {
-    $("typed").replaceChildren(formula(answer.input.mathml));
+    $("typed").replaceChildren(formula(answer.input.mathml, state.expression));
     chips(answer.input.variables);
   }
   settings(answer.input);
@@ -172,7 +184,7 @@ function settings(input) {
 function result(answer) {
   const article = (title, form, text) => make("article", {},
     make("header", {}, make("h3", {}, title), make("span", { class: "shape" }, form.shape.join(" × "))),
-    make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": `${title}: ${form.text}` }, formula(form.mathml)),
+    make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": `${title}: ${form.text}` }, formula(form.mathml, form.text)),
     make("div", { class: "copies" }, ...[["LaTeX", form.latex], ["text", form.text], ["MathML", form.mathml], ["Typst", form.typst]]
       .map(([name, text]) => make("button", { type: "button", "aria-label": `${t("copy")}: ${title}, ${name}`, onclick: () => copy(text) }, name))));
   const title = answer.layout === "numerator" ? t("numerator") : answer.layout;
@@ -225,7 +237,7 @@ const panels = {
   async curvature() {
     const answer = await ask("curvature", { layout: undefined });
     if (answer.errors) { body("curvature").replaceChildren(failure(answer)); return; }
-    const shown = (title, form, why) => make("div", { class: "card" }, make("h3", {}, title), make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": form.text }, formula(form.mathml)), ...(why ? [make("p", {}, why)] : []));
+    const shown = (title, form, why) => make("div", { class: "card" }, make("h3", {}, title), make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": form.text }, formula(form.mathml, form.text)), ...(why ? [make("p", {}, why)] : []));
     body("curvature").replaceChildren(make("p", { class: "curvature" }, t(answer.curvature)),
       ...answer.refutations.map(r => make("p", {}, t("refutes", { of: t(r.refutes), what: t("chord_gap" in r ? "chord" : "second"), v: Number((r.chord_gap ?? r.second_derivative).toPrecision(4)) }))),
       make("div", { class: "grid" }, ...(answer.hessian ? [shown(t("hessian"), answer.hessian)] : []),
@@ -243,7 +255,7 @@ const panels = {
     }))))));
     body("layouts").replaceChildren(answer.errors ? failure(answer) : make("div", { class: "grid" }, ...answer.layouts.map(entry => make("div", { class: "card" },
       make("h3", {}, entry.layout, " ", make("span", { class: "shape" }, entry.shape.join(" × "))),
-      make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": entry.text }, formula(entry.mathml)),
+      make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": entry.text }, formula(entry.mathml, entry.text)),
       ...(entry.picture ? [cells(entry.picture)] : []),
       make("p", {}, entry.rule, entry.from ? ` · ${entry.layout} = ${entry.from}` : "")))));
   },

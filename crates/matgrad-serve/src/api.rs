@@ -248,7 +248,8 @@ mod tests {
     fn the_description_names_every_question() {
         let described: Value = serde_json::from_str(include_str!("../assets/openapi.json")).expect("JSON");
         let paths = described["paths"].as_object().expect("paths");
-        let posted: Vec<&String> = paths.iter().filter(|(_, path)| path["post"].is_object()).map(|(path, _)| path).collect();
+        let posted: Vec<&String> =
+            paths.iter().filter(|(_, path)| path["post"].is_object()).map(|(path, _)| path).collect();
         let known: Vec<String> = ENDPOINTS.iter().map(|(name, _)| format!("/api/v1/{name}")).collect();
         assert_eq!(posted, known.iter().collect::<Vec<_>>());
         let properties = &described["components"]["schemas"]["Question"]["properties"];

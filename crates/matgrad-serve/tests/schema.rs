@@ -185,5 +185,8 @@ fn misfits_are_found() {
         out.len()
     };
     assert_eq!(count(json!({ "a": null, "b": [1, 2] })), 0);
-    assert_eq!([json!({}), json!({ "a": 1 }), json!({ "a": "", "c": 1 }), json!({ "a": "", "b": [1.5] })].map(count), [1; 4]);
+    assert_eq!(
+        [json!({}), json!({ "a": 1 }), json!({ "a": "", "c": 1 }), json!({ "a": "", "b": [1.5] })].map(count),
+        [1; 4]
+    );
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{address, ask, send};
 use matgrad::{Layout, Request, Text};
@@ -73,7 +73,8 @@ fn the_page_asks_nobody_else() {
     {
         assert!(page.head.contains(header), "{header}");
     }
-    for file in ["/", "/page.js", "/page.css", "/words.js", "/pictures.js", "/api/v1/openapi.json", "/api/v1/examples"] {
+    for file in ["/", "/page.js", "/page.css", "/words.js", "/pictures.js", "/api/v1/openapi.json", "/api/v1/examples"]
+    {
         let reply = send(&format!("GET {file}"), &[&format!("host: {}", address())], b"");
         assert_eq!(reply.status, 200, "{file}");
         let text = String::from_utf8_lossy(&reply.body);
@@ -197,4 +198,36 @@ fn nonsense_is_an_error_and_nothing_else() {
             }
         }
     }
+}
+
+/// Four workers take long questions whose askers go away; the next question does not wait for them.
+#[test]
+fn who_has_gone_away_is_not_computed_for() {
+    let long: String = (0..400).map(|k| format!("norm(A_{k}*x - b_{k})^{} + ", 2 + k % 3)).collect();
+    let body = json!({ "expression": format!("{long}0"), "wrt": "x", "order": 2 }).to_string();
+    let head = format!(
+        "POST /api/v1/diff HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        address(),
+        body.len()
+    );
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(address()).expect("a connection");
+        stream.write_all(head.as_bytes()).expect("a request");
+        stream.write_all(body.as_bytes()).expect("a request");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let began = Instant::now();
+    assert_eq!(ask("diff", &json!({ "expression": "x'*A*x", "wrt": "x" })).status, 200);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// A question that takes too long is refused when its time is over.
+#[test]
+fn long_questions_are_given_up() {
+    let long: String = (0..2500).map(|k| format!("norm(A_{k}*x - b_{k})^{} + ", 2 + k % 3)).collect();
+    let began = Instant::now();
+    let reply = ask("diff", &json!({ "expression": format!("{long}0"), "wrt": "x" }));
+    assert!(matches!(reply.status, 503 | 422), "{}", reply.status);
+    assert_eq!(reply.code(), "limit");
+    assert!(began.elapsed() < Duration::from_secs(13), "{:?}", began.elapsed());
 }
