@@ -9,6 +9,7 @@ mod curvature;
 mod diff;
 mod eval;
 mod human;
+mod interrupt;
 mod layouts;
 mod manual;
 mod numbers;
@@ -64,6 +65,7 @@ fn print(text: &str) {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    interrupt::listen();
     let outcome = match cli.command {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -10,6 +11,16 @@ use crate::style;
 
 /// Work that is done sooner shows nothing.
 const SOON: Duration = Duration::from_millis(400);
+
+/// Whether a line stands on the terminal that is drawn again and again.
+static DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Takes that line away, as the program is about to end.
+pub fn give_up() {
+    if DRAWN.load(Ordering::Relaxed) {
+        eprint!("\r\x1b[2K");
+    }
+}
 
 /// Whether a line that changes may stand on standard error.
 fn visible() -> bool {
@@ -61,6 +72,7 @@ impl Progress {
     fn show(&self) {
         if !self.shown.get() && visible() && self.start.elapsed() > SOON {
             self.shown.set(true);
+            DRAWN.store(true, Ordering::Relaxed);
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
@@ -74,6 +86,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        DRAWN.store(false, Ordering::Relaxed);
     }
 }
 
@@ -102,6 +115,7 @@ impl Waiting {
             return;
         }
         let limit = self.limit;
+        DRAWN.store(true, Ordering::Relaxed);
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let template =
@@ -125,6 +139,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+            DRAWN.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Work with a hard end: what takes longer than its deadline is given up, whatever stage it is in.
 
-use std::sync::mpsc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use matgrad::patience;
 
-use crate::Trouble;
 use crate::progress::Waiting;
+use crate::{Trouble, interrupt};
 
 /// Stack of the worker; no stage needs much, as recursion never grows with the input.
 const STACK: usize = 16 << 20;
+
+/// How often a conversation looks whether it is interrupted.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Runs `work` on a thread of its own and waits for it no longer than `seconds`; on a terminal with a sign of life.
 ///
@@ -39,11 +43,15 @@ fn wait<T: Send + 'static>(
     let (start, mut waiting) = (Instant::now(), Waiting::new(limit));
     let end = start.checked_add(limit);
     let (send, receive) = mpsc::channel();
+    let interrupted = interrupt::work();
+    let flag = Arc::clone(&interrupted);
+    let pause = if interrupt::stays() { Some(pause.map_or(GLANCE, |pause| pause.min(GLANCE))) } else { pause };
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-        let outcome = match end {
+        let limited = || match end {
             Some(end) => patience::within(end, || work(Some(end))),
             None => Some(work(None)),
         };
+        let outcome = patience::unless(flag, limited).flatten();
         // nobody listens any more once the deadline has passed
         let _ = outcome.map(|outcome| send.send(outcome));
     });
@@ -52,6 +60,9 @@ fn wait<T: Send + 'static>(
     }
     loop {
         let left = limit.saturating_sub(start.elapsed());
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Trouble::plain("interrupted"));
+        }
         match receive.recv_timeout(pause.map_or(left, |pause| pause.min(left))) {
             Ok(outcome) => return outcome,
             Err(mpsc::RecvTimeoutError::Timeout) if start.elapsed() < limit => waiting.tick(),

@@ -104,3 +104,69 @@ fn an_end_in_the_middle_leaves_files_as_they_were() {
     assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 2);
     std::fs::remove_dir_all(folder).expect("a folder");
 }
+
+/// Ctrl-C after so many milliseconds: the exit status and what was printed.
+#[cfg(unix)]
+fn interrupted(folder: &Path, arguments: &[&str], after: u64) -> (Option<i32>, String) {
+    let child = Command::new(env!("CARGO_BIN_EXE_matgrad"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    std::thread::sleep(std::time::Duration::from_millis(after));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a signal");
+    let output = child.wait_with_output().expect("an end");
+    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+    (output.status.code(), text(&output.stdout))
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_leaves_nothing_half_written() {
+    let folder = folder("interrupted");
+    let corpus = std::fs::read_to_string(root().join("tests/corpus/wikipedia.jsonl")).expect("a corpus");
+    std::fs::write(folder.join("short.jsonl"), corpus.lines().next().expect("a case")).expect("a corpus");
+    std::fs::write(folder.join("long.jsonl"), corpus.repeat(200)).expect("a corpus");
+    let layers: String = (0..3000).map(|k| format!("y_{} = sin(A_{k}*y_{k} + norm(y_{k})*y_{k})\n", k + 1)).collect();
+    std::fs::write(folder.join("plan.mg"), format!("x in R^3\ny_0 = x\n{layers}")).expect("a script");
+    std::fs::write(folder.join("d.json"), "{\"s\": 2}").expect("data");
+    std::fs::write(folder.join("out.npz"), "old").expect("a file");
+    let there = || -> Vec<_> {
+        let mut names: Vec<_> =
+            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a file").file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = there();
+    let long: [&[&str]; 4] = [
+        &["check", "short.jsonl", "long.jsonl"],
+        &["check", "short.jsonl", "long.jsonl", "--format", "json"],
+        &["bench", "--json"],
+        &["diff", "plan.mg", "--wrt", "x", "--order", "2", "--layout", "tensor"],
+    ];
+    for arguments in long {
+        let (status, printed) = interrupted(&folder, arguments, 700);
+        assert_eq!(status, Some(130), "{arguments:?}: {printed}");
+        // whole lines, whole values
+        assert!(printed.is_empty() || printed.ends_with('\n'), "{arguments:?}: {printed}");
+        if arguments.contains(&"--format") {
+            assert!(printed.is_empty(), "{printed}");
+        }
+        for line in printed.lines().filter(|_| arguments.contains(&"--json")) {
+            serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        }
+        assert_eq!(there(), before, "{arguments:?}");
+    }
+    // while a large file is written it is the former one or the new one
+    let arguments = ["eval", "s*ones(2500, 2500)", "--data", "d.json", "--out", "out.npz"];
+    for after in [40, 80, 120, 160, 240, 320, 480] {
+        let (status, _) = interrupted(&folder, &arguments, after);
+        assert!(matches!(status, Some(0 | 130)), "{status:?}");
+        let bytes = std::fs::read(folder.join("out.npz")).expect("a file");
+        assert!(bytes == b"old" || bytes.len() > 50_000_000, "{} bytes", bytes.len());
+        assert_eq!(there(), before);
+    }
+    std::fs::remove_dir_all(folder).expect("a folder");
+}

@@ -59,6 +59,7 @@ pub fn converse(mut session: Session) -> Result<(), Trouble> {
     if let Some(path) = &history {
         let _ = editor.load_history(path);
     }
+    crate::interrupt::stay();
     let prompt = paint(session.page.color, style::GOOD, "mg> ");
     loop {
         if let Some(helper) = editor.helper_mut() {

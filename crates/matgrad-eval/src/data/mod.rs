@@ -21,7 +21,7 @@ pub use market::read_matrix_market;
 pub use npy::{read_npy, write_npy};
 pub use npz::{read_npz, write_npz};
 pub use sparse::{save_sparse, write_matrix_market};
-pub use whole::write_whole;
+pub use whole::{give_up_files, write_whole};
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,10 @@
 //! Files are there whole or not at all: what stops half way leaves what was there before.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Writes a file: under another name beside it first, which then takes its place.
 ///
@@ -18,29 +20,55 @@ pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         return fs::write(path, bytes);
     }
     let target = if known.is_ok() { fs::canonicalize(path)? } else { path.to_owned() };
-    let part = beside(&target);
-    if let Err(error) = fs::write(&part, bytes) {
-        let _ = fs::remove_file(&part);
+    let part = Part::beside(&target);
+    if let Err(error) = fs::write(&part.0, bytes) {
+        let _ = fs::remove_file(&part.0);
         // a folder in which nothing new may be made, around a file that may be written
         return if known.is_ok() && !is_full(&error) { fs::write(&target, bytes) } else { Err(error) };
     }
     if let Ok(known) = known {
-        let _ = fs::set_permissions(&part, known.permissions());
+        let _ = fs::set_permissions(&part.0, known.permissions());
     }
-    fs::rename(&part, &target).inspect_err(|_| {
-        let _ = fs::remove_file(&part);
+    fs::rename(&part.0, &target).inspect_err(|_| {
+        let _ = fs::remove_file(&part.0);
     })
+}
+
+/// Files that are being written, for [`give_up_files`].
+static PARTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes what files are half written, and lets no other be begun: for a program that is about to end.
+pub fn give_up_files() {
+    let parts = PARTS.lock().unwrap_or_else(PoisonError::into_inner);
+    for part in parts.iter() {
+        let _ = fs::remove_file(part);
+    }
+    // whoever wants to write waits for the end
+    std::mem::forget(parts);
+}
+
+/// The other name of a file that is being written.
+struct Part(PathBuf);
+
+impl Part {
+    /// `.name.part-PID`, in the same folder.
+    fn beside(target: &Path) -> Self {
+        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let part = target.with_file_name(format!(".{name}.part-{}", std::process::id()));
+        PARTS.lock().unwrap_or_else(PoisonError::into_inner).insert(part.clone());
+        Self(part)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        PARTS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 /// Whether there is no room, so that writing in place would lose what is there.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
-}
-
-/// `.name.part-PID`, in the same folder.
-fn beside(target: &Path) -> PathBuf {
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    target.with_file_name(format!(".{name}.part-{}", std::process::id()))
 }
 
 #[cfg(test)]
