@@ -43,7 +43,10 @@ try {
   await page.fill("#claim", "");
   await page.click("#wrt >> text=Φ"); await settled();
   expect(page.url().includes("by=Phi"), "the link follows the variable");
+  const cells = () => page.locator("#answers article:first-child .shape-picture rect").count();
+  const before = await cells();
   await page.click("#layout >> text=rowvec"); await settled();
+  expect(before > 0 && await cells() !== before, "a small picture shows the arrangement, which follows the layout");
   expect(page.url().includes("layout=rowvec"), "the link follows the layout");
   const link = page.url(), text = await page.textContent("#answers");
   const second = await context.newPage();

@@ -1,6 +1,6 @@
 // The page: what is typed goes to the server, what comes back is shown.
 import { words } from "/words.js";
-import { graph, matrix } from "/pictures.js";
+import { graph, matrix, shape } from "/pictures.js";
 
 const $ = id => document.getElementById(id);
 const LAYOUTS = ["numerator", "denominator", "jacobian", "gradient", "rowvec", "tensor", "differential"];
@@ -183,7 +183,7 @@ function settings(input) {
 
 function result(answer) {
   const article = (title, form, text) => make("article", {},
-    make("header", {}, make("h3", {}, title), make("span", { class: "shape" }, form.shape.join(" × "))),
+    make("header", {}, make("h3", {}, title), make("span", { class: "shape" }, shape(form.shape, `${t("shape")} ${form.shape.join(" × ")}`), form.shape.join(" × "))),
     make("div", { class: "formula", tabindex: "0", role: "group", "aria-label": `${title}: ${form.text}` }, formula(form.mathml, form.text)),
     make("div", { class: "copies" }, ...[["LaTeX", form.latex], ["text", form.text], ["MathML", form.mathml], ["Typst", form.typst]]
       .map(([name, text]) => make("button", { type: "button", "aria-label": `${t("copy")}: ${title}, ${name}`, onclick: () => copy(text) }, name))));
@@ -246,10 +246,12 @@ const panels = {
   },
   async layouts() {
     const answer = await ask("layouts", { order: 1, layout: undefined });
-    const sub = list => list.join(",");
+    const low = list => list.join("").replace(/\d/g, digit => String.fromCharCode(0x2080 + Number(digit)));
+    const spelt = shown?.input?.variables.find(variable => variable.name === state.wrt)?.spelt ?? state.wrt;
+    const label = cell => `∂f${low(cell.function)}/∂${cell.variable.length ? spelt.toLowerCase() : spelt}${low(cell.variable)}`;
     const cells = picture => make("div", { class: "scroll", tabindex: "0" }, make("table", { class: "cells" }, make("tbody", {}, ...picture.rows.map(row => make("tr", {}, ...row.map(cell => {
       const hue = cell.variable.at(-1) ?? 1;
-      const td = make("td", {}, `∂f${cell.function.length ? sub(cell.function) : ""}/∂${sub(cell.variable) || state.wrt}`);
+      const td = make("td", {}, label(cell));
       td.style.background = `hsl(${(hue * 67 + 175) % 360} 60% 60% / .22)`;
       return td;
     }))))));

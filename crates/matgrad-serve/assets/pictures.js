@@ -40,6 +40,20 @@ export function graph(tree, title) {
   return root;
 }
 
+// how a derivative lies: a cell for each of a few rows and columns, slices behind each other
+export function shape(axes, title) {
+  const count = axis => axis === "1" ? 1 : /^[2-6]$/.test(axis) ? Number(axis) : /[*+ ]/.test(axis) ? 6 : 3;
+  const [rows, columns] = axes.length < 2 ? [count(axes[0] ?? "1"), 1] : axes.slice(-2).map(count);
+  const behind = axes.length > 2 ? axes.slice(0, -2).reduce((all, axis) => Math.min(4, all * count(axis)), 1) - 1 : 0;
+  const step = 6, width = columns * step + behind * 3, height = rows * step + behind * 3;
+  const root = svg("svg", { class: "shape-picture", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  for (let k = behind; k >= 0; k -= 1)
+    for (let i = 0; i < rows; i += 1)
+      for (let j = 0; j < columns; j += 1)
+        root.append(svg("rect", { x: j * step + k * 3 + .5, y: i * step + (behind - k) * 3 + .5, width: step - 1, height: step - 1, rx: 1 }));
+  return root;
+}
+
 export function matrix(sample, title, pattern) {
   const { rows, columns, entries } = sample;
   const size = Math.max(2, Math.min(28, 420 / Math.max(rows, columns)));
