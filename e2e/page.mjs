@@ -69,6 +69,9 @@ try {
   expect(await page.locator("#pictures svg").count() === 3, "three pictures are shown");
   await page.click("#language"); await settled();
   expect((await page.textContent("#result-title")) === "导数", "the page speaks Chinese");
+  await page.fill("#claim", "-2*x'*A"); await settled();
+  expect((await page.textContent("#finding")).includes("符号"), "a slip is named in Chinese");
+  await page.fill("#claim", ""); await settled();
   await page.click("#language"); await settled();
 
   // for everybody

@@ -209,9 +209,18 @@ async function claim() {
   $("finding").classList.toggle("bad", !finding.right);
   if (finding.errors) { $("finding").replaceChildren(make("p", {}, finding.errors[0].message), ...finding.errors[0].help.map(line => make("p", { class: "help" }, line))); return; }
   const at = finding.steps && !finding.right ? t("line", { n: finding.steps.length }) + ", " : "";
-  $("finding").replaceChildren(make("p", {}, `${finding.right ? "✓" : "✗"} ${at}${t(finding.right ? "right" : "wrong")}: ${finding.sentence}`),
+  $("finding").replaceChildren(make("p", {}, `${finding.right ? "✓" : "✗"} ${at}${[t(finding.right ? "right" : "wrong"), sentence(finding)].filter(Boolean).join(language === "zh" ? "：" : ": ")}`),
+    ...(sentence(finding) !== finding.sentence && !finding.right ? [make("p", { class: "help", lang: "en" }, finding.sentence)] : []),
     ...(finding.diagnoses ?? []).filter(diagnosis => !finding.sentence.includes(diagnosis.text)).map(diagnosis => make("p", { class: "diagnosis" }, diagnosis.text)),
     ...(finding.mismatch && finding.point ? [counterexample(finding)] : []));
+}
+
+// what is said about a claim: in Chinese from the finding itself, as its sentence is English
+function sentence({ sentence, right, layouts, diagnoses }) {
+  const { faults } = words[language];
+  if (!faults) return sentence;
+  if (right) return layouts.length ? t("rightin", { l: layouts.join("、") }) : "";
+  return (diagnoses ?? []).map(({ fault }) => faults[fault]).find(Boolean) ?? t("differs");
 }
 
 // where the claim and the truth part, at a point
@@ -348,11 +357,14 @@ function translate() {
 // the settings under which the next text is read, for tests of the page
 globalThis.matgrad = { prepare(settings) { Object.assign(state, { of: undefined }, settings); } };
 
-let timer = 0;
+// the first key is answered at once, of those that follow in a burst the last
+let timer = 0, lastKey = 0;
 $("formula").addEventListener("input", event => {
   state.expression = event.target.value;
   clearTimeout(timer);
-  timer = setTimeout(update, 8);
+  const now = performance.now(), burst = now - lastKey < 30;
+  lastKey = now;
+  if (burst) timer = setTimeout(update, 12); else update();
 });
 $("claim").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(claim, 80); });
 for (const id of Object.keys(panels)) $(id).addEventListener("toggle", () => { if ($(id).open) panels[id](); });

@@ -32,6 +32,13 @@ export const words = {
     counterexample: "例如在此处", yours: "元素 {i}：您的值 {a}，应为 {b}", curvature: "凸还是凹？",
     convex: "凸函数", concave: "凹函数", affine: "仿射：既凸又凹", neither: "既不凸也不凹", unknown: "无法判定",
     proof: "证明", hessian: "海森矩阵", refutes: "不是{of}：沿某方向{what}为 {v}", second: "二阶导数", chord: "与弦的差",
+    rightin: "在这些布局中正确：{l}", differs: "与正确的导数不符",
+    faults: {
+      factor: "差一个常数因子", sign: "符号反了", transpose: "少了或多了转置", layout: "布局不同", symmetrisation: "少了对称化（如 A + Aᵀ）",
+      "missing-term": "漏了一项", "missing-factor": "漏了一个因子", "missing-sum": "漏了求和", function: "外层函数的导数不对",
+      product: "乘积的次序或种类不对", inverse: "逆的导数不对", derivative: "某个函数的导数不对", variable: "对错了变量",
+      "other-function": "这是另一个函数的导数", assumption: "只在附加假设下成立", shape: "形状不符",
+    },
     chain: "链式法则", differential: "微分", stepwise: "已验证",
   },
 };
