@@ -7,7 +7,7 @@ use matgrad::{Claim, Code, Failure, Language, Layout, Limits, Request, Style, Ta
 /// What a question has.
 const PATIENCE: Duration = Duration::from_millis(60);
 /// What it may take beyond that: the machine may be busy.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Texts that keep the one stage or other busy, with the variable.
 fn long_ones() -> Vec<(&'static str, String, &'static str)> {
