@@ -2,6 +2,7 @@
 
 pub mod curvature;
 pub mod diff;
+pub mod entries;
 pub mod explain;
 pub mod graph;
 pub mod infer;

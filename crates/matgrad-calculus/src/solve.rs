@@ -12,6 +12,7 @@ use crate::graph::{Factor, Graph, Label, Labels, MatrixOp, Node, NodeId, Product
 use crate::layout::fuse_axes;
 use crate::notation::Memory;
 use crate::simplify::simplify;
+use crate::structure::Tie;
 
 /// The value of an unknown.
 #[derive(Clone, Debug)]
@@ -54,14 +55,14 @@ impl From<DiffError> for Unsolved {
     }
 }
 
-/// Solves `residuals = 0` for the unknowns, inputs of the graph; `symmetric` says which of them are equal to their
-/// transposes.
+/// Solves `residuals = 0` for the unknowns, inputs of the graph; `ties` says which of them are equal to their
+/// transposes (symmetric) or the negatives of these (skew).
 pub fn solve(
     g: &mut Graph,
     memory: &mut Memory,
     residuals: &[NodeId],
     unknowns: &[NodeId],
-    symmetric: &[bool],
+    ties: &[Option<Tie>],
 ) -> Result<Solved, Unsolved> {
     let start = NodeId(0);
     let mut blocks: Vec<Vec<NodeId>> = Vec::new();
@@ -107,12 +108,12 @@ pub fn solve(
     match (residuals, unknowns) {
         ([_], [unknown]) if g.rank(*unknown) >= 2 => {
             let mut block = blocks[0][0];
-            if symmetric.first() == Some(&true) {
-                block = without_transposes(g, block);
+            if let Some(sign) = sign_of_transpose(ties.first()) {
+                block = without_transposes(g, block, &sign);
             }
             matrix(g, memory, block, constants[0], *unknown)
         }
-        _ => eliminate(g, memory, blocks, constants, unknowns, symmetric),
+        _ => eliminate(g, memory, blocks, constants, unknowns, ties),
     }
 }
 
@@ -144,17 +145,18 @@ fn eliminate(
     mut blocks: Vec<Vec<NodeId>>,
     mut constants: Vec<NodeId>,
     unknowns: &[NodeId],
-    symmetric: &[bool],
+    ties: &[Option<Tie>],
 ) -> Result<Solved, Unsolved> {
     if let Some(tensor) = unknowns.iter().position(|unknown| g.rank(*unknown) > 2) {
         return Err(Unsolved::Tensor(tensor));
     }
-    for (col, _) in symmetric.iter().enumerate().filter(|(_, symmetric)| **symmetric) {
+    for (col, tie) in ties.iter().enumerate() {
+        let Some(sign) = sign_of_transpose(Some(tie)) else { continue };
         for row in &mut blocks {
             if let Some(block) = row.get_mut(col)
                 && g.rank(*block) == 4
             {
-                *block = without_transposes(g, *block);
+                *block = without_transposes(g, *block, &sign);
             }
         }
     }
@@ -372,8 +374,17 @@ fn matrix(
     Ok(Solved { solutions: vec![Solution { unknown: 0, value }], inverses: vec![inverse] })
 }
 
-/// The terms of a block by a symmetric unknown X, each with X where it has X' and is a product only so.
-fn without_transposes(g: &mut Graph, block: NodeId) -> NodeId {
+/// The number c of X' = c*X.
+fn sign_of_transpose(tie: Option<&Option<Tie>>) -> Option<Rational> {
+    match tie {
+        Some(Some(Tie::Symmetric)) => Some(Rational::ONE),
+        Some(Some(Tie::Skew)) => Some(-Rational::ONE),
+        _ => None,
+    }
+}
+
+/// The terms of a block by an unknown with X' = sign*X, each with X where it has X' and is a product only so.
+fn without_transposes(g: &mut Graph, block: NodeId, sign: &Rational) -> NodeId {
     let terms = match g.node(block) {
         Node::Sum(terms, _) => terms.clone(),
         _ => vec![(Rational::ONE, block)],
@@ -382,7 +393,7 @@ fn without_transposes(g: &mut Graph, block: NodeId) -> NodeId {
     for (coefficient, term) in terms {
         let turned = g.permute(term, &[0, 1, 3, 2]);
         let better = sides(g, term).is_none() && sides(g, turned).is_some();
-        all.push((coefficient, if better { turned } else { term }));
+        all.push(if better { (&coefficient * sign, turned) } else { (coefficient, term) });
     }
     let dims = g.axes(block).clone();
     g.sum(&all, &dims)

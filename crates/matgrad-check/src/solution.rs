@@ -5,7 +5,7 @@ use matgrad_syntax::{Attribute, ExprId, Name};
 use crate::abstracts::Body;
 use crate::budget::Budget;
 use crate::compare::plain_mismatch;
-use crate::direction::{is_symmetric, symmetric_part};
+use crate::direction::symmetric_part;
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::implicit::Solver;
 use crate::machine::Machine;
@@ -46,7 +46,7 @@ pub fn verify_solution(
     };
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
     let budget = Budget::new();
-    let mut singular = 0;
+    // a system may be regular only where one dimension is larger than another, as with instruments
     for dims in problem.assignments().into_iter().take(16) {
         let result = Model::with_equations(problem, &dims, &answers, pairs).and_then(|model| {
             let bodies = bodies(&model, 0.5, options.seed);
@@ -56,9 +56,8 @@ pub fn verify_solution(
             Ok(verdict) => return Verdict { dims, ..verdict },
             Err(error) => {
                 let retry = error.depends_on_numbers() || error.kind == ErrorKind::Subscript;
-                singular += usize::from(error.kind == ErrorKind::Singular);
                 last = error;
-                if !retry || singular >= 2 {
+                if !retry {
                     break;
                 }
             }
@@ -147,11 +146,8 @@ impl<'m> Check<'m> {
                 return Err(EvalError::domain("the solution is not finite there"));
             }
             let scale = value.magnitude();
-            if symmetric(&self.model.inputs[at].attributes)
-                && !is_symmetric(&value)
-                && value.zip(&value.transposed(), |x, y| x - y).magnitude() > 1e-8 * scale
-            {
-                return Ok(Err(format!("the value of {name} is not symmetric")));
+            if let Some(kind) = violated(&self.model.inputs[at].attributes, &value, 1e-8 * scale) {
+                return Ok(Err(format!("the value of {name} is not {}", kind.name())));
             }
             inputs[at] = value;
         }
@@ -190,8 +186,8 @@ impl<'m> Check<'m> {
             let count = inputs[at].len();
             for k in 0..count {
                 let mut step: Vec<f64> = (0..count).map(|l| f64::from(k == l)).collect();
-                if symmetric(&self.model.inputs[at].attributes) {
-                    symmetric_part(inputs[at].rows(), &mut step);
+                if inputs[at].is_square() && !inputs[at].is_scalar() {
+                    tied(&self.model.inputs[at].attributes, inputs[at].rows(), &mut step);
                 }
                 let mut moved: Vec<Array<Dual<f64>>> =
                     inputs.iter().map(|input| input.map(|x| Dual { re: x, eps: 0.0 })).collect();
@@ -219,6 +215,54 @@ impl<'m> Check<'m> {
     }
 }
 
-fn symmetric(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|a| matches!(a, Attribute::Symmetric | Attribute::Pd | Attribute::Psd | Attribute::Diagonal))
+/// Whether entry (i,j) is 0 in a matrix of this kind.
+fn is_zero_entry(attribute: Attribute, i: usize, j: usize) -> bool {
+    match attribute {
+        Attribute::Diagonal => i != j,
+        Attribute::Lower => i < j,
+        Attribute::Upper => i > j,
+        _ => false,
+    }
+}
+
+/// The attribute that a value does not have.
+fn violated(attributes: &[Attribute], value: &Array, tolerance: f64) -> Option<Attribute> {
+    if !value.is_square() || value.is_scalar() {
+        return None;
+    }
+    let n = value.rows();
+    attributes.iter().copied().find_map(|attribute| match attribute {
+        Attribute::Symmetric | Attribute::Pd | Attribute::Psd => {
+            (value.zip(&value.transposed(), |x, y| x - y).magnitude() > tolerance).then_some(Attribute::Symmetric)
+        }
+        Attribute::Skew => (value.zip(&value.transposed(), |x, y| x + y).magnitude() > tolerance).then_some(attribute),
+        _ => value
+            .data()
+            .iter()
+            .enumerate()
+            .any(|(k, entry)| is_zero_entry(attribute, k % n, k / n) && entry.abs() > tolerance)
+            .then_some(attribute),
+    })
+}
+
+/// The part of a step that keeps the structure.
+fn tied(attributes: &[Attribute], n: usize, step: &mut [f64]) {
+    for attribute in attributes {
+        match attribute {
+            Attribute::Symmetric | Attribute::Pd | Attribute::Psd => symmetric_part(n, step),
+            Attribute::Skew => {
+                let old = step.to_vec();
+                for (k, entry) in step.iter_mut().enumerate() {
+                    *entry = (old[k] - old[k % n * n + k / n]) / 2.0;
+                }
+            }
+            _ => {
+                for (k, entry) in step.iter_mut().enumerate() {
+                    if is_zero_entry(*attribute, k % n, k / n) {
+                        *entry = 0.0;
+                    }
+                }
+            }
+        }
+    }
 }

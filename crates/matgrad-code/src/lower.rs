@@ -545,8 +545,7 @@ impl<'t, 'p> Lower<'t, 'p> {
                 let x = p.transpose(x);
                 p.outer(y, x)
             }
-            (Row(_), Row(n)) => {
-                let _ = n;
+            (Row(_), Row(_)) => {
                 let (x, y) = (p.transpose(x), p.transpose(y));
                 let Row(all) = shape else { return x };
                 let made = p.intern(Op::Kron, smallvec![x, y], Column(all));

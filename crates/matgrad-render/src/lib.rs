@@ -9,5 +9,5 @@ mod math;
 mod text;
 
 pub use diagnostic::diagnostic_text;
-pub use math::{Kind, Markup, Typesetting, conventional_kind, latex, latex_definition, latex_definitions};
+pub use math::{Kind, Markup, Typesetting, conventional_kind, latex};
 pub use text::{TextOptions, declaration_text, definition_text, statement_text, text};

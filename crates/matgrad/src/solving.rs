@@ -1,11 +1,12 @@
 //! The `solve` statements of a script: closed forms of what is affine in its unknowns.
 
-use matgrad_calculus::diff;
 use matgrad_calculus::graph::{Dims, Graph, Node, NodeId};
 use matgrad_calculus::infer;
 use matgrad_calculus::layout::{self, Kind as Shape, Layout};
 use matgrad_calculus::notation::{self, Arrangement};
 use matgrad_calculus::solve::{Unsolved, solve};
+use matgrad_calculus::structure::Tie;
+use matgrad_calculus::{diff, entries};
 use matgrad_check::{Equations, Options, Target, Verdict, verify_solution};
 use matgrad_render::{Markup, TextOptions, Typesetting};
 use matgrad_syntax::{Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Script, Source, Span};
@@ -100,11 +101,27 @@ struct Unknown {
     variable: Variable,
     /// An input whose entries are free, which stands for the variable while it is solved for.
     free: NodeId,
+    /// How the entries of the variable hang together.
+    tie: Option<Tie>,
+    /// Whether `free` is the vector of those entries that are not 0 by structure.
+    parts: bool,
 }
 
 impl Unknown {
-    fn is_symmetric(&self) -> bool {
-        self.variable.attributes.iter().any(|a| matches!(a, Attribute::Symmetric | Attribute::Pd | Attribute::Psd))
+    /// The variable in terms of what is solved for.
+    fn whole(&self, g: &mut Graph, value: NodeId) -> NodeId {
+        match (self.tie, g.axes(self.variable.structured).first().copied()) {
+            (Some(tie), Some(n)) if self.parts => entries::matrix(g, tie, value, n),
+            _ => value,
+        }
+    }
+
+    /// What is solved for in terms of the variable; of a gradient, its derivative by what is solved for.
+    fn part(&self, g: &mut Graph, matrix: NodeId) -> NodeId {
+        match self.tie {
+            Some(tie) if self.parts => entries::of(g, tie, matrix),
+            _ => matrix,
+        }
     }
 }
 
@@ -156,19 +173,22 @@ impl Work<'_> {
                 return Err(self.fail(self.at(statement.span, message)));
             }
         }
-        let symmetric: Vec<bool> = unknowns.iter().map(|unknown| unknown.is_symmetric()).collect();
-        let solved = solve(&mut self.analysis.graph, &mut self.memory, &residuals, &frees, &symmetric);
+        let ties: Vec<Option<Tie>> = unknowns.iter().map(|unknown| unknown.tie).collect();
+        let solved = solve(&mut self.analysis.graph, &mut self.memory, &residuals, &frees, &ties);
         self.within_limits()?;
         let solved = match solved {
             Ok(solved) => solved,
             Err(why) => return Err(self.unsolved(why, statement, &parts, &unknowns)),
         };
+        let g = &mut self.analysis.graph;
         let back: Vec<(NodeId, NodeId)> =
-            unknowns.iter().map(|unknown| (unknown.free, unknown.variable.structured)).collect();
+            unknowns.iter().map(|unknown| (unknown.free, unknown.part(g, unknown.variable.structured))).collect();
         let mut values = Vec::new();
         for solution in &solved.solutions {
             let Some(unknown) = unknowns.get(solution.unknown) else { continue };
             let node = self.replaced(solution.value, &back);
+            let node = unknown.whole(self.graph(), node);
+            let node = if unknown.parts { self.simplified(node)? } else { node };
             let written = self.value(node, &unknown.variable)?;
             // names of shared parts are not to be used twice
             let names: Vec<Name> = written.formula.definitions.iter().map(|helper| helper.name.clone()).collect();
@@ -185,10 +205,12 @@ impl Work<'_> {
             return Err(self.unsolved(Unsolved::Singular, statement, &parts, &unknowns));
         }
         if let Some(failure) = verified.as_ref().and_then(|verdict| verdict.failure.as_ref()) {
-            if failure.message.ends_with("is not symmetric") {
+            if let Some((_, kind)) =
+                failure.message.strip_prefix("the value of ").and_then(|m| m.split_once(" is not "))
+            {
                 let message =
-                    "the unknown is declared symmetric, but in general no symmetric value solves the equation";
-                let help = "declare it without `symmetric`, or the data with it";
+                    format!("the unknown is declared {kind}, but in general no {kind} value solves the equation");
+                let help = format!("declare it without `{kind}`, or the data so that the solution is {kind}");
                 return Err(self.fail(self.at(statement.span, message).help(help)));
             }
             let what = &failure.message;
@@ -213,19 +235,29 @@ impl Work<'_> {
                 let message = format!("`{}` stands here twice", ident.name);
                 return Err(self.fail(self.at(ident.span, message)));
             }
-            use Attribute::{Diagonal, Lower, Nonneg, Orthogonal, Positive, Skew, Upper};
-            let unfit = |a: &&Attribute| matches!(a, Diagonal | Lower | Upper | Orthogonal | Skew);
-            if let Some(attribute) = variable.attributes.iter().find(unfit) {
-                let message =
-                    format!("`solve` finds free or symmetric matrices, but `{}` is {}", ident.name, attribute.name());
+            use Attribute::{Nonneg, Orthogonal, Positive};
+            if variable.attributes.contains(&Orthogonal) {
+                let message = format!(
+                    "`{}` is orthogonal: the condition is not linear, the equations have no closed form",
+                    ident.name
+                );
                 return Err(self.fail(self.at(ident.span, message)));
             }
+            let tie = Tie::of(&variable.attributes);
+            let stationary = matches!(statement.equations, [Equation::Gradient { .. }]);
             let entrywise: Vec<Attribute> =
                 variable.attributes.iter().filter(|a| matches!(a, Positive | Nonneg)).copied().collect();
             let dims: Dims = self.analysis.graph.axes(variable.structured).clone();
             let row = matches!(variable.shape, Shape::Row(_));
+            let (parts, dims) = match (tie, &dims[..]) {
+                (Some(tie), [n, _]) if stationary && entries::is_part(tie) => {
+                    let count = entries::count(self.graph(), tie, *n);
+                    (true, Dims::from_slice(&[count]))
+                }
+                _ => (false, dims),
+            };
             let free = self.graph().input(&variable.name, &dims, row, &entrywise);
-            unknowns.push(Unknown { variable, free });
+            unknowns.push(Unknown { variable, free, tie, parts });
         }
         Ok(unknowns)
     }
@@ -237,8 +269,9 @@ impl Work<'_> {
         unknowns: &[Unknown],
         statement: &Statement,
     ) -> Result<Vec<NodeId>, Failure> {
+        let g = &mut self.analysis.graph;
         let to_free: Vec<(NodeId, NodeId)> =
-            unknowns.iter().map(|unknown| (unknown.variable.structured, unknown.free)).collect();
+            unknowns.iter().map(|unknown| (unknown.variable.structured, unknown.whole(g, unknown.free))).collect();
         let mut residuals = Vec::new();
         for equation in &parts.equations {
             match equation {
@@ -270,8 +303,15 @@ impl Work<'_> {
                             );
                             return Err(self.fail(self.at(statement.span, message)));
                         }
-                        let difference = g.subtract(gradient, value);
-                        residuals.push(self.replaced(difference, &to_free));
+                        let mut difference = g.subtract(gradient, value);
+                        if unknown.tie == Some(Tie::Skew) {
+                            // only the part that moves with the unknown has to vanish
+                            let turned = g.transpose(difference);
+                            difference = g.subtract(difference, turned);
+                        }
+                        let difference = self.replaced(difference, &to_free);
+                        let g = &mut self.analysis.graph;
+                        residuals.push(unknown.part(g, difference));
                     }
                 }
                 infer::Equation::Equal { left, right } => {
@@ -307,8 +347,11 @@ impl Work<'_> {
         let name = |k: usize| unknowns.get(k).map_or_else(String::new, |unknown| unknown.variable.name.to_string());
         let diagnostic = match why {
             Unsolved::NotAffine(terms) => {
-                let back: Vec<(NodeId, NodeId)> =
-                    unknowns.iter().map(|unknown| (unknown.free, unknown.variable.structured)).collect();
+                let g = &mut self.analysis.graph;
+                let back: Vec<(NodeId, NodeId)> = unknowns
+                    .iter()
+                    .map(|unknown| (unknown.free, unknown.part(g, unknown.variable.structured)))
+                    .collect();
                 let mut texts = Vec::new();
                 for term in terms.iter().take(4) {
                     let term = self.replaced(*term, &back);

@@ -1,8 +1,8 @@
 //! Names: declarations, definitions, and the convention for what nobody declared.
 
 use matgrad_syntax::{
-    Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Parameters, Script, Span, Statement, StatementKind,
-    split_greek,
+    Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, Name, Parameters, QueryKind, Script, Span, Statement,
+    StatementKind, split_greek,
 };
 use smallvec::smallvec;
 
@@ -184,10 +184,45 @@ impl Elaborator<'_> {
                     Some(term) => term,
                     None => self.expression(*function),
                 };
-                let argument = argument.map(|a| self.expression(a));
+                let argument = argument.map(|a| match kind {
+                    QueryKind::Directional | QueryKind::Linearize => self.step_or_point(a, wrt),
+                    _ => self.expression(a),
+                });
                 Outcome::Query(*kind, value, wrt.clone(), argument)
             }
         }
+    }
+
+    /// A direction or a point of the variable: of undeclared names it fixes what the shape of the variable says.
+    fn step_or_point(&mut self, at: ExprId, wrt: &[Ident]) -> TermId {
+        let variable = match wrt {
+            [only] => match self.globals.get(&only.name) {
+                Some(Global::Value(term)) => Some(*term),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(wanted) = variable.map(|term| self.term(term).ty.clone()) else { return self.expression(at) };
+        if let ExprKind::Name(name) = self.ast.kind(at) {
+            let known = self.lookup(name).is_some()
+                || self.globals.contains_key(name)
+                || self.defined.contains_key(name)
+                || self.dims.is_name(name)
+                || matches!(&**name, "I" | "pi");
+            if !known && !matches!(wanted, Type::Poison) {
+                let span = self.span(at);
+                let info =
+                    VariableInfo { name: name.clone(), ty: wanted, attributes: Vec::new(), declared: false, span };
+                return self.add_variable(info, at);
+            }
+        }
+        let value = self.expression(at);
+        let found = self.term(value).ty.clone();
+        if !matches!(found, Type::Poison) && !matches!(wanted, Type::Poison) && !self.is_scalar(&found) {
+            // what does not fit is said where the query is answered
+            self.same_shape(&wanted, &found, at);
+        }
+        value
     }
 
     /// The value of a bare function name: its body, with its parameters as variables.

@@ -67,20 +67,6 @@ pub fn latex(ast: &Ast, root: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
     Markup::expression(ast, root, kind).write(Typesetting::Latex)
 }
 
-/// `G_{pqij} = …` in LaTeX: a definition by indices.
-pub fn latex_definition(ast: &Ast, name: &str, indices: &[Name], body: ExprId, kind: &dyn Fn(&str) -> Kind) -> String {
-    Markup::definition(ast, name, indices, body, kind).write(Typesetting::Latex)
-}
-
-/// Definitions of one tree in LaTeX, each with its parameters where it is a function.
-pub fn latex_definitions(
-    ast: &Ast,
-    definitions: &[(&Name, &[Name], ExprId)],
-    kind: &dyn Fn(&str) -> Kind,
-) -> Vec<String> {
-    Markup::definitions(ast, definitions, kind).iter().map(|definition| definition.write(Typesetting::Latex)).collect()
-}
-
 impl Markup {
     /// An expression; `kind` tells what each name stands for.
     pub fn expression(ast: &Ast, root: ExprId, kind: &dyn Fn(&str) -> Kind) -> Markup {

@@ -193,7 +193,7 @@ fn definitions() {
     let script = parse("delta[j,p]*R[i,q]").script;
     let StatementKind::Expression(root) = script.statements[0].kind else { panic!() };
     let indices: Vec<Name> = ["p", "q", "i", "j"].map(Name::from).to_vec();
-    let shown = latex_definition(&script.ast, "G", &indices, root, &kind);
+    let shown = Markup::definition(&script.ast, "G", &indices, root, &kind).write(Typesetting::Latex);
     assert_eq!(shown, r"G_{pqij} = \delta_{jp} R_{iq}");
 }
 

@@ -245,9 +245,16 @@ impl List<'_> {
             id,
             Fault::Symmetrisation,
             |ast| {
-                let sum = both(ast);
-                let half = ast.add(ExprKind::Number(Rational::new(1, 2)));
-                ast.add(ExprKind::Binary(BinaryOp::Mul, half, sum))
+                // a number in front goes before the sum: (2*A + (2*A)')/2 is A + A'
+                let (number, rest) = without_number(ast, id);
+                let turned = ast.add(ExprKind::Transpose(rest));
+                let sum = ast.add(ExprKind::Binary(BinaryOp::Add, rest, turned));
+                let number = &number * &Rational::new(1, 2);
+                if number.is_one() {
+                    return sum;
+                }
+                let number = ast.add(ExprKind::Number(number));
+                ast.add(ExprKind::Binary(BinaryOp::Mul, number, sum))
             },
             say,
         );
@@ -331,4 +338,22 @@ impl List<'_> {
         }
         self.add(id, Fault::MissingFactor, |ast| ast.add(ExprKind::Binary(BinaryOp::Div, id, factor)), |_, _| over);
     }
+}
+
+/// The number in front of a product, and the product without it.
+fn without_number(ast: &mut Ast, id: ExprId) -> (Rational, ExprId) {
+    let (mut at, mut factors) = (id, Vec::new());
+    while let ExprKind::Binary(BinaryOp::Mul, left, right) = *ast.kind(at) {
+        factors.push(right);
+        at = left;
+    }
+    let number = match ast.kind(at) {
+        ExprKind::Number(number) => number.clone(),
+        _ => return (Rational::ONE, id),
+    };
+    let Some(mut rest) = factors.pop() else { return (Rational::ONE, id) };
+    while let Some(factor) = factors.pop() {
+        rest = ast.add(ExprKind::Binary(BinaryOp::Mul, rest, factor));
+    }
+    (number, rest)
 }

@@ -111,23 +111,19 @@ fn source(dialect: Python, name: &str) -> String {
     return [(i, j) for j in range(n) for i in range(j, n)]"#
             .to_owned(),
         "_commutation" => {
-            let (index, set) = match dialect {
-                Python::Jax => (
-                    "",
-                    "k = jnp.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)",
-                ),
-                Python::Torch => (
-                    "",
-                    "k = torch.eye(m * n, dtype=torch.float64)\n    return k.reshape(n, m, m * n).permute(1, 0, 2).reshape(m * n, m * n)",
-                ),
-                Python::Numpy | Python::Dask => (
-                    "",
-                    "k = np.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)",
-                ),
+            let body = match dialect {
+                Python::Jax => {
+                    "k = jnp.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)"
+                }
+                Python::Torch => {
+                    "k = torch.eye(m * n, dtype=torch.float64)\n    return k.reshape(n, m, m * n).permute(1, 0, 2).reshape(m * n, m * n)"
+                }
+                Python::Numpy | Python::Dask => {
+                    "k = np.eye(m * n)\n    return k.reshape(n, m, m * n).transpose(1, 0, 2).reshape(m * n, m * n)"
+                }
             };
-            let _ = index;
             format!(
-                "def _commutation(m, n):\n    \"\"\"K with K vec(A) = vec(A') for A of shape (m, n).\"\"\"\n    {set}"
+                "def _commutation(m, n):\n    \"\"\"K with K vec(A) = vec(A') for A of shape (m, n).\"\"\"\n    {body}"
             )
         }
         "_duplication" | "_elimination" => {
@@ -178,11 +174,6 @@ fn source(dialect: Python, name: &str) -> String {
             )
         }
         "_adjugate" => {
-            let (prod, flip) = match dialect {
-                Python::Torch => ("torch.prod", "torch.stack"),
-                _ => ("", ""),
-            };
-            let _ = (prod, flip);
             let others = match dialect {
                 Python::Torch => "torch.stack([torch.prod(torch.cat([s[:k], s[k + 1:]])) for k in range(len(s))])",
                 Python::Jax => "jnp.array([jnp.prod(jnp.concatenate([s[:k], s[k + 1:]])) for k in range(len(s))])",

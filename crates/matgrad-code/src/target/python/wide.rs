@@ -236,7 +236,6 @@ impl Region {
             ),
             Op::Neg => Text::new(format!("-{}", at(self, w, 0, level::PRODUCT)), level::PRODUCT),
             Op::Pow => {
-                let exponent = args[1];
                 // negative powers of whole numbers are not whole
                 let base = at(self, w, 0, level::ATOM);
                 let base = if matches!(w.program.op(args[0]), Op::Index(_)) && self.dialect != Python::Torch {
@@ -244,7 +243,6 @@ impl Region {
                 } else {
                     base
                 };
-                let _ = exponent;
                 Text::new(format!("{base} ** {}", at(self, w, 1, level::UNARY)), level::POWER)
             }
             Op::Entry(function) => return self.entry(w, *function, &args, own).map(Some),
