@@ -26,6 +26,9 @@ pub enum Equations {
     Equal(Vec<(ExprId, ExprId)>),
 }
 
+/// The size from which on there is nothing new to be learnt of a system that was singular before.
+const LARGE: usize = 6;
+
 /// Puts the values of an answer into the equations, at random points. A value may contain unknowns whose values come
 /// before it.
 pub fn verify_solution(
@@ -47,7 +50,11 @@ pub fn verify_solution(
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
     let budget = Budget::new();
     // a system may be regular only where one dimension is larger than another, as with instruments
+    let mut singular = 0;
     for dims in problem.assignments().into_iter().take(16) {
+        if singular >= 2 && (dims.len() < 2 || dims.values().any(|size| *size > LARGE)) {
+            break;
+        }
         let result = Model::with_equations(problem, &dims, &answers, pairs).and_then(|model| {
             let bodies = bodies(&model, 0.5, options.seed);
             Check { model: &model, values, equations, options }.run(&bodies, &budget)
@@ -56,6 +63,7 @@ pub fn verify_solution(
             Ok(verdict) => return Verdict { dims, ..verdict },
             Err(error) => {
                 let retry = error.depends_on_numbers() || error.kind == ErrorKind::Subscript;
+                singular += usize::from(error.kind == ErrorKind::Singular);
                 last = error;
                 if !retry {
                     break;
@@ -63,7 +71,7 @@ pub fn verify_solution(
             }
         }
     }
-    Verdict { singular: last.kind == ErrorKind::Singular, error: Some(last), ..Verdict::default() }
+    Verdict { singular: singular >= 2 || last.kind == ErrorKind::Singular, error: Some(last), ..Verdict::default() }
 }
 
 struct Check<'m> {
