@@ -50,10 +50,20 @@ pub(crate) fn symmetric<T: Scalar>(a: &Array<T>, name: &str) -> Result<(Vec<T>, 
     Ok((values, vectors))
 }
 
-/// Eigenvectors as columns. No algorithm knows the entries better than to the last place of the largest one, which decides
-/// on the vectors of equal eigenvalues.
+/// Eigenvalues, ascending.
+pub(crate) fn values<T: Scalar>(a: &Array<T>) -> Result<Vec<T>> {
+    Ok(symmetric(&known(a, "eigvals")?, "eigvals")?.0)
+}
+
+/// Eigenvectors as columns.
 pub(crate) fn vectors<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
-    let n = need_symmetric(a, "eigvecs")?;
+    Ok(symmetric(&known(a, "eigvecs")?, "eigvecs")?.1)
+}
+
+/// The matrix as an algorithm knows it: to the last place of its largest entry, which decides on the vectors of equal
+/// eigenvalues, and on eigenvalues that are small beside others.
+fn known<T: Scalar>(a: &Array<T>, name: &str) -> Result<Array<T>> {
+    let n = need_symmetric(a, name)?;
     let size = a.data().iter().fold(0.0, |most: f64, x| x.re().abs().max(most));
     let mut a = a.clone();
     for j in 0..n {
@@ -64,7 +74,7 @@ pub(crate) fn vectors<T: Scalar>(a: &Array<T>) -> Result<Array<T>> {
             a.set(j, i, if i == j { moved } else { y + (moved - x) });
         }
     }
-    Ok(symmetric(&a, "eigvecs")?.1)
+    Ok(a)
 }
 
 fn off_diagonal<T: Scalar>(d: &Array<T>) -> f64 {

@@ -127,7 +127,7 @@ fn of_array<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Value<T>> {
             need_symmetric(a, name)?;
             if function == Builtin::Logm { matfun::logm(a)? } else { matfun::sqrtm(a)? }
         }
-        Builtin::Eigvals => Array::column(eigen::symmetric(a, "eigvals")?.0),
+        Builtin::Eigvals => Array::column(eigen::values(a)?),
         Builtin::Eigvecs => eigen::vectors(a)?,
         Builtin::Singvals => Array::column(eigen::svd(a, "singvals")?.s),
         Builtin::SvdU => determined(eigen::svd(a, "svdU")?, a.rows() >= a.cols(), |svd| svd.u),

@@ -1,7 +1,7 @@
 //! Python objects as operands.
 
-use matgrad::symbols;
-use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use matgrad::symbols::{self, Entry};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
@@ -78,10 +78,15 @@ fn array(object: Borrowed<'_, '_, PyAny>) -> PyResult<Operand> {
 
 /// The array itself where it is one of doubles, else such an array with its numbers.
 pub(crate) fn as_doubles<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
-    if let Ok(array) = object.cast::<PyArrayDyn<f64>>() {
+    as_numbers(object)
+}
+
+/// The array itself where it is one of such numbers, else such an array with its numbers.
+pub(crate) fn as_numbers<'py, T: Entry + Element>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    if let Ok(array) = object.cast::<PyArrayDyn<T>>() {
         return Ok(array.clone());
     }
     let numpy = object.py().import("numpy")?;
-    let array = numpy.call_method1("asarray", (object, "float64"))?;
-    Ok(array.cast_into::<PyArrayDyn<f64>>()?)
+    let array = numpy.call_method1("asarray", (object, T::get_dtype(object.py())))?;
+    Ok(array.cast_into::<PyArrayDyn<T>>()?)
 }

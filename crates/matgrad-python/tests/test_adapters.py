@@ -1,5 +1,9 @@
 """Closed forms inside of other libraries."""
 
+import pathlib
+import subprocess
+import sys
+
 import matgrad as mg
 import numpy as np
 import pytest
@@ -20,6 +24,21 @@ def test_scipy_fit():
     krylov = optimize.minimize(objective.fun, np.zeros(5), jac=objective.jac, hessp=objective.hessp, method="trust-ncg")
     assert newton.success and np.allclose(fit.x, newton.x, atol=1e-3) and np.allclose(krylov.x, newton.x, atol=1e-4)
     assert optimize.check_grad(objective.fun, objective.jac, newton.x + 0.1) < 1e-4
+
+
+def test_the_fit_of_the_documentation_is_short():
+    # what the chapter shows as a fit with SciPy, as a program of its own
+    pytest.importorskip("scipy.optimize")
+    chapter = (pathlib.Path(__file__).parents[3] / "docs" / "python.md").read_text(encoding="utf-8")
+    shown = chapter.split("A fit with SciPy")[1].split("```")[1]
+    lines = ["import numpy as np", "import matgrad as mg"]
+    lines += [line[4:] for line in shown.splitlines() if line.startswith((">>> ", "... "))]
+    assert len(lines) < 20
+    result = subprocess.run([sys.executable, "-c", "\n".join([*lines, "print(fit.success, *fit.x.round(1))"])],
+                            capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    success, *found = result.stdout.split()
+    assert success == "True" and np.all(np.sign(np.float64(found)) == [1, -1, 1])
 
 
 def test_scipy_with_a_matrix():

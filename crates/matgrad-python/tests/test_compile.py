@@ -46,6 +46,35 @@ def test_one_expression_gives_one_array():
     assert "mul" in function.plan(2, [1, 2, 3]).lower() or function.plan(2, [1, 2, 3])
 
 
+def test_single_precision():
+    double = mg.compile([loss, loss.grad(theta), loss.hessian(theta)])
+    single = mg.compile([loss, loss.grad(theta), loss.hessian(theta)], dtype=np.float32)
+    data = random.normal(size=70), random.normal(size=(70, 3)), random.normal(size=3)
+    half = [a.astype("f4") for a in data]
+    value, gradient, hessian = single(*half)
+    assert isinstance(value, float) and gradient.dtype == hessian.dtype == np.float32
+    for one, two in zip((value, gradient, hessian), double(*[a.astype(float) for a in half])):
+        assert np.allclose(one, two, rtol=1e-5) and not np.array_equal(one, two)
+    # other numbers are rounded, matrices may lie column by column
+    assert np.allclose(single(data[0], np.asfortranarray(half[1]), list(data[2]))[1], gradient, rtol=1e-5)
+    place = np.zeros(3, dtype="f4")
+    assert single(*half, out=(None, place, None))[1] is place and np.array_equal(place, gradient)
+    with pytest.raises(TypeError, match="float32"):
+        single(*half, out=(None, np.zeros(3), None))
+    with pytest.raises(TypeError, match="int64"):
+        mg.compile(loss, dtype=int)
+    # arrays of singles are read where they are
+    M, v = mg.matrix("M", "n", "n"), mg.vector("v", "n")
+    product, n = mg.compile(M @ v, dtype="float32"), 3000
+    a, b = np.ones((n, n), dtype="f4"), np.ones(n, dtype="f4")
+    product(a, b)
+    tracemalloc.start()
+    assert product(a, b)[0] == n
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < a.nbytes / 10
+
+
 def test_results_are_written_where_the_caller_wants_them():
     function = mg.compile([loss, loss.grad(theta), loss.hessian(theta)])
     data = random.normal(size=7), random.normal(size=(7, 3)), random.normal(size=3)

@@ -274,8 +274,12 @@ impl Net {
 
     /// A Levi-Civita symbol with two loads is a vector product, with one a skew matrix. `None`: with neither.
     fn settle_eps(&mut self, printer: &mut Printer) -> Option<bool> {
-        let Some(labels) = self.eps.pop() else { return Some(false) };
-        let loaded = |net: &Net, l: Label| !net.protected(l) && net.degree(l) == 0 && !net.loads[l as usize].is_empty();
+        let ready = |net: &Net, l: Label| net.degree(l) == 0 && !net.loads[l as usize].is_empty();
+        // the one with the most vectors on it: what it gives may lie on another
+        let most = (0..self.eps.len()).rev().max_by_key(|k| self.eps[*k].iter().filter(|l| ready(self, **l)).count());
+        let Some(k) = most else { return Some(false) };
+        let labels = self.eps.remove(k);
+        let loaded = |net: &Net, l: Label| !net.protected(l) && ready(net, l);
         let with: Vec<usize> = (0..3).filter(|k| loaded(self, labels[*k])).collect();
         let mut take = |net: &mut Net, k: usize| {
             let parts = std::mem::take(&mut net.loads[labels[k] as usize]);
@@ -315,6 +319,10 @@ impl Net {
         for k in 0..self.fuses.len() {
             let (fused, fast, slow) = self.fuses[k];
             if self.out.contains(&fast) || self.out.contains(&slow) {
+                continue;
+            }
+            // what was taken off an axis stands before the whole of it
+            if !self.peeled.is_empty() && self.out.contains(&fused) {
                 continue;
             }
             let elsewhere = |l: Label| {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __version__: str
 
@@ -159,7 +159,11 @@ def diff(
     convention: Convention | None = None,
     verify: bool = True,
 ) -> Expr: ...
-def compile(expressions: Expr | Sequence[Expr], arguments: Sequence[Expr | str] | None = None) -> Function: ...
+def compile(
+    expressions: Expr | Sequence[Expr],
+    arguments: Sequence[Expr | str] | None = None,
+    dtype: DTypeLike = float,
+) -> Function: ...
 def code(
     f: Expr | str,
     wrt: Expr | str | Sequence[Expr | str] = (),

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use matgrad_calculus::infer::{self, Analysis};
 use matgrad_calculus::layout::{self, Kind as Written, Layout};
 use matgrad_calculus::notation::Arrangement;
-use matgrad_eval::{Array, Inputs, Workspace};
+use matgrad_eval::{Array, Inputs};
 use matgrad_render::TextOptions;
 use matgrad_syntax::{Name, Source, normalize_name};
 use smallvec::SmallVec;
 
+use super::compiled::{Compiled, Pools};
 use super::derivative::Derived;
 use super::expr::Expr;
 use super::text::Tree;
 use super::view::View;
 use crate::evaluate::Planner;
-use crate::plan::Plan;
 use crate::work::{Variable, define_implicits, derivative_in_mode, shape};
 use crate::{Evaluation, Failure, Text};
 
@@ -47,19 +47,6 @@ pub struct Function {
 
 /// A plan with what it was made for.
 type Planned = (Vec<(Vec<usize>, Order)>, Arc<Compiled>);
-
-/// A function for arrays of known shapes.
-#[derive(Debug)]
-pub struct Compiled {
-    plan: Plan,
-    source: Source,
-    /// For each input of the program the argument that it is.
-    inputs: Vec<usize>,
-    arguments: Vec<(String, Vec<usize>, Order)>,
-    shapes: Vec<Vec<usize>>,
-    /// Memory of runs that are over.
-    pool: Mutex<Vec<Workspace>>,
-}
 
 /// How many plans a function keeps.
 const KEPT: usize = 64;
@@ -212,7 +199,7 @@ impl Function {
         let inputs = inputs.collect();
         let named = self.arguments.iter().cloned().zip(arguments);
         let arguments = named.map(|(name, (shape, order))| (name, shape.to_vec(), *order)).collect();
-        Ok(Compiled { plan, source, inputs, arguments, shapes, pool: Mutex::new(Vec::new()) })
+        Ok(Compiled { plan, source, inputs, arguments, shapes, pools: Pools::default() })
     }
 
     /// Adds a result to the program; whether it is a row.
@@ -287,64 +274,5 @@ impl Function {
         compiled.run(&data, &mut places)?;
         drop(places);
         Ok(results)
-    }
-}
-
-impl Compiled {
-    /// The shapes of the results, whose entries come row by row.
-    pub fn shapes(&self) -> &[Vec<usize>] {
-        &self.shapes
-    }
-
-    /// The steps of the program with their costs.
-    pub fn listing(&self) -> String {
-        self.plan.listing()
-    }
-
-    /// How much work a run is: operations and numbers moved, by estimate.
-    pub fn work(&self) -> f64 {
-        self.plan.flops() + self.plan.traffic() / 8.0
-    }
-
-    /// Computes the results from the numbers of the arguments, in the order that was planned for. Runs may go on at the
-    /// same time; nothing is copied, and once as many have run, nothing is allocated.
-    ///
-    /// # Errors
-    /// Slices of other lengths than the shapes that were planned for.
-    pub fn run(&self, arguments: &[&[f64]], results: &mut [&mut [f64]]) -> Result<(), Failure> {
-        if !self.plan.is_one_program() {
-            return self.run_whole(arguments, results);
-        }
-        let data: SmallVec<[&[f64]; 8]> =
-            self.inputs.iter().map(|at| arguments.get(*at).copied().unwrap_or(&[])).collect();
-        let free = self.pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut workspace = free.unwrap_or_default();
-        let outcome = self.plan.program().run_slices(&data, &mut workspace, results);
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
-        outcome.map_err(|error| Failure::whole(self.source.clone(), "data", error.to_string()))
-    }
-
-    /// The same where unknowns are to be found first.
-    fn run_whole(&self, arguments: &[&[f64]], results: &mut [&mut [f64]]) -> Result<(), Failure> {
-        let mut data = Inputs::new();
-        for ((name, shape, order), numbers) in self.arguments.iter().zip(arguments) {
-            let array = match (order, shape.as_slice()) {
-                (Order::Columns, [m, n]) => {
-                    let turned = Array::new(vec![*n, *m], numbers.to_vec());
-                    turned.and_then(|array| array.permuted(&[1, 0]))
-                }
-                _ => Array::new(shape.clone(), numbers.to_vec()),
-            };
-            let fail = || Failure::whole(self.source.clone(), "data", format!("`{name}` has another length"));
-            data.insert(name, array.ok_or_else(fail)?);
-        }
-        let mut memory = self.plan.memory();
-        self.plan.execute(&data, &mut memory)?;
-        for (place, array) in results.iter_mut().zip(&memory.results) {
-            if place.len() == array.data().len() {
-                place.copy_from_slice(array.data());
-            }
-        }
-        Ok(())
     }
 }

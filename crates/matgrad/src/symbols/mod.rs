@@ -24,6 +24,7 @@
 #[cfg(feature = "argmin")]
 mod argmin;
 mod compile;
+mod compiled;
 mod derivative;
 mod expr;
 #[cfg(feature = "faer")]
@@ -42,7 +43,8 @@ mod tests;
 mod text;
 mod view;
 
-pub use compile::{Compiled, Function, Order, compile};
+pub use compile::{Function, Order, compile};
+pub use compiled::{Compiled, Entry};
 pub use expr::{Expr, Size, matrix, scalar, size, tensor, vector};
 pub use functions::{At, call, column, eye, function_name, functions, nearest_function, ones, rows};
 pub use objective::Objective;

@@ -185,7 +185,7 @@ pub fn agree(
             let nearby = [result(&printed, &inputs, "value")?, result(&evaluation, &inputs, "derivative")?];
             let moves = |here: &Array, there: &Array| {
                 let by = difference(there, here);
-                by.is_nan() || by >= gap / 1e3
+                by.is_nan() || by >= gap.min(1.0) / 1e3
             };
             if moves(&again, &nearby[0]) || moves(&truth, &nearby[1]) {
                 return Err(Disagreement::Drowned);
