@@ -120,6 +120,14 @@ fn queries_have_the_numbers_of_their_answers() {
                 inputs.insert(name, Array::scalar(0.7));
             }
         }
+        // a direction that nobody declared has the shape of its variable
+        if let Some((variable, along)) =
+            query.rsplit_once(" along ").and_then(|(head, along)| Some((head.rsplit_once(' ')?.1, along)))
+            && inputs.get(along).is_none()
+            && let Some(like) = inputs.get(variable).cloned()
+        {
+            inputs.insert(along, like);
+        }
         let mut asked = Evaluation::new(script(query));
         asked.convention = convention;
         let values = |evaluation: &Evaluation| evaluation.plan(&inputs).and_then(|plan| plan.run(&inputs));
