@@ -100,3 +100,26 @@ fn division_by_zero_stays_in_sight() {
         assert_eq!(answer.domain, ["0 != 0, which is nowhere"], "{function}");
     }
 }
+
+/// What rounding leaves of a 0, and eigenvalues that are small beside others, are no reason to refute an answer.
+#[test]
+fn rounding_refutes_nothing() {
+    for (declarations, function, wrt) in [
+        ("x in R^n\ny in R^m\nz in R^3\nh in R^3", "(z'*cross(h, z))*normspec(h*y')", "y"),
+        (
+            "a in R^n\nx in R^n\ny in R^m\nV in R^(n x 3)\nt in R",
+            "sum(atan(eigvals((V'/(1 + t^2))'*(V'/(1 + t^2)) + gamma(1 + a.^2)*gamma(1 + a.^2)')/5))",
+            "t",
+        ),
+        (
+            "x in R^n\ny in R^m\nh in R^3\nC in R^(3 x 3)",
+            "sum(sigmoid(eigvals(gamma(1 + h.^2)*gamma(1 + h.^2)' + 2*sqrtm(eye(3) + C'*C))/5))",
+            "h",
+        ),
+    ] {
+        let text = Text::script("test", format!("{declarations}\n{function}"));
+        let answer = derive(&Request::new(text, wrt)).expect("an answer");
+        let verdict = answer.verified.expect("a check");
+        assert!(verdict.is_right(), "{function}: {verdict:?}");
+    }
+}

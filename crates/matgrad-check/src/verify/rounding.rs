@@ -104,6 +104,14 @@ impl<T: Lift> Check<'_, T> {
                     let value = self.plain.eval(self.model.target)?.dense()?.magnitude();
                     let own = rounded_off(steps.len(), value);
                     spread.truth = spread.truth.max(gap(other.data(), truth.data())).max(own);
+                    // differences of what is known to no place are known to none
+                    plain.set_inputs(point.inputs.iter().map(|input| input.map(Rounded::new)).collect());
+                    let rounded = plain.eval(self.model.target)?.dense()?;
+                    let off = gap(rounded.map(|x| x.value).data(), self.plain.eval(self.model.target)?.dense()?.data());
+                    if value > 0.0 {
+                        spread.truth = spread.truth.max(largest(truth.data()) * (off / value).min(1.0));
+                    }
+                    spread.size = spread.size.max(rounded.map(|x| x.size).magnitude());
                 }
                 Err(error) => return Err(error),
             }
