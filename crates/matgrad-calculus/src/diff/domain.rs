@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::graph::{Graph, MapOp, MatrixOp, Node, NodeId, Part, ReduceOp};
+use crate::graph::{Factor, Graph, Labels, MapOp, MatrixOp, Node, NodeId, Part, ProductBuilder, ReduceOp};
 
 use super::sign::Knowledge;
 use super::spectrum;
@@ -118,6 +118,24 @@ pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condi
     found.reduce(g)
 }
 
+/// The entries of a factor that its product uses: of a matrix along one label twice the diagonal.
+fn used_entries(g: &mut Graph, f: &Factor) -> NodeId {
+    let mut p = ProductBuilder::new();
+    let (mut labels, mut distinct) = (Labels::new(), Labels::new());
+    for (k, label) in f.labels.iter().enumerate() {
+        let first = f.labels[..k].iter().position(|other| other == label);
+        labels.push(first.map_or_else(|| p.label(g.axes(f.node)[k]), |first| labels[first]));
+        if first.is_none() {
+            distinct.push(labels[k]);
+        }
+    }
+    if distinct.len() == labels.len() {
+        return f.node;
+    }
+    p.factor(f.node, &labels);
+    p.build(g, &distinct)
+}
+
 struct Found {
     conditions: Vec<Condition>,
     known: Knowledge,
@@ -135,19 +153,16 @@ impl Found {
                 for f in &p.factors {
                     let sign = self.known.sign(f.node);
                     let e = &f.exponent;
-                    if e.is_integer() {
-                        if e.is_negative() && !sign.nonzero() {
-                            self.add(g, NonZero, f.node);
-                        }
-                        continue;
-                    }
                     let steep = *e < matgrad_syntax::Rational::ONE && (e.is_negative() || varying(f.node));
-                    match (steep, sign.nonnegative()) {
-                        (true, true) if !sign.nonzero() => self.add(g, NonZero, f.node),
-                        (true, false) => self.add(g, Positive, f.node),
-                        (false, false) => self.add(g, NonNegative, f.node),
-                        _ => {}
-                    }
+                    let kind = match (e.is_integer(), steep, sign.nonnegative()) {
+                        (true, ..) if e.is_negative() && !sign.nonzero() => NonZero,
+                        (false, true, true) if !sign.nonzero() => NonZero,
+                        (false, true, false) => Positive,
+                        (false, false, false) => NonNegative,
+                        _ => continue,
+                    };
+                    let used = used_entries(g, f);
+                    self.add(g, kind, used);
                 }
             }
             Node::Map(op, args) => {

@@ -135,13 +135,31 @@ impl Printer<'_> {
             Node::Input(_) if self.g.rank(id) > 2 => {
                 let name = self.g.as_input(id)?.name.clone();
                 let m = self.arena.name(&name, Form::Matrix);
+                self.note_lengths(id, at);
                 let subs = at.iter().map(|m| Sub::At(*m)).collect();
                 return Some(self.arena.raw(Kind::Index(m, subs), Form::Scalar));
             }
             _ => {}
         }
         let m = self.expr(id)?;
+        self.note_lengths(id, at);
         Some(self.subscript(m, at))
+    }
+
+    /// Remembers how long the axes of a node are that is subscripted.
+    fn note_lengths(&mut self, id: NodeId, at: &[M]) {
+        self.subscripted.extend(at.iter().copied().zip(self.g.axes(id).iter().copied()));
+    }
+
+    /// Remembers how long the axes are along which unit vectors at these positions take entries.
+    pub(super) fn note_units(&mut self, root: NodeId, positions: &[(Dim, M)]) {
+        for id in self.g.reachable(&[root]) {
+            if let Node::OneHot { at, dim } = *self.g.node(id)
+                && let Some((_, place)) = positions.iter().find(|(position, _)| *position == at)
+            {
+                self.subscripted.push((*place, dim));
+            }
+        }
     }
 
     /// An entry of the values of an abstract function for each row of its arguments: `f'(X[i,:]')[j]`.
@@ -248,14 +266,17 @@ impl Printer<'_> {
             let mut p = ProductBuilder::new();
             let labels = p.labels_of(self.g, id);
             p.factor(id, &labels);
+            let mut positions = Vec::new();
             for k in kept..rank {
                 let (position, dim) = (self.g.sizes.symbol(&names[k]), self.g.axes(id)[k]);
                 let unit = self.g.one_hot(position, dim);
                 p.factor(unit, &labels[k..=k]);
+                positions.push((position, at[k]));
             }
             let slice = p.build(self.g, &labels[..kept]);
             let slice = self.g.distribute_all(slice);
             if let Some(m) = self.expr(slice) {
+                self.note_units(slice, &positions);
                 return Some(self.subscript(m, &at[..kept]));
             }
         }

@@ -155,6 +155,8 @@ pub(crate) struct Printer<'g> {
     whole: bool,
     taken: BTreeSet<Name>,
     bound: Vec<Name>,
+    /// What is subscripted by an index alone, and how long the array is there.
+    subscripted: Vec<(M, Dim)>,
     /// Whether functions of matrices that have entries only are written too.
     total: bool,
 }
@@ -162,7 +164,18 @@ pub(crate) struct Printer<'g> {
 impl<'g> Printer<'g> {
     fn new(g: &'g mut Graph, memory: Memory, taken: BTreeSet<Name>) -> Self {
         let Memory { arena, memo, diagonals, names, whole } = memory;
-        Self { g, arena, memo, diagonals, names, whole, taken, bound: Vec::new(), total: false }
+        Self {
+            g,
+            arena,
+            memo,
+            diagonals,
+            names,
+            whole,
+            taken,
+            bound: Vec::new(),
+            subscripted: Vec::new(),
+            total: false,
+        }
     }
 
     fn into_memory(self) -> Memory {
@@ -223,6 +236,9 @@ pub fn write_entry(
     let mut printer = Printer::new(g, std::mem::take(memory), taken.clone());
     printer.bound = axes.iter().map(|(name, _)| name.clone()).collect();
     let at: Vec<M> = at.iter().map(|n| printer.arena.name(n, Form::Scalar)).collect();
+    let place = |(name, _): &(Name, Dim)| (printer.g.sizes.symbol(name), printer.arena.name(name, Form::Scalar));
+    let positions: Vec<(Dim, M)> = axes.iter().map(place).collect();
+    printer.note_units(node, &positions);
     let whole = printer.expr(node).map(|m| printer.subscript(m, &at));
     let entry = whole.or_else(|| printer.entry_at(node, &at, 0));
     let formula = entry.and_then(|m| printer.finish(m, Some(axes), Notation::Index));
@@ -308,6 +324,7 @@ impl Printer<'_> {
 
     fn finish(&mut self, root: M, axes: Option<&[(Name, Dim)]>, notation: Notation) -> Option<Formula> {
         let names: Vec<Name> = axes.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let places: Vec<M> = names.iter().map(|name| self.arena.name(name, Form::Scalar)).collect();
         let parts = self.named_parts(root);
         let mut emitter = Emitter {
             arena: &self.arena,
@@ -336,7 +353,15 @@ impl Printer<'_> {
         let root = emitter.emit(root);
         let axes = axes.map(|axes| {
             let lengths = axes.iter().map(|(name, dim)| (name.clone(), self.g.sizes.text(*dim))).collect();
-            let fixed = fixed_by_use(&emitter.ast, &lengths);
+            let mut fixed = fixed_by_use(&emitter.ast, &lengths);
+            // an array that is longer than the axis says nothing of the axis
+            let longer =
+                |m: M, (_, dim): &(Name, Dim)| self.subscripted.iter().any(|(at, length)| *at == m && length != dim);
+            for (axis, m) in axes.iter().zip(&places) {
+                if longer(*m, axis) {
+                    fixed.remove(&axis.0);
+                }
+            }
             let range = |(name, dim): &(Name, Dim)| {
                 let range = (!fixed.contains(name)).then(|| emitter.dim(*dim));
                 (name.clone(), range)

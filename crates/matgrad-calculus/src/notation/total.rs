@@ -57,12 +57,15 @@ impl Printer<'_> {
         let mut p = ProductBuilder::new();
         let labels = p.labels_of(self.g, id);
         p.factor(id, &labels);
+        let mut positions = Vec::with_capacity(lead.len());
         for (k, m) in lead.iter().enumerate() {
             let (position, dim) = (self.position(*m)?, self.g.axes(id)[k]);
             let unit = self.g.one_hot(position, dim);
             p.factor(unit, &labels[k..=k]);
+            positions.push((position, *m));
         }
         let slice = p.build(self.g, &labels[lead.len()..]);
+        self.note_units(slice, &positions);
         if let Some(m) = self.expr(slice) {
             return Some(m);
         }

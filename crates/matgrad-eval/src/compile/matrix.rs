@@ -85,8 +85,7 @@ impl Compiler<'_> {
             }
             MatrixOp::Adjugate => {
                 square()?;
-                let svd = svd(self)?;
-                self.linalg(Linalg::Adjugate { n }, (svd, 0), &x, &[n, n])
+                self.linalg(Linalg::Adjugate { n }, (x.view.slot, x.view.offset), &x, &[n, n])
             }
             MatrixOp::Pinv => {
                 let svd = svd(self)?;

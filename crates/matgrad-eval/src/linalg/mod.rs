@@ -1,5 +1,6 @@
 //! Dense linear algebra on row-major matrices.
 
+pub mod adjugate;
 pub mod eigen;
 pub mod functions;
 pub mod svd;
@@ -31,7 +32,7 @@ pub(crate) enum Linalg {
     Svd { m: usize, n: usize },
     /// singular values and vectors → pseudo-inverse
     Pinv { m: usize, n: usize },
-    /// singular values and vectors → adjugate
+    /// A → adjugate
     Adjugate { n: usize },
     /// A → f(A)
     Function { f: Function, n: usize },
@@ -51,7 +52,7 @@ impl Linalg {
             Self::Eigen { n } => (n * n, 0, n * n + n),
             Self::Svd { m, n } => (m * n, 0, svd::packed_len(m, n)),
             Self::Pinv { m, n } => (svd::packed_len(m, n), 0, m * n),
-            Self::Adjugate { n } => (svd::packed_len(n, n), 0, n * n),
+            Self::Adjugate { n } => (n * n, 0, n * n),
             Self::Frechet { n, per, .. } => (n * n, per * n * n, per * n * n),
         }
     }
@@ -69,7 +70,7 @@ impl Linalg {
             Self::Eigen { n } => format!("eigen {n}x{n}"),
             Self::Svd { m, n } => format!("svd {m}x{n}"),
             Self::Pinv { m, n } => format!("pinv {m}x{n} from svd"),
-            Self::Adjugate { n } => format!("adjugate {n}x{n} from svd"),
+            Self::Adjugate { n } => format!("adjugate {n}x{n}"),
             Self::Function { f, n } => format!("{f:?} {n}x{n}"),
             Self::Frechet { f, n, per } => format!("derivative of {f:?} {n}x{n} along {per}"),
         }
@@ -87,7 +88,7 @@ impl Linalg {
             Self::Eigen { n } => 9.0 * cube(n),
             Self::Svd { m, n } => 40.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2),
             Self::Pinv { m, n } => 2.0 * (m * n) as f64 * m.min(n) as f64,
-            Self::Adjugate { n } => 4.0 * cube(n),
+            Self::Adjugate { n } => 45.0 * cube(n),
             Self::Function { n, .. } => 30.0 * cube(n),
             Self::Frechet { n, per, .. } => 240.0 * cube(n) * per as f64,
         }
@@ -145,9 +146,29 @@ impl Linalg {
                 Self::Eigen { n } => eigen::symmetric(a, n, out),
                 Self::Svd { m, n } => svd::svd(a, m, n, out),
                 Self::Pinv { m, n } => svd::pinv(a, m, n, out),
-                Self::Adjugate { n } => svd::adjugate(a, n, out),
-                Self::Function { f, n } => functions::apply(f, a, n, out),
+                Self::Adjugate { n } => {
+                    adjugate::adjugate(a, n, out);
+                    keep_triangle(a, n, out);
+                }
+                Self::Function { f, n } => {
+                    functions::apply(f, a, n, out);
+                    keep_triangle(a, n, out);
+                }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// What is a polynomial in a triangular matrix is triangular: the zeros of `a` on one side of the diagonal are exact in
+/// `out`, which rounding must not turn into entries with a sign.
+fn keep_triangle(a: &[f64], n: usize, out: &mut [f64]) {
+    let sides: [fn(usize, usize) -> bool; 2] = [|i, j| i < j, |i, j| i > j];
+    for side in sides {
+        let inside = |k: usize| side(k / n.max(1), k % n.max(1));
+        if a.iter().enumerate().all(|(k, x)| !inside(k) || *x == 0.0) {
+            for (_, x) in out.iter_mut().enumerate().filter(|(k, x)| inside(*k) && x.is_finite()) {
+                *x = 0.0;
             }
         }
     }

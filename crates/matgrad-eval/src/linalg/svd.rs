@@ -1,6 +1,6 @@
 //! The singular value decomposition by one-sided Jacobi rotations (Hestenes; de Rijk 1989).
 
-use matgrad_dense::{Factors, dot};
+use matgrad_dense::dot;
 
 /// Above this size the library is faster; below, rotations find small values to more digits.
 const SMALL: usize = 24;
@@ -149,22 +149,6 @@ pub fn pinv(packed: &[f64], m: usize, n: usize, out: &mut [f64]) {
     out.copy_from_slice(&crate::kernel::gemm::product((n, k, m), &scaled, &super::transposed(u, m, k)));
 }
 
-/// The adjugate out of the packed decomposition of a square matrix: of singular ones too.
-pub fn adjugate(packed: &[f64], n: usize, out: &mut [f64]) {
-    let (s, vectors) = packed.split_at(n);
-    let (u, v) = vectors.split_at(n * n);
-    let sign = |q: &[f64]| {
-        let mut packed = vec![0.0; Factors::length(n)];
-        if Factors::make(q, n, &mut packed).det() < 0.0 { -1.0 } else { 1.0 }
-    };
-    let sign = sign(u) * sign(v);
-    let others: Vec<f64> =
-        (0..n).map(|i| sign * s.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, x)| x).product::<f64>()).collect();
-    let scaled: Vec<f64> =
-        v.chunks_exact(n.max(1)).flat_map(|row| row.iter().zip(&others).map(|(x, y)| x * y)).collect();
-    out.copy_from_slice(&crate::kernel::gemm::product((n, n, n), &scaled, &super::transposed(u, n, n)));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,23 +181,5 @@ mod tests {
         check(&[0.0; 6], 2, 3);
         check(&[1.0, 2.0, 2.0, 4.0, 3.0, 6.0], 3, 2);
         check(&eye(4), 4, 4);
-    }
-
-    #[test]
-    fn adjugates() {
-        let adj = |a: &[f64], n: usize| {
-            let mut packed = vec![0.0; packed_len(n, n)];
-            svd(a, n, n, &mut packed);
-            let mut out = vec![0.0; n * n];
-            adjugate(&packed, n, &mut out);
-            out
-        };
-        assert_close(&adj(&[1.0, 2.0, 3.0, 4.0], 2), &[4.0, -2.0, -3.0, 1.0], 1e-14);
-        assert_close(&adj(&[1.0, 2.0, 2.0, 4.0], 2), &[4.0, -2.0, -2.0, 1.0], 1e-14);
-        let a = random(6, 6, 5);
-        let mut packed = vec![0.0; 42];
-        let det = Factors::make(&a, 6, &mut packed).det();
-        let expected: Vec<f64> = eye(6).iter().map(|x| x * det).collect();
-        assert_close(&product((6, 6, 6), &a, &adj(&a, 6)), &expected, 1e-13);
     }
 }

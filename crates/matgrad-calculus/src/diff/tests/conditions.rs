@@ -55,6 +55,19 @@ fn entries() {
     check(&mut lab, root, x, &[]);
 }
 
+/// What only the diagonal takes part in asks nothing of the other entries.
+#[test]
+fn diagonals() {
+    let mut lab = Lab::new(3);
+    let a = lab.input("A", "nn", ANY);
+    let diagonal = lab.g.diagonal(a);
+    let log = lab.g.map(MapOp::Log, &[diagonal]);
+    let root = lab.g.sum_axes(log, &[0]);
+    check(&mut lab, root, a, &[(ConditionKind::Positive, diagonal)]);
+    let inverses = lab.g.power(diagonal, &Rational::int(-1));
+    check(&mut lab, inverses, a, &[(ConditionKind::NonZero, diagonal)]);
+}
+
 #[test]
 fn matrices() {
     let mut lab = Lab::new(2);
