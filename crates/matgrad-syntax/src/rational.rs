@@ -146,6 +146,17 @@ impl Rational {
         }
     }
 
+    /// What it is divided by in lowest terms: a positive whole number.
+    ///
+    /// ```
+    /// # use matgrad_syntax::Rational;
+    /// assert_eq!(Rational::new(4, -6).denominator(), Rational::int(3));
+    /// ```
+    #[must_use]
+    pub fn denominator(&self) -> Self {
+        Self::from_big(BigRational::from(self.to_big().denom().clone()))
+    }
+
     /// Absolute value.
     pub fn abs(&self) -> Self {
         if self.is_negative() { -self.clone() } else { self.clone() }

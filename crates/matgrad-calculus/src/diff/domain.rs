@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use crate::graph::{Factor, Graph, Labels, MapOp, MatrixOp, Node, NodeId, Part, ProductBuilder, ReduceOp};
 
-use super::sign::Knowledge;
+use super::sign::{Knowledge, Sign};
 use super::spectrum;
 
 /// What must hold of a tensor; entry by entry unless it is said of a matrix.
@@ -115,6 +115,8 @@ pub fn domain(g: &mut Graph, roots: &[NodeId], wrt: Option<NodeId>) -> Vec<Condi
             found.visit(g, id, &varies);
         }
     }
+    found.without_multiples(g);
+    found.without_consequences(g);
     found.reduce(g)
 }
 
@@ -248,7 +250,7 @@ impl Found {
         if g.open_in(node) != 0 {
             return; // of a state inside a loop, for which there is no name
         }
-        let (mut kind, mut node) = (kind, node);
+        let (given, mut kind, mut node) = (node, kind, node);
         // a number in front does not matter, but for its sign
         let (c, rest) = g.primitive(node);
         let signed = matches!(kind, Positive | NonNegative | PositiveDefinite | DetPositive | PositiveSpectrum);
@@ -292,7 +294,11 @@ impl Found {
             }
             node = node.min(turned);
         }
-        let sign = self.known.sign(node);
+        // a sum that was made here is known by what it was made of
+        let sign = match self.known.sign(node) {
+            Sign::Any if !c.is_negative() => self.known.sign(given),
+            sign => sign,
+        };
         let pd = self.known.is_positive_definite(node);
         let positive_matrix = |g: &Graph| match g.node(node) {
             // these exist for positive definite arguments only, and then are invertible
@@ -311,6 +317,51 @@ impl Found {
         let condition = Condition { kind, node };
         if !holds && !self.conditions.contains(&condition) {
             self.conditions.push(condition);
+        }
+    }
+
+    /// Without denominators that are, but for scalars which are not 0, what another condition is on already: `r^2 + v`
+    /// beside `r^2/v + 1` and `v`.
+    fn without_multiples(&mut self, g: &mut Graph) {
+        use ConditionKind::{NonZero, Positive};
+        let mut multiples = Vec::new();
+        for c in self.conditions.clone() {
+            if let (Positive | NonZero, Some(whole)) = (c.kind, g.without_fractions(c.node)) {
+                let nonzero = |node: NodeId| {
+                    let stated = |c: &Condition| c.node == node && matches!(c.kind, Positive | NonZero);
+                    self.known.sign(node).nonzero() || self.conditions.iter().any(stated)
+                };
+                if whole.divisors.iter().all(|(node, _)| nonzero(*node)) {
+                    multiples.push(g.primitive(whole.node).1);
+                }
+            }
+        }
+        self.conditions.retain(|c| c.kind != NonZero || !multiples.contains(&c.node));
+    }
+
+    /// Without signs of sums that follow from the other conditions: `x^2 + 2*s^2 != 0` from `s != 0`.
+    fn without_consequences(&mut self, g: &mut Graph) {
+        use ConditionKind::{NonZero, Positive};
+        let sign_of = |c: &Condition| match c.kind {
+            Positive => Some((c.node, Sign::Positive)),
+            NonZero => Some((c.node, Sign::NonZero)),
+            _ => None,
+        };
+        for k in (0..self.conditions.len()).rev() {
+            let own = self.conditions[k];
+            if !matches!(own.kind, Positive | NonZero) || !matches!(g.node(own.node), Node::Sum(..)) {
+                continue;
+            }
+            let others = self.conditions.iter().filter(|c| **c != own);
+            let assumed: Vec<(NodeId, Sign)> = others.filter_map(sign_of).collect();
+            if assumed.is_empty() {
+                continue;
+            }
+            let order = g.reachable(&[own.node]);
+            let sign = Knowledge::assuming(g, &order, &assumed).sign(own.node);
+            if sign == Sign::Positive || own.kind == NonZero && sign.nonzero() {
+                self.conditions.remove(k);
+            }
         }
     }
 

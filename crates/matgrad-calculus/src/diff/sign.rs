@@ -49,9 +49,18 @@ pub(crate) struct Knowledge {
 
 impl Knowledge {
     pub(crate) fn new(g: &mut Graph, order: &[NodeId]) -> Self {
+        Self::assuming(g, order, &[])
+    }
+
+    /// What is known where these nodes have these signs.
+    pub(crate) fn assuming(g: &mut Graph, order: &[NodeId], assumed: &[(NodeId, Sign)]) -> Self {
         let mut known = Self { signs: FxHashMap::default(), definite: FxHashMap::default() };
         for &id in order {
-            let sign = known.find_sign(g, id);
+            let found = known.find_sign(g, id);
+            let stated = assumed.iter().filter(|(node, _)| *node == id);
+            let sign = stated.fold(found, |sign, (_, other)| {
+                Sign::of(sign.nonzero() || other.nonzero(), sign.nonnegative() || other.nonnegative())
+            });
             known.signs.insert(id, sign);
             if g.rank(id) == 2
                 && g.axes(id)[0] == g.axes(id)[1]

@@ -6,6 +6,7 @@
 mod canonical;
 mod coincidence;
 mod dim;
+mod fractions;
 mod kron;
 mod map;
 mod matrix;
@@ -18,6 +19,7 @@ mod stack;
 mod sum;
 
 pub use dim::{Dim, DimMonomial, DimPoly, DimSymbol, DimTable};
+pub(crate) use fractions::Whole;
 pub use node::{
     AbstractFunction, Dims, Factor, FunctionId, Input, InputId, Label, Labels, MapOp, MatrixOp, Node, NodeId, Part,
     Product, ReduceOp, Structural,

@@ -4,6 +4,7 @@
 //! products of sums or sums of products. Candidates are made by general means (take a common factor out, multiply out,
 //! use what is known of sigmoids and of sine and cosine) and the one that prints shortest is kept.
 
+mod clear;
 mod expand;
 mod factor;
 mod literal;
@@ -83,6 +84,9 @@ fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> No
             }
         }
     };
+    if let Some(whole) = clear::cleared(g, node) {
+        consider(g, memory, whole);
+    }
     for expanded in expand::expansions(g, node, hard_to_read) {
         consider(g, memory, expanded);
         let refactored = factor::factor(g, memory, expanded, depth);
