@@ -127,11 +127,22 @@ pub(crate) fn multiply<T: Scalar>(a: &Value<T>, b: &Value<T>) -> Result<Value<T>
         (Value::Dense(x), Value::Fill(y, Form::Column)) if x.rank() == 2 => {
             multiply(a, &Value::Dense(Array::filled(&[x.cols(), 1], *y)))
         }
+        // equal entries, however many the next factor asks for
+        (Value::Dense(x), Value::Fill(y, Form::Matrix)) if x.rank() == 2 && x.rows() == 1 => {
+            Ok(Value::Fill(sum_of(x) * *y, Form::Row))
+        }
+        (Value::Fill(x, Form::Matrix), Value::Dense(y)) if y.rank() == 2 && y.cols() == 1 => {
+            Ok(Value::Fill(*x * sum_of(y), Form::Column))
+        }
         _ => {
             a.dense()?;
             b.dense().map(|y| Value::Dense(y.clone()))
         }
     }
+}
+
+fn sum_of<T: Scalar>(x: &Array<T>) -> T {
+    x.data().iter().fold(T::new(0.0), |sum, entry| sum + *entry)
 }
 
 fn left_divide<T: Scalar>(a: &Value<T>, b: &Value<T>) -> Result<Value<T>> {
@@ -494,6 +505,12 @@ mod tests {
         let ones = Value::Fill(1.0, Form::Column);
         assert_eq!(data(binary(BinaryOp::Mul, &a, &ones)), [4.0, 6.0]);
         assert_eq!(data(binary(BinaryOp::Mul, &transpose(&ones).unwrap(), &a)), [3.0, 7.0]);
+        let (x, y) = (Value::Dense(Array::matrix(1, 2, [1.0, 2.0])), Value::Dense(Array::matrix(3, 1, [1.0, 2.0, 4.0])));
+        let ones = Value::Fill(2.0, Form::Matrix);
+        let row = binary(BinaryOp::Mul, &x, &ones).unwrap();
+        let column = binary(BinaryOp::Mul, &ones, &y).unwrap();
+        assert_eq!(data(binary(BinaryOp::Mul, &row, &y)), [42.0]);
+        assert_eq!(data(binary(BinaryOp::Mul, &x, &column)), [42.0]);
         assert!(binary(BinaryOp::Add, &Value::Eye(1.0), &Value::number(1.0)).is_err());
     }
 
