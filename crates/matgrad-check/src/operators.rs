@@ -505,7 +505,8 @@ mod tests {
         let ones = Value::Fill(1.0, Form::Column);
         assert_eq!(data(binary(BinaryOp::Mul, &a, &ones)), [4.0, 6.0]);
         assert_eq!(data(binary(BinaryOp::Mul, &transpose(&ones).unwrap(), &a)), [3.0, 7.0]);
-        let (x, y) = (Value::Dense(Array::matrix(1, 2, [1.0, 2.0])), Value::Dense(Array::matrix(3, 1, [1.0, 2.0, 4.0])));
+        let (x, y) =
+            (Value::Dense(Array::matrix(1, 2, [1.0, 2.0])), Value::Dense(Array::matrix(3, 1, [1.0, 2.0, 4.0])));
         let ones = Value::Fill(2.0, Form::Matrix);
         let row = binary(BinaryOp::Mul, &x, &ones).unwrap();
         let column = binary(BinaryOp::Mul, &ones, &y).unwrap();

@@ -346,8 +346,24 @@ impl Arena {
         minus > 0 && 2 * minus >= terms.len()
     }
 
-    /// Minus a sum of which every term is negative.
+    /// Minus a sum of which every term is negative, also where its entries are arranged otherwise.
     fn opposite(&mut self, m: M) -> Option<M> {
+        match self.kind(m).clone() {
+            Kind::Transpose(inner) => {
+                let opposite = self.opposite(inner)?;
+                return Some(self.transpose(opposite));
+            }
+            Kind::Call(name, primes, mut args) if matches!(&*name, "vec" | "rvec" | "reshape" | "diag") => {
+                let first = args.first_mut()?;
+                *first = self.opposite(*first)?;
+                let form = self.form(m);
+                return Some(self.raw(Kind::Call(name, primes, args), form));
+            }
+            Kind::Product { number, scalars, chain } if number.is_negative() => {
+                return Some(self.product(-number, scalars, chain));
+            }
+            _ => {}
+        }
         let Kind::Sum(terms) = self.kind(m) else { return None };
         if !terms.iter().all(|(c, _)| c.is_negative()) {
             return None;

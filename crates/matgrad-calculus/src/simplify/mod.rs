@@ -30,10 +30,30 @@ const DEPTH_LIMIT: usize = 1;
 pub fn simplify(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) -> NodeId {
     let once = pass(g, memory, root, keep_below);
     // what a first pass makes may allow more, deeper inside
-    if once == root { once } else { pass(g, memory, once, keep_below) }
+    let twice = if once == root { once } else { pass(g, memory, once, keep_below) };
+    // fractions that sums share have been taken out by now
+    let whole = each(g, memory, twice, keep_below, &clear_shorter);
+    if whole == twice { whole } else { pass(g, memory, whole, keep_below) }
 }
 
 fn pass(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) -> NodeId {
+    each(g, memory, root, keep_below, &|g, memory, node| improve(g, memory, node, 0))
+}
+
+/// The node without fractions in its denominators, where that is shorter.
+fn clear_shorter(g: &mut Graph, memory: &mut Memory, node: NodeId) -> NodeId {
+    let Some(whole) = clear::cleared(g, node) else { return node };
+    if notation::length(g, memory, whole) < notation::length(g, memory, node) { whole } else { node }
+}
+
+/// Every node below `root` by what `better` makes of it, its children first.
+fn each(
+    g: &mut Graph,
+    memory: &mut Memory,
+    root: NodeId,
+    keep_below: NodeId,
+    better: &dyn Fn(&mut Graph, &mut Memory, NodeId) -> NodeId,
+) -> NodeId {
     let mut new: FxHashMap<NodeId, NodeId> = FxHashMap::default();
     for id in g.reachable(&[root]) {
         if g.exhausted() {
@@ -43,9 +63,9 @@ fn pass(g: &mut Graph, memory: &mut Memory, root: NodeId, keep_below: NodeId) ->
             continue;
         }
         let rebuilt = g.rebuild(id, &|child| new.get(&child).copied().unwrap_or(child));
-        let better = improve(g, memory, rebuilt, 0);
-        if better != id {
-            new.insert(id, better);
+        let shorter = better(g, memory, rebuilt);
+        if shorter != id {
+            new.insert(id, shorter);
         }
     }
     new.get(&root).copied().unwrap_or(root)
@@ -84,9 +104,6 @@ fn improve(g: &mut Graph, memory: &mut Memory, node: NodeId, depth: usize) -> No
             }
         }
     };
-    if let Some(whole) = clear::cleared(g, node) {
-        consider(g, memory, whole);
-    }
     for expanded in expand::expansions(g, node, hard_to_read) {
         consider(g, memory, expanded);
         let refactored = factor::factor(g, memory, expanded, depth);
