@@ -395,7 +395,7 @@ impl<'a> Work<'a> {
     fn by_entries(&mut self, arranged: &Arranged) -> Result<Formula, Failure> {
         let g = &mut self.analysis.graph;
         let formula = notation::write_by_entries(g, &mut self.memory, arranged.node, arranged.arrangement, &self.taken);
-        formula.ok_or_else(|| self.no_notation())
+        formula.ok_or_else(|| self.no_notation(arranged.node))
     }
 
     /// A flattened derivative of matrix square roots with Kronecker products.
@@ -431,7 +431,16 @@ impl<'a> Work<'a> {
         Ok(self.shown(formula, arranged))
     }
 
-    fn no_notation(&self) -> Failure {
+    fn no_notation(&self, node: NodeId) -> Failure {
+        let g = &self.analysis.graph;
+        let divides_by_zero = |id: NodeId| match g.node(id) {
+            Node::Product(p) => p.factors.iter().any(|f| f.exponent.is_negative() && g.is_zero(f.node)),
+            _ => false,
+        };
+        if g.reachable(&[node]).into_iter().any(divides_by_zero) {
+            let message = "the function has no derivative: it would divide by 0 whatever the variables are";
+            return self.refuse("no-derivative", message);
+        }
         self.refuse("no-notation", "the derivative has no notation that could show it")
     }
 

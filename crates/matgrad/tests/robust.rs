@@ -25,6 +25,15 @@ fn nested(before: &str, inside: &str, after: &str, depth: usize) -> String {
     format!("{}{inside}{}", before.repeat(depth), after.repeat(depth))
 }
 
+/// A derivative that is infinite everywhere is refused by that name.
+#[test]
+fn division_by_zero_everywhere() {
+    let failure = derive(&Request::new(Text::script("test", "S in R^(n x n) symmetric\ncbrt(S - S')"), "S"));
+    let codes: Vec<_> =
+        failure.expect_err("infinite").diagnostics.into_iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, ["no-derivative"]);
+}
+
 #[test]
 fn deep_nesting() {
     check(&format!("x in R\n{}", nested("(", "x", ")", DEEP)), "x", "1");
