@@ -472,9 +472,9 @@ impl Printer<'_> {
             return Some(mask);
         }
         let (mut a, mut b) = (self.operand(args[0])?, self.operand(args[1])?);
-        if let Some(name) = self.extremum_of_transposed(args) {
+        if let Some((name, kept)) = self.extremum_of_transposed(args) {
             // the transposed product is computed in another order, and differs in the last digits
-            b = self.arena.call(name, &[a], Form::Scalar);
+            b = self.extremum(name, a, args[0], kept);
         }
         if form != Form::Scalar && [a, b].iter().all(|m| self.arena.form(*m) == Form::Scalar) {
             a = self.known(args[0])?;
@@ -491,22 +491,47 @@ impl Printer<'_> {
         Some(self.arena.raw(Kind::Compare(op, a, b), form))
     }
 
-    /// The name of the extremum, where a matrix is compared with that over all entries of its transpose.
-    fn extremum_of_transposed(&mut self, args: &[NodeId]) -> Option<&'static str> {
+    /// The name of the extremum, where a matrix is compared with that over all entries of its transpose or along an axis,
+    /// and the axis of the matrix that is left then.
+    fn extremum_of_transposed(&mut self, args: &[NodeId]) -> Option<(&'static str, Option<usize>)> {
         let [matrix, wide] = *args else { return None };
         let Node::Product(p) = self.g.node(wide) else { return None };
         let [f] = p.factors.as_slice() else { return None };
         let Node::Reduce(op, arg, axes) = self.g.node(f.node) else { return None };
         let (op, arg) = (*op, *arg);
-        let whole = f.exponent.is_one() && axes.len() == 2 && self.g.rank(arg) == 2 && arg != matrix;
-        if !whole || self.g.transpose(arg) != matrix {
+        if !f.exponent.is_one() || self.g.rank(arg) != 2 || arg == matrix {
+            return None;
+        }
+        let kept = match (axes.as_slice(), f.labels.as_slice()) {
+            ([_, _], []) => None,
+            // of the transpose the axis that is not reduced has the number of the one that is
+            ([axis], [label]) => {
+                let kept = usize::from(*axis);
+                (p.out.iter().position(|l| l == label) == Some(kept)).then_some(Some(kept))?
+            }
+            _ => return None,
+        };
+        if self.g.transpose(arg) != matrix {
             return None;
         }
         match op {
-            ReduceOp::Max => Some("max"),
-            ReduceOp::Min => Some("min"),
+            ReduceOp::Max => Some(("max", kept)),
+            ReduceOp::Min => Some(("min", kept)),
             ReduceOp::Prod | ReduceOp::LogSumExp => None,
         }
+    }
+
+    /// The extremum of a matrix, or those along an axis spread over it.
+    fn extremum(&mut self, name: &str, m: M, matrix: NodeId, kept: Option<usize>) -> M {
+        let Some(kept) = kept else { return self.arena.call(name, &[m], Form::Scalar) };
+        let along = self.arena.int(2 - kept as i64);
+        let ones = self.ones_like(&self.g.axes(matrix)[1 - kept..2 - kept].to_vec());
+        let chain = if kept == 0 {
+            vec![self.arena.call(name, &[m, along], Form::Column), self.arena.transpose(ones)]
+        } else {
+            vec![ones, self.arena.call(name, &[m, along], Form::Row)]
+        };
+        self.arena.product(Rational::ONE, Vec::new(), chain)
     }
 
     /// Comparisons of row and column numbers are triangles of ones.

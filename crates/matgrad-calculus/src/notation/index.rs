@@ -72,7 +72,7 @@ impl Printer<'_> {
                 return Some(self.arena.sum(terms, Form::Scalar));
             }
             Node::Product(p) => return self.product_at(&p, at, depth),
-            Node::Map(op, args) if self.g.rank(id) > 2 || self.expr(id).is_none() => {
+            Node::Map(op, args) if self.g.rank(id) > 2 || self.compares_places(id) || self.expr(id).is_none() => {
                 let args: Vec<M> = args.iter().map(|a| self.entry_at(*a, at, depth + 1)).collect::<Option<_>>()?;
                 return self.map_of_entries(op, args);
             }
@@ -516,6 +516,14 @@ impl Printer<'_> {
                     scalars.push((entry, Rational::ONE));
                     continue;
                 }
+            }
+            let before = place.clone();
+            match self.tied_positions(p, &group, &mut place, depth) {
+                Some(m) => {
+                    scalars.push((m, Rational::ONE));
+                    continue;
+                }
+                None => place = before,
             }
             let mut bound = Vec::new();
             for f in &group {

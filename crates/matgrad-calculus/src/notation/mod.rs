@@ -17,6 +17,7 @@ mod kron;
 mod names;
 mod net;
 mod operator;
+mod positions;
 mod recurrence;
 mod rows;
 mod selected;
