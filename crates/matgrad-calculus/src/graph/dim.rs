@@ -133,6 +133,26 @@ impl DimTable {
         self.value(dim) == Some(1)
     }
 
+    /// Whether a form in sizes is 0 or more whatever they are, each of them 1 or more; false where that is not seen.
+    ///
+    /// ```
+    /// # use matgrad_calculus::graph::DimTable;
+    /// let mut sizes = DimTable::default();
+    /// let (n, one, two) = (sizes.symbol("n"), sizes.constant(1), sizes.constant(2));
+    /// let (less, least) = (sizes.sub(n, two), sizes.sub(n, one));
+    /// assert!(sizes.is_nonnegative(least) && !sizes.is_nonnegative(less));
+    /// ```
+    pub fn is_nonnegative(&self, dim: Dim) -> bool {
+        let mut at_ones = Rational::ZERO;
+        for (monomial, c) in &self.poly(dim).0 {
+            if c.is_negative() && !monomial.is_empty() {
+                return false;
+            }
+            at_ones = &at_ones + c;
+        }
+        !at_ones.is_negative()
+    }
+
     /// `a + b`.
     pub fn add(&mut self, a: Dim, b: Dim) -> Dim {
         let mut terms = self.poly(a).0.clone();

@@ -191,7 +191,7 @@ impl Printer<'_> {
                 let ones = self.ones(dim);
                 self.arena.call("cumsum", &[ones], form)
             }
-            Node::Shift { offset, rows, cols } => self.shift(offset, rows, cols),
+            Node::Shift { offset, rows, cols } => self.shift(offset, rows, cols)?,
             Node::Fuse { .. } | Node::LeviCivita(_) => return None,
             Node::Structural(kind, n) => {
                 let n = self.arena.size_or_number(self.g, n);
@@ -289,25 +289,31 @@ impl Printer<'_> {
         self.arena.call("ones", &[n], Form::Column)
     }
 
-    fn shift(&mut self, offset: Dim, rows: Dim, cols: Dim) -> M {
+    fn shift(&mut self, offset: Dim, rows: Dim, cols: Dim) -> Option<M> {
         let n = self.arena.size_or_number(self.g, cols);
         let eye = self.arena.call("eye", &[n], Form::Matrix);
         let one = self.g.sizes.constant(1);
         let first = self.g.sizes.add(offset, one);
         let last = self.g.sizes.add(offset, rows);
         let zero_or_more = self.g.sizes.value(offset).is_none_or(|v| v >= 0);
+        // no range goes beyond the end: what a condition leaves out there only an index can say
+        let minus = self.g.sizes.scale(offset, &Rational::int(-1));
+        let (end, length) = if zero_or_more { (last, cols) } else { (self.g.sizes.add(minus, cols), rows) };
+        let beyond = self.g.sizes.sub(end, length);
+        let beyond = self.g.sizes.sub(beyond, one);
+        if self.g.sizes.is_nonnegative(beyond) {
+            return None;
+        }
         if zero_or_more {
             let (first, last) = (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
-            return self.arena.raw(Kind::Index(eye, vec![Sub::Range(first, last), Sub::All]), Form::Matrix);
+            return Some(self.arena.raw(Kind::Index(eye, vec![Sub::Range(first, last), Sub::All]), Form::Matrix));
         }
         // a negative offset selects columns of a larger identity
         let m = self.arena.size_or_number(self.g, rows);
         let eye = self.arena.call("eye", &[m], Form::Matrix);
-        let minus = self.g.sizes.scale(offset, &Rational::int(-1));
         let first = self.g.sizes.add(minus, one);
-        let last = self.g.sizes.add(minus, cols);
-        let (first, last) = (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, last));
-        self.arena.raw(Kind::Index(eye, vec![Sub::All, Sub::Range(first, last)]), Form::Matrix)
+        let (first, last) = (self.arena.size_or_number(self.g, first), self.arena.size_or_number(self.g, end));
+        Some(self.arena.raw(Kind::Index(eye, vec![Sub::All, Sub::Range(first, last)]), Form::Matrix))
     }
 
     /// The scalar that a node repeats along all its axes, where it does.

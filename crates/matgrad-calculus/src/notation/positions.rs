@@ -59,13 +59,14 @@ impl Printer<'_> {
             }
         }
         let mut defined: Vec<(Label, Affine)> = Vec::new();
-        let mut conditions: Vec<Affine> = Vec::new();
+        let mut conditions: Vec<(Tie, Affine)> = Vec::new();
         for (tie, mut form) in ties {
             for (label, value) in &defined {
                 self.substitute(&mut form, *label, value)?;
             }
-            if tie == Tie::NonNegative {
-                conditions.push(form);
+            // one position stays to sum over
+            if tie == Tie::NonNegative || free.len() == 1 {
+                conditions.push((tie, form));
                 continue;
             }
             let own = |l: &Label| free.contains(l) && form.positions.get(l).is_some_and(|c| c.abs() == 1);
@@ -85,7 +86,7 @@ impl Printer<'_> {
             for (_, value) in &mut defined {
                 self.substitute(value, label, &form)?;
             }
-            for condition in &mut conditions {
+            for (_, condition) in &mut conditions {
                 self.substitute(condition, label, &form)?;
             }
             // inside the range: not before 1, not behind the last
@@ -95,7 +96,7 @@ impl Printer<'_> {
             let mut before = form.clone();
             self.scale(&mut before, -1);
             before.constant = self.g.sizes.add(before.constant, p.dims[label as usize]);
-            conditions.extend([after, before]);
+            conditions.extend([(Tie::NonNegative, after), (Tie::NonNegative, before)]);
             defined.push((label, form));
         }
         if free.is_empty() {
@@ -120,8 +121,8 @@ impl Printer<'_> {
         }
         let body = self.arena.product(Rational::ONE, parts, Vec::new());
         let mut compared = Vec::with_capacity(conditions.len());
-        for condition in &conditions {
-            compared.push((self.not_negative(condition, place)?, Rational::ONE));
+        for (tie, condition) in &conditions {
+            compared.push((self.compared(*tie, condition, place)?, Rational::ONE));
         }
         let condition = match compared.as_slice() {
             [] => None,
@@ -135,17 +136,24 @@ impl Printer<'_> {
 
     /// Whether a tensor compares sums of the positions along its axes.
     pub(super) fn compares_places(&mut self, node: NodeId) -> bool {
+        if !matches!(self.g.node(node), Node::Map(..)) {
+            return false;
+        }
         let labels: Labels = (0..self.g.rank(node) as Label).collect();
         let factor = Factor { node, labels, exponent: Rational::ONE };
         self.tie(&factor).is_some_and(|(_, form)| !form.positions.is_empty())
     }
 
     fn is_equality(&self, f: &Factor) -> bool {
-        matches!(self.g.node(f.node), Node::Map(MapOp::Equal, _))
+        matches!(self.g.node(f.node), Node::Map(MapOp::Equal, _) | Node::Shift { .. })
     }
 
     /// What a factor that compares positions says: 1 where it holds, 0 elsewhere.
     fn tie(&mut self, f: &Factor) -> Option<(Tie, Affine)> {
+        if let (Node::Shift { offset, .. }, [row, col]) = (self.g.node(f.node), f.labels.as_slice()) {
+            let positions = [(*row, 1), (*col, -1)].into();
+            return (row != col).then_some((Tie::Zero, Affine { positions, constant: *offset }));
+        }
         let Node::Map(op @ (MapOp::Equal | MapOp::Less | MapOp::LessEq), args) = self.g.node(f.node).clone() else {
             return None;
         };
@@ -219,23 +227,28 @@ impl Printer<'_> {
     }
 
     /// The conditions that do not hold at all positions, nor follow from others.
-    fn needed(&mut self, conditions: Vec<Affine>, p: &Product) -> Vec<Affine> {
-        let mut kept: Vec<Affine> = Vec::new();
-        for condition in conditions {
-            if !kept.contains(&condition) && !self.holds(&condition, p) {
+    fn needed(&mut self, conditions: Vec<(Tie, Affine)>, p: &Product) -> Vec<(Tie, Affine)> {
+        let mut kept: Vec<(Tie, Affine)> = Vec::new();
+        for (tie, condition) in conditions {
+            let known = tie == Tie::NonNegative && self.holds(&condition, p);
+            let condition = (tie, condition);
+            if !known && !kept.contains(&condition) {
                 kept.push(condition);
             }
         }
         let mut k = 0;
         while k < kept.len() {
             let follows = (0..kept.len()).any(|other| {
-                let mut gap = kept[other].clone();
+                if [k, other].iter().any(|at| kept[*at].0 == Tie::Zero) {
+                    return false;
+                }
+                let mut gap = kept[other].1.clone();
                 self.scale(&mut gap, -1);
-                for (l, c) in &kept[k].positions {
+                for (l, c) in &kept[k].1.positions {
                     *gap.positions.entry(*l).or_insert(0) += c;
                 }
                 gap.positions.retain(|_, c| *c != 0);
-                gap.constant = self.g.sizes.add(gap.constant, kept[k].constant);
+                gap.constant = self.g.sizes.add(gap.constant, kept[k].1.constant);
                 other != k && self.holds(&gap, p)
             });
             if follows {
@@ -256,15 +269,7 @@ impl Printer<'_> {
             let part = self.g.sizes.scale(smallest, &Rational::int(*c));
             least = self.g.sizes.add(least, part);
         }
-        // sizes are 1 or more
-        let mut at_ones = Rational::ZERO;
-        for (monomial, c) in &self.g.sizes.poly(least).0 {
-            if c.is_negative() && !monomial.is_empty() {
-                return false;
-            }
-            at_ones = &at_ones + c;
-        }
-        !at_ones.is_negative()
+        self.g.sizes.is_nonnegative(least)
     }
 
     fn terms(&mut self, form: &Affine, place: &[Option<M>]) -> Option<Vec<(Rational, M)>> {
@@ -279,8 +284,8 @@ impl Printer<'_> {
         Some(terms)
     }
 
-    /// `form >= 0`, with what is subtracted on the other side.
-    fn not_negative(&mut self, form: &Affine, place: &[Option<M>]) -> Option<M> {
+    /// `form >= 0` or `form == 0`, with what is subtracted on the other side.
+    fn compared(&mut self, tie: Tie, form: &Affine, place: &[Option<M>]) -> Option<M> {
         let zero = self.g.sizes.constant(0);
         let mut sides = [(); 2].map(|()| Affine { positions: BTreeMap::new(), constant: zero });
         for (label, c) in &form.positions {
@@ -296,6 +301,7 @@ impl Printer<'_> {
             let terms = self.terms(side, place)?;
             compared.push(self.arena.sum(terms, Form::Scalar));
         }
-        Some(self.arena.raw(Kind::Compare(Comparison::LessEq, compared[0], compared[1]), Form::Scalar))
+        let op = if tie == Tie::Zero { Comparison::Equal } else { Comparison::LessEq };
+        Some(self.arena.raw(Kind::Compare(op, compared[0], compared[1]), Form::Scalar))
     }
 }

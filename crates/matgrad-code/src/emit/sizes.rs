@@ -59,44 +59,38 @@ impl Writer<'_> {
 
     /// An index plus what is added to it; `shift` more. As a sum.
     pub fn whole(&mut self, whole: &Whole, shift: i64) -> Text {
-        let mut code = String::new();
-        let mut indices = whole.indices.clone();
-        indices.sort_by_key(|(_, c)| *c < 0);
-        for (index, c) in &indices {
-            let name = self.index_name(*index);
-            let sign = match (code.is_empty(), *c < 0) {
-                (true, true) => "-",
-                (true, false) => "",
-                (false, true) => " - ",
-                (false, false) => " + ",
-            };
-            code.push_str(sign);
-            if c.abs() != 1 {
-                code.push_str(&format!("{} * ", c.abs()));
-            }
-            code.push_str(&name);
-        }
         let more = self.program.sizes.constant(shift);
         let constant = self.program.sizes.add(whole.constant, more);
-        let value = self.program.sizes.value(constant);
-        if code.is_empty() {
+        if whole.indices.is_empty() {
             return self.dim_text(constant);
         }
-        match value {
-            Some(0) => {
-                let one = whole.indices.len() == 1 && whole.indices[0].1 == 1;
-                Text::new(code, if one { level::ATOM } else { level::SUM })
-            }
-            Some(v) if v < 0 => Text::new(format!("{code} - {}", -v), level::SUM),
-            Some(v) => Text::new(format!("{code} + {v}"), level::SUM),
-            None => {
-                let constant = self.dim_text(constant).code;
-                match constant.strip_prefix('-') {
-                    Some(rest) if !rest.contains(['+', '-']) => Text::new(format!("{code} - {rest}"), level::SUM),
-                    _ => Text::new(format!("{code} + {constant}"), level::SUM),
-                }
-            }
+        let size = self.dim_text(constant).code;
+        // what is taken off stands behind what is there: sizes of some languages have no sign
+        let (before, after): (Vec<_>, Vec<_>) = whole.indices.iter().partition(|(_, c)| *c > 0);
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        for (index, c) in before.iter().chain(&after) {
+            let name = self.index_name(*index);
+            let times = if c.abs() == 1 { name } else { format!("{} * {name}", c.unsigned_abs()) };
+            parts.push((*c < 0, times));
         }
+        let at = before.len();
+        match size.strip_prefix('-') {
+            _ if size == "0" => {}
+            Some(rest) if !rest.contains(['+', '-']) => parts.push((true, rest.to_owned())),
+            _ => parts.insert(at, (false, size)),
+        }
+        let one = matches!(parts.as_slice(), [(false, only)] if !only.contains(' '));
+        let mut code = String::new();
+        for (k, (minus, part)) in parts.iter().enumerate() {
+            code.push_str(match (k, minus) {
+                (0, true) => "-",
+                (0, false) => "",
+                (_, true) => " - ",
+                (_, false) => " + ",
+            });
+            code.push_str(part);
+        }
+        Text::new(code, if one { level::ATOM } else { level::SUM })
     }
 }
 

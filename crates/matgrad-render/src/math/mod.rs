@@ -11,7 +11,9 @@ mod plane;
 mod shapes;
 mod typst;
 
-use matgrad_syntax::{Ast, ExprId, Name};
+use std::collections::BTreeSet;
+
+use matgrad_syntax::{Ast, ExprId, ExprKind, Name};
 
 use kinds::Value;
 pub use mark::{Markup, Typesetting};
@@ -144,19 +146,38 @@ struct Printer<'a> {
     kind: &'a dyn Fn(&str) -> Kind,
     values: Vec<Value>,
     negative: Vec<bool>,
+    /// Names that are positions here, whatever else they stand for.
+    indices: BTreeSet<Name>,
     out: Vec<Mark>,
 }
 
 impl<'a> Printer<'a> {
     fn new(ast: &'a Ast, root: ExprId, kind: &'a dyn Fn(&str) -> Kind) -> Self {
         let values = kinds::values(ast, root, kind);
-        Self { ast, kind, values, negative: node::leading_signs(ast, root), out: Vec::new() }
+        let bound = |id: u32| match ast.kind(ExprId(id)) {
+            ExprKind::Reduce { indices, .. } => indices.as_slice(),
+            _ => &[],
+        };
+        let indices = (0..=root.0).flat_map(bound).map(|index| index.name.clone()).collect();
+        Self { ast, kind, values, negative: node::leading_signs(ast, root), indices, out: Vec::new() }
+    }
+
+    /// What a name stands for.
+    fn kind_of(&self, name: &str) -> Kind {
+        if self.indices.contains(name) { Kind::Scalar } else { (self.kind)(name) }
+    }
+
+    fn push_name(&mut self, name: &str) {
+        let mut marks = std::mem::take(&mut self.out);
+        push_name(&mut marks, name, &|name| self.kind_of(name));
+        self.out = marks;
     }
 
     fn definition(&mut self, name: &str, indices: &[Name], body: ExprId) {
         if indices.is_empty() {
-            push_name(&mut self.out, name, self.kind);
+            self.push_name(name);
         } else {
+            self.indices.extend(indices.iter().cloned());
             let parts = entry_parts(name);
             let tight = indices.iter().all(|index| index.chars().count() == 1);
             self.out.extend(parts.base);
@@ -196,7 +217,7 @@ impl<'a> Printer<'a> {
             }
             match piece {
                 Piece::Mark(mark) => self.out.push(mark),
-                Piece::Name(name) => push_name(&mut self.out, name, self.kind),
+                Piece::Name(name) => self.push_name(name),
                 Piece::Expr { id, min, strip, open } => {
                     self.node(id, min, strip, open, &mut pending);
                     work.extend(pending.drain(..).rev());

@@ -76,7 +76,7 @@ impl<'a> Printer<'a> {
         }
         match ast.kind(id) {
             ExprKind::Number(value) => self.number(value, strip),
-            ExprKind::Name(name) => push_name(&mut self.out, name, self.kind),
+            ExprKind::Name(name) => self.push_name(name),
             ExprKind::Neg(operand) => {
                 let negative = self.leads_negative(id);
                 if negative {
@@ -125,32 +125,60 @@ impl<'a> Printer<'a> {
                 rest.push(sign(operator));
                 let free: Vec<&str> =
                     indices.iter().filter(|index| index.range.is_none()).map(|index| &*index.name).collect();
-                let ranged = indices.iter().filter_map(|index| index.range.map(|range| (&*index.name, range)));
-                let mut first = true;
-                if !free.is_empty() || condition.is_some() {
-                    first = false;
+                let ranged: Vec<(&str, ExprId)> =
+                    indices.iter().filter_map(|index| index.range.map(|range| (&*index.name, range))).collect();
+                let conditions = condition.map(|condition| self.conditions(condition)).unwrap_or_default();
+                let such_that = |rest: &mut Vec<Piece<'a>>| {
+                    for (k, condition) in conditions.iter().enumerate() {
+                        rest.push(sign(if k == 0 { &SUCH_THAT } else { &COMMA }));
+                        rest.push(place(*condition, COMPARISON));
+                    }
+                };
+                if !free.is_empty() {
                     rest.push(begin(Group::Below));
                     names(&free, rest);
-                    if let Some(condition) = condition {
-                        if !free.is_empty() {
-                            rest.push(sign(&SUCH_THAT));
-                        }
-                        rest.push(place(*condition, COMPARISON));
+                    if ranged.is_empty() {
+                        such_that(rest);
                     }
                     rest.push(end(Group::Below));
                 }
-                for (name, range) in ranged {
-                    if !first {
+                for (k, (name, range)) in ranged.iter().enumerate() {
+                    if k > 0 || !free.is_empty() {
                         rest.extend([sign(&SPACE), sign(operator)]);
                     }
-                    first = false;
                     let one = Piece::Mark(Mark::Number("1".into()));
-                    script(Group::Below, [Piece::Name(name), sign(&FROM), one], rest);
-                    script(Group::Above, [place(range, COMPARISON)], rest);
+                    rest.extend([begin(Group::Below), Piece::Name(name), sign(&FROM), one]);
+                    // under the last sign all indices are known
+                    if k + 1 == ranged.len() {
+                        such_that(rest);
+                    }
+                    rest.push(end(Group::Below));
+                    script(Group::Above, [place(*range, COMPARISON)], rest);
                 }
                 rest.extend([sign(&SPACE), place(*body, CIRCLED)]);
             }
         }
+    }
+
+    /// The conditions of which this one is the product.
+    fn conditions(&self, condition: ExprId) -> Vec<ExprId> {
+        let mut found = Vec::new();
+        let mut todo = vec![condition];
+        while let Some(id) = todo.pop() {
+            match self.ast.kind(id) {
+                ExprKind::Binary(BinaryOp::Mul, a, b) => todo.extend([*b, *a]),
+                _ => found.push(id),
+            }
+        }
+        let compares = |id: &ExprId| {
+            use BinaryOp::{Equal, Greater, GreaterEq, Less, LessEq, NotEqual};
+            let op = match self.ast.kind(*id) {
+                ExprKind::Binary(op, ..) => *op,
+                _ => return false,
+            };
+            matches!(op, Less | LessEq | Greater | GreaterEq | Equal | NotEqual)
+        };
+        if found.iter().all(compares) { found } else { vec![condition] }
     }
 
     fn is_minus_one(&self, id: ExprId) -> bool {
@@ -300,7 +328,7 @@ impl<'a> Printer<'a> {
             ExprKind::Name(name) => {
                 let parts = match (&**name, entry) {
                     ("delta" | "eps", _) => entry_parts(if &**name == "eps" { "epsilon" } else { "delta" }),
-                    (name, true) if (self.kind)(name) != Kind::Step => entry_parts(name),
+                    (name, true) if self.kind_of(name) != Kind::Step => entry_parts(name),
                     (name, _) => name_parts(name, self.kind),
                 };
                 rest.extend(parts.base.into_iter().map(Piece::Mark));

@@ -177,6 +177,11 @@ fn indices() {
     check("2*sum[i:n](x[i])*c", r"2 \left(\sum_{i=1}^{n} x_{i}\right) c");
     check("2*sum[i:n](x[i]^2)", r"2 \sum_{i=1}^{n} x_{i}^{2}");
     check("sum[i,j; i < j](x[i] + x[j])", r"\sum_{i,j :\, i < j} \left(x_{i} + x_{j}\right)");
+    // positions are not bold, and conditions stand under the last sign
+    check(
+        "sum[a:3,b:n; (a <= b)*(b <= a + 2)](x[b - a + 1])",
+        r"\sum_{a=1}^{3} \sum_{b=1 :\, a \le b, b \le a + 2}^{n} x_{b - a + 1}",
+    );
     check("max[i](x[i])", r"\max_{i} x_{i}");
     check("x_1[i]", r"x_{1,i}");
 }

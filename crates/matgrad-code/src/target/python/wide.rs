@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::Reducer;
+use matgrad_calculus::graph::{Dim, MapOp};
+use matgrad_syntax::{Rational, Reducer};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -25,6 +26,8 @@ struct Region {
     depth: usize,
     texts: FxHashMap<Id, Text>,
     names: BTreeMap<u32, String>,
+    /// Whether conditions leave entries out, of which some may lie outside of an array.
+    guarded: bool,
 }
 
 /// A region as one expression, where everything in it can be done without loops.
@@ -33,7 +36,13 @@ pub(super) fn region(dialect: Python, w: &mut Writer<'_>, id: Id) -> Result<Opti
         return Ok(Some(text));
     }
     let Some((axes, depth, nodes)) = plan(w, id) else { return Ok(None) };
-    let mut region = Region { dialect, axes, depth, texts: FxHashMap::default(), names: BTreeMap::new() };
+    let guards = |id: &Id| match w.program.op(*id) {
+        Op::ReduceIndex(..) => w.program.args(*id).len() > 1,
+        Op::Entry(Entry::Map(MapOp::Where)) => true,
+        _ => false,
+    };
+    let guarded = guards(&id) || nodes.iter().any(guards);
+    let mut region = Region { dialect, axes, depth, texts: FxHashMap::default(), names: BTreeMap::new(), guarded };
     let lines = w.lines.len();
     let helpers = w.helpers.clone();
     let mut uses: FxHashMap<Id, usize> = FxHashMap::default();
@@ -499,6 +508,7 @@ impl Region {
             _ => None,
         };
         let singles: Vec<Option<u32>> = subs.iter().map(|sub| single(self, sub)).collect();
+        let outside: Vec<bool> = subs.iter().zip(&dims).map(|(sub, dim)| self.may_lie_outside(w, sub, *dim)).collect();
         let distinct = singles.iter().flatten().collect::<std::collections::BTreeSet<_>>().len()
             == singles.iter().flatten().count();
         let slices = subs.iter().zip(&singles).all(|(sub, single)| match sub {
@@ -507,7 +517,7 @@ impl Region {
             Sub::At(whole) => single.is_some() || whole.indices.iter().all(|(i, _)| !self.axes.contains_key(i)),
             Sub::Value(_) => false,
         });
-        if distinct && slices {
+        if distinct && slices && !outside.contains(&true) {
             return self.sliced(w, subs, &singles, &code, &dims);
         }
         if self.dialect == Python::Dask {
@@ -516,8 +526,14 @@ impl Region {
         }
         // places worked out entry by entry
         let mut places: Vec<String> = Vec::new();
-        for sub in subs {
+        for (k, sub) in subs.iter().enumerate() {
             places.push(match sub {
+                Sub::At(whole) if outside[k] => {
+                    // what the condition leaves out is read from somewhere inside
+                    let place = self.whole(w, whole, -1).code;
+                    let clip = if self.dialect == Python::Torch { "clamp" } else { "clip" };
+                    format!("{}.{clip}({place}, 0, {})", self.dialect.module(), w.dim_plus(dims[k], -1))
+                }
                 Sub::At(whole) => self.whole(w, whole, -1).code,
                 Sub::Value(k) => {
                     let text = self.text(w, args[*k]);
@@ -532,13 +548,37 @@ impl Region {
         Some(Text::atom(format!("{code}[{}]", places.join(", "))))
     }
 
+    /// Whether a place that depends on indices may be none of an axis, at positions that a condition leaves out.
+    fn may_lie_outside(&self, w: &mut Writer<'_>, sub: &Sub, dim: Dim) -> bool {
+        let Sub::At(whole) = sub else { return false };
+        if !self.guarded || !whole.indices.iter().any(|(index, _)| self.axes.contains_key(index)) {
+            return false;
+        }
+        let one = w.program.sizes.constant(1);
+        let (mut least, mut most) = (whole.constant, whole.constant);
+        for (index, times) in &whole.indices {
+            let own = w.program.indices[*index as usize].clone();
+            let sizes = &mut w.program.sizes;
+            let first = sizes.constant(own.start);
+            let last = sizes.add(first, own.length);
+            let last = sizes.sub(last, one);
+            let (low, high) = if *times > 0 { (first, last) } else { (last, first) };
+            let times = Rational::int(*times);
+            let (low, high) = (sizes.scale(low, &times), sizes.scale(high, &times));
+            (least, most) = (sizes.add(least, low), sizes.add(most, high));
+        }
+        let sizes = &mut w.program.sizes;
+        let (below, above) = (sizes.sub(least, one), sizes.sub(dim, most));
+        !sizes.is_nonnegative(below) || !sizes.is_nonnegative(above)
+    }
+
     fn sliced(
         &mut self,
         w: &mut Writer<'_>,
         subs: &[Sub],
         singles: &[Option<u32>],
         code: &str,
-        dims: &[matgrad_calculus::graph::Dim],
+        dims: &[Dim],
     ) -> Option<Text> {
         let mut parts: Vec<String> = Vec::new();
         // the axes that are left, by where they go
