@@ -531,7 +531,8 @@ impl Printer<'_> {
     fn extremum(&mut self, name: &str, m: M, matrix: NodeId, kept: Option<usize>) -> M {
         let Some(kept) = kept else { return self.arena.call(name, &[m], Form::Scalar) };
         let along = self.arena.int(2 - kept as i64);
-        let ones = self.ones_like(&self.g.axes(matrix)[1 - kept..2 - kept].to_vec());
+        let length = self.g.axes(matrix)[1 - kept];
+        let ones = self.ones(length);
         let chain = if kept == 0 {
             vec![self.arena.call(name, &[m, along], Form::Column), self.arena.transpose(ones)]
         } else {
