@@ -50,6 +50,8 @@ pub(crate) enum Builtin {
     SvdV,
     Transpose,
     Norm,
+    /// The square of `Norm`, smooth at 0.
+    SquaredNorm,
     Norm1,
     NormInf,
     NormSpec,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use matgrad_syntax::{Ast, ExprId, ExprKind, IndexBinder, Name, Reducer, Subscript};
+use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, IndexBinder, Name, Reducer, Subscript};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -407,7 +407,10 @@ impl<'a> Compiler<'a> {
             ExprKind::Binary(op, ..) => {
                 let b = self.pop()?;
                 let a = self.pop()?;
-                self.program.add(Op::Binary(*op), &[a, b])
+                match op {
+                    BinaryOp::Pow | BinaryOp::ElemPow => self.program.power(*op, a, b),
+                    _ => self.program.add(Op::Binary(*op), &[a, b]),
+                }
             }
             ExprKind::Index(base, subscripts) => {
                 let structural = self.structural(place, *base);

@@ -149,7 +149,10 @@ fn scalar_of<T: Scalar>(function: Builtin, a: &Array<T>) -> Result<Option<T>> {
         }
         Builtin::Det => linalg::det(a)?,
         Builtin::Logdet => linalg::logdet(a)?,
-        Builtin::Norm => a.data().iter().fold(T::ZERO, |sum, x| sum + *x * *x).sqrt(),
+        Builtin::Norm | Builtin::SquaredNorm => {
+            let square = a.data().iter().fold(T::ZERO, |sum, x| sum + *x * *x);
+            if function == Builtin::Norm { square.sqrt() } else { square }
+        }
         Builtin::Norm1 => a.data().iter().fold(T::ZERO, |sum, x| sum + x.apply(Elementary::Abs)),
         Builtin::NormInf => {
             let sizes: SmallVec<[T; 16]> = a.data().iter().map(|x| x.apply(Elementary::Abs)).collect();

@@ -240,6 +240,22 @@ impl Program {
         self.add(Op::Number(value.to_bits()), &[])
     }
 
+    /// A power. Even powers of a norm are polynomials, which have derivatives where the norm is 0 and has none.
+    pub(crate) fn power(&mut self, op: BinaryOp, base: Id, exponent: Id) -> Result<Id> {
+        let half = self.constant(exponent).map(|k| k / 2.0).filter(|half| *half >= 1.0 && *half == half.round());
+        match (&self.node(base).op, self.args(base), half) {
+            (Op::Call(Builtin::Norm), &[of], Some(half)) => {
+                let square = self.add(Op::Call(Builtin::SquaredNorm), &[of])?;
+                if half == 1.0 {
+                    return Ok(square);
+                }
+                let half = self.number(half)?;
+                self.add(Op::Binary(op), &[square, half])
+            }
+            _ => self.add(Op::Binary(op), &[base, exponent]),
+        }
+    }
+
     fn constant(&self, id: Id) -> Option<f64> {
         match self.node(id).op {
             Op::Number(bits) => Some(f64::from_bits(bits)),

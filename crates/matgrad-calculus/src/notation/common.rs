@@ -218,6 +218,9 @@ impl Printer<'_> {
         let ratio = &b.number * &a.number.recip()?;
         let inner = self.arena.sum(vec![(Rational::ONE, one), (ratio, other)], self.arena.form(one));
         let inner = self.common_factors(inner);
+        if self.arena.lost_its_size(inner) {
+            return self.cancelled(inner, x);
+        }
         if let Some(extent) = self.arena.extent(one) {
             self.arena.set_extent(inner, extent);
         }
@@ -244,13 +247,19 @@ impl Printer<'_> {
         }
         let form = self.arena.form(inner_x);
         let inner = self.arena.sum(vec![(Rational::ONE, inner_x), (ratio, inner_y)], form);
-        if self.arena.lost_its_size(inner) {
-            return None;
-        }
         let inner = self.common_factors(inner);
+        if self.arena.lost_its_size(inner) {
+            return self.cancelled(inner, x);
+        }
         let mut chain = x[..left].to_vec();
         chain.push(inner);
         chain.extend(&x[x.len() - right..]);
         Some(Term { number: a.number.clone(), scalars: a.scalars.clone(), chain })
+    }
+
+    /// Two terms whose unlike parts are 0 together.
+    fn cancelled(&self, inner: M, chain: &[M]) -> Option<Term> {
+        let is_zero = matches!(self.arena.kind(inner), Kind::Number(zero) if zero.is_zero());
+        is_zero.then(|| Term { number: Rational::ZERO, scalars: Vec::new(), chain: chain.to_vec() })
     }
 }

@@ -6,6 +6,7 @@ mod atoms;
 mod blocks;
 mod build;
 mod cases;
+mod chain;
 mod common;
 mod counted;
 mod emit;

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use matgrad_syntax::Attribute;
+
 use super::{Check, Gap};
 use crate::compare::{contract, gap, largest};
 use crate::derivative::{Directional, Lift};
@@ -11,6 +13,7 @@ use crate::error::{ErrorKind, Result};
 use crate::layout::Layout;
 use crate::machine::Machine;
 use crate::point::Point;
+use crate::problem::Input;
 use crate::rounded::{Rounded, seed};
 use crate::scalar::Scalar;
 use crate::value::{Array, Value};
@@ -52,8 +55,10 @@ impl<T: Lift> Check<'_, T> {
         let mut spread = self.spread(point, directions, truth, found, 1..=RUNS)?;
         let most = largest(truth.data());
         let unit = FACTOR * f64::EPSILON * spread.size;
-        if found.absolute > FACTOR * (spread.truth + spread.answer) && most <= unit && largest(&found.got) <= unit {
-            // of what may be 0 but for the last places of its terms a few runs round alike now and then
+        // of what may be 0 but for the last places of its terms a few runs round alike now and then
+        let may_vanish = most <= unit && largest(&found.got) <= unit
+            || self.model.inputs.iter().any(|input| input.attributes.contains(&Attribute::Orthogonal));
+        if found.absolute > FACTOR * (spread.truth + spread.answer) && may_vanish {
             let more = self.spread(point, directions, truth, found, RUNS + 1..=8 * RUNS)?;
             spread.truth = spread.truth.max(more.truth);
             spread.answer = spread.answer.max(more.answer);
@@ -89,7 +94,8 @@ impl<T: Lift> Check<'_, T> {
         let mut plain = Machine::<Rounded>::new(&self.model.program, self.bodies, self.budget);
         for run in runs {
             seed(run);
-            match again.with_size(&point.inputs, &steps, bend.as_deref().unwrap_or_default()) {
+            let inputs = self.rounded_inputs(point);
+            match again.with_size(&inputs, &steps, bend.as_deref().unwrap_or_default()) {
                 Ok((other, size)) => {
                     spread.truth = spread.truth.max(gap(other.data(), truth.data()));
                     spread.size = spread.size.max(size);
@@ -105,7 +111,7 @@ impl<T: Lift> Check<'_, T> {
                     let own = rounded_off(steps.len(), value);
                     spread.truth = spread.truth.max(gap(other.data(), truth.data())).max(own);
                     // differences of what is known to no place are known to none
-                    plain.set_inputs(point.inputs.iter().map(|input| input.map(Rounded::new)).collect());
+                    plain.set_inputs(inputs.iter().map(|input| input.map(Rounded::new)).collect());
                     let rounded = plain.eval(self.model.target)?.dense()?;
                     let off = gap(rounded.map(|x| x.value).data(), self.plain.eval(self.model.target)?.dense()?.data());
                     if value > 0.0 {
@@ -116,7 +122,7 @@ impl<T: Lift> Check<'_, T> {
                 Err(error) => return Err(error),
             }
             let Some(Ok(root)) = self.model.answers.first() else { break };
-            plain.set_inputs(point.inputs.iter().map(|input| input.map(Rounded::new)).collect());
+            plain.set_inputs(inputs.iter().map(|input| input.map(Rounded::new)).collect());
             let arrangement = self.arrangement(truth);
             let shape = arrangement.as_ref().map_or_else(|| truth.shape().to_vec(), |a| a.shape.clone());
             let answer = match plain.eval(*root)? {
@@ -138,5 +144,24 @@ impl<T: Lift> Check<'_, T> {
             spread.size = spread.size.max(contract(&sizes, truth.len(), &weights).1);
         }
         Ok(spread)
+    }
+
+    /// The inputs as known as they are: what is orthogonal is so but for the last place of each entry.
+    fn rounded_inputs(&self, point: &Point) -> Vec<Array> {
+        let rounded = |(value, input): (&Array, &Input)| {
+            if !input.attributes.contains(&Attribute::Orthogonal) {
+                return value.clone();
+            }
+            let mut other = value.map(|x| Rounded::new(x).uncertain(x.abs()).value);
+            if input.attributes.contains(&Attribute::Symmetric) {
+                for j in 0..other.cols() {
+                    for i in 0..j {
+                        other.set(j, i, other.at(i, j));
+                    }
+                }
+            }
+            other
+        };
+        point.inputs.iter().zip(&self.model.inputs).map(rounded).collect()
     }
 }

@@ -23,8 +23,16 @@ const FIRST: [f64; 5] = [-25.0, 48.0, -36.0, 16.0, -3.0];
 /// The same for the second derivative, times 12h².
 const SECOND: [f64; 6] = [45.0, -154.0, 214.0, -156.0, 61.0, -10.0];
 
-/// Whether all derivatives up to the order exist along two steps.
-fn along(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs, steps: [&Array; 2]) -> Local {
+/// How many steps are tried: by chance, one pair may not notice that a second derivative is none.
+const STEPS: usize = 5;
+
+/// Steps of a kind.
+fn steps(shape: &[usize], kind: &str, random: &mut Random) -> Vec<Array> {
+    (0..STEPS).map(|_| member(shape, kind, random)).collect()
+}
+
+/// Whether all derivatives up to the order exist along the steps.
+fn along(request: &Request, dims: &BTreeMap<String, usize>, inputs: &Inputs, steps: &[Array]) -> Local {
     quadratic(request, dims, inputs, steps).map_or_else(|local| local, |_| Local::Smooth)
 }
 
@@ -34,10 +42,11 @@ fn quadratic(
     request: &Request,
     dims: &BTreeMap<String, usize>,
     inputs: &Inputs,
-    [step, other]: [&Array; 2],
+    steps: &[Array],
 ) -> Result<Vec<f64>, Local> {
+    let (step, others) = steps.split_first().expect("steps");
     let first = slopes(request, dims, inputs, step)?;
-    if request.order == 2 {
+    for other in others.iter().filter(|_| request.order == 2) {
         let joined = |sign: f64| {
             let data = step.data().iter().zip(other.data()).map(|(x, y)| x + sign * y).collect();
             Array::new(step.shape().to_vec(), data).expect("a shape")
@@ -117,16 +126,14 @@ pub fn at(
         "sym" | "skew" | "diagonal" | "lower" | "upper" => domain,
         _ => "general",
     };
-    let mut pair = |kind: &str| [member(&shape, kind, random), member(&shape, kind, random)];
-    let [free, other] = pair("general");
+    let free = steps(&shape, "general", random);
     if request.convention == Convention::Free {
-        let found = along(request, dims, inputs, [&free, &other]);
+        let found = along(request, dims, inputs, &free);
         if found != Local::NoValue || kept != "sym" {
             return found; // functions of symmetric matrices have symmetric steps only
         }
     }
-    let [step, other] = pair(kept);
-    along(request, dims, inputs, [&step, &other])
+    along(request, dims, inputs, &steps(&shape, kept, random))
 }
 
 /// At how many of some random points the function has no value, no derivative, or one.
@@ -161,8 +168,9 @@ pub fn compare(
         let shape = inputs.get(&request.wrt).map(|x| x.shape().to_vec()).unwrap_or_default();
         let symmetric = matches!(domains.get(&request.wrt).map(String::as_str), Some("spd" | "sym"));
         let kind = if symmetric { "sym" } else { "general" };
-        let (step, other) = (member(&shape, kind, &mut random), member(&shape, kind, &mut random));
-        let Ok(truth) = quadratic(request, dims, &inputs, [&step, &other]) else { continue };
+        let steps = steps(&shape, kind, &mut random);
+        let Ok(truth) = quadratic(request, dims, &inputs, &steps) else { continue };
+        let step = &steps[0];
         inputs.insert("step", step.clone());
         let mut evaluation = Evaluation::new(request.text.clone()).by(request.wrt.as_str(), [0, 1]);
         evaluation.product = Some(match request.order {
