@@ -12,11 +12,25 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 export RUSTFLAGS="${RUSTFLAGS:-} -D warnings"
 export RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings"
 
+# packages of Debian, where this may install them
+debian() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    printf '\n== apt-get install %s\n' "$*"
+    apt-get update -qq && apt-get install -y -qq "$@" >/dev/null || true
+}
+
+# what programs for MATLAB are tried with
+command -v octave-cli >/dev/null || debian --no-install-recommends octave
+command -v octave-cli >/dev/null || echo "no octave here: programs for MATLAB are written, not run" >&2
+
 # an interpreter with the libraries that programs for Python are tried with
 if [ -z "${MATGRAD_PYTHON:-}" ] && command -v python3 >/dev/null; then
-    printf '\n== python3 -m venv target/python; pip install -r tests/code/requirements.txt\n'
+    printf '\n== python3 -m venv target/python; pip install -r tests/code/requirements.txt torch\n'
     if python3 -m venv target/python && target/python/bin/pip install --quiet -r tests/code/requirements.txt; then
         export MATGRAD_PYTHON="$PWD/target/python/bin/python"
+        # large, and not for every machine
+        target/python/bin/pip install --quiet torch ||
+            echo "no PyTorch here: programs for it are written, not run" >&2
     else
         echo "no libraries for Python here: programs for it are written, not run" >&2
     fi
@@ -52,10 +66,7 @@ browser() {
     done
     return 1
 }
-if ! browser && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    printf '\n== apt-get install chromium\n'
-    apt-get update -qq && apt-get install -y -qq chromium >/dev/null || true
-fi
+browser || debian chromium
 if browser && command -v npm >/dev/null && (cd e2e && npm ci --no-audit --no-fund --silent); then
     binary="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/matgrad"
     printf '\n== node e2e/page.mjs\n'
