@@ -65,10 +65,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// One verdict on two sets of sizes: the worse one, at the points of both.
+    fn and(self, other: Self, dims: &BTreeMap<Name, usize>, turned: &BTreeMap<Name, usize>) -> Self {
+        let points = self.points + other.points;
+        let max_relative_error = self.max_relative_error.max(other.max_relative_error);
+        let (worse, dims) = if other.failure.is_some() { (other, turned) } else { (self, dims) };
+        Self { points, max_relative_error, dims: dims.clone(), ..worse }
+    }
+
     /// Whether the answer was compared and found right.
     pub fn is_right(&self) -> bool {
         self.points > 0 && self.failure.is_none() && self.error.is_none() && !self.singular
     }
+}
+
+/// Whether the second sizes have the order of two names the other way round.
+fn is_turned(dims: &BTreeMap<Name, usize>, other: &BTreeMap<Name, usize>) -> bool {
+    let sizes: Vec<(usize, usize)> = dims.iter().filter_map(|(name, n)| Some((*n, *other.get(name)?))).collect();
+    sizes.iter().any(|(a, b)| sizes.iter().any(|(c, d)| a < c && b > d))
 }
 
 /// Compares an answer with an independent derivative of the original function at random points.
@@ -92,14 +106,31 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
     let mut budget = Budget::new();
     // how many entries the variable had where the work ran out
     let mut too_large: Option<usize> = None;
-    for dims in problem.assignments().into_iter().take(16) {
+    let assignments = problem.assignments();
+    // the last point is one of other proportions: what holds of tall matrices need not hold of wide ones
+    let turned = assignments.get(1).filter(|turned| options.points > 1 && is_turned(&assignments[0], turned));
+    for (place, dims) in assignments.iter().take(16).enumerate() {
+        let turned = turned.filter(|_| place == 0);
+        let options = Options { points: options.points - usize::from(turned.is_some()), ..*options };
+        let dims = dims.clone();
         let verdict = match Model::new(problem, &dims, std::slice::from_ref(answer)) {
             Ok(model) => {
                 let entries = model.wrt_shape().iter().product();
                 if too_large.is_some_and(|size| entries >= size) {
                     continue;
                 }
-                let verdict = check_model::<T>(&model, answer, options, &budget);
+                let verdict = check_model::<T>(&model, answer, &options, &budget);
+                if let Some(turned) = turned.filter(|_| verdict.is_right()) {
+                    let options = Options { points: 1, seed: options.seed.wrapping_add(1), ..options };
+                    let other = Model::new(problem, turned, std::slice::from_ref(answer))
+                        .ok()
+                        .map(|model| check_model::<T>(&model, answer, &options, &budget))
+                        .filter(|other| other.points > 0);
+                    return match other {
+                        Some(other) => verdict.and(other, &dims, turned),
+                        None => verdict.and(check_model::<T>(&model, answer, &options, &budget), &dims, &dims),
+                    };
+                }
                 if verdict.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Limit) && too_large.is_none() {
                     // once more with fewer entries
                     too_large = Some(entries);

@@ -119,8 +119,12 @@ impl Graph {
         if !plain || !(inverse_of(a.node, b.node) || inverse_of(b.node, a.node)) || p.out.len() != 2 {
             return false;
         }
-        let crossed = |i: usize, j: usize| a.labels[i] == b.labels[j] && a.labels[1 - i] != b.labels[1 - j];
-        a.labels.len() == 2 && b.labels.len() == 2 && (crossed(1, 0) || crossed(0, 1)) && p.out[0] != p.out[1]
+        // an axis of the result that neither has repeats one number: `P*X*ones(n)*ones(n)'`
+        let crossed = |i: usize, j: usize| {
+            let ends = [a.labels[1 - i], b.labels[1 - j]];
+            a.labels[i] == b.labels[j] && ends[0] != ends[1] && ends.iter().all(|end| p.out.contains(end))
+        };
+        a.labels.len() == 2 && b.labels.len() == 2 && (crossed(1, 0) || crossed(0, 1))
     }
 
     /// The singular values of `u*v'`: `norm(u)*norm(v)`, then zeros.

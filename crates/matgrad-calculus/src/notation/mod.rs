@@ -378,6 +378,7 @@ impl Printer<'_> {
 /// lengths that a delta ties to an index with another range have to say their own.
 fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
     let mut fixed = BTreeSet::new();
+    let mut shifted = BTreeSet::new();
     let mut links: Vec<(Name, Name)> = Vec::new();
     let mut ranged: BTreeMap<Name, Option<Name>> = BTreeMap::new();
     for k in 0..ast.len() {
@@ -407,10 +408,17 @@ fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
             }
         }
         for s in subs {
-            if let Subscript::At(at) = s
-                && let ExprKind::Name(name) = ast.kind(*at)
-            {
-                fixed.insert(name.clone());
+            let Subscript::At(at) = s else { continue };
+            match ast.kind(*at) {
+                ExprKind::Name(name) => {
+                    fixed.insert(name.clone());
+                }
+                // under a condition the array may end before the axis does
+                ExprKind::Binary(_, a, b) => shifted.extend([a, b].into_iter().filter_map(|id| match ast.kind(*id) {
+                    ExprKind::Name(name) => lengths.contains_key(name).then(|| name.clone()),
+                    _ => None,
+                })),
+                _ => {}
             }
         }
     }
@@ -423,12 +431,14 @@ fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
     while grown {
         grown = false;
         for (a, b) in &links {
-            if fixed.contains(a) != fixed.contains(b) {
-                fixed.extend([a.clone(), b.clone()]);
-                grown = true;
+            for tied in [&mut fixed, &mut shifted] {
+                if tied.contains(a) != tied.contains(b) {
+                    tied.extend([a.clone(), b.clone()]);
+                    grown = true;
+                }
             }
         }
     }
-    fixed.retain(|name| !open.contains(name));
+    fixed.retain(|name| !open.contains(name) && !shifted.contains(name));
     fixed
 }

@@ -86,6 +86,16 @@ pub fn plain_value(request: &Request, dims: &BTreeMap<String, usize>, inputs: &I
     })
 }
 
+/// The same numbers but for their last digits, each by another bit.
+pub fn nearby(x: &Array) -> Array {
+    let mut next = 0.3;
+    let moved = x.data().iter().map(|x| {
+        next = (next * 1.7 + 0.1) % 1.0;
+        x * (1.0 + 1e-14 * next)
+    });
+    Array::new(x.shape().to_vec(), moved.collect()).expect("the same shape")
+}
+
 /// Why the numbers of a case do not agree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disagreement {
@@ -174,14 +184,8 @@ pub fn agree(
     let gap = difference(&again, &truth);
     if gap > tolerance {
         // numbers that the last digits of the data decide mean nothing: where singular values are equal, say
-        if let Some(x) = inputs.get(&request.wrt).cloned() {
-            let mut next = 0.3;
-            let moved = x.data().iter().map(|x| {
-                next = (next * 1.7 + 0.1) % 1.0;
-                x * (1.0 + 1e-14 * next)
-            });
-            let moved = Array::new(x.shape().to_vec(), moved.collect()).ok_or("shape".to_owned())?;
-            inputs.insert(&request.wrt, moved);
+        if let Some(x) = inputs.get(&request.wrt).map(nearby) {
+            inputs.insert(&request.wrt, x);
             let nearby = [result(&printed, &inputs, "value")?, result(&evaluation, &inputs, "derivative")?];
             let moves = |here: &Array, there: &Array| {
                 let by = difference(there, here);

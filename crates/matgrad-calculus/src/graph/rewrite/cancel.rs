@@ -88,6 +88,42 @@ impl Work {
         None
     }
 
+    /// pinv(X·X')·X = pinv(X)' and pinv(X'·X)·X' = pinv(X) (Magnus & Neudecker, ch. 2, §5).
+    pub(super) fn pinv_of_gram(&mut self, g: &mut Graph, k: usize, gram: NodeId) -> Option<Vec<Factor>> {
+        let Node::Product(p) = g.node(gram) else { return None };
+        let [a, b] = p.factors.as_slice() else { return None };
+        let x = a.node;
+        if b.node != x || [a, b].iter().any(|f| f.labels.len() != 2 || !f.exponent.is_one()) || p.out.len() != 2 {
+            return None;
+        }
+        // the axis of X that the Gram matrix keeps
+        let axis = (0..2).find(|axis| {
+            let ends = [a.labels[*axis], b.labels[*axis]];
+            a.labels[1 - axis] == b.labels[1 - axis] && ends[0] != ends[1] && ends.iter().all(|end| p.out.contains(end))
+        })?;
+        let Factor { node: inverse, labels: mine, .. } = self.factors[k].clone();
+        // a power of it stays in sight
+        if self.factors.iter().filter(|f| f.node == inverse).count() > 1 {
+            return None;
+        }
+        for j in 0..self.factors.len() {
+            let f = &self.factors[j];
+            if j == k || f.node != x || !f.exponent.is_one() || f.labels[0] == f.labels[1] {
+                continue;
+            }
+            let bond = f.labels[axis];
+            let Some(own) = mine.iter().position(|label| *label == bond && self.bond(bond)) else { continue };
+            let (outer, inner) = (mine[1 - own], f.labels[1 - axis]);
+            let ends = if axis == 0 { [inner, outer] } else { [outer, inner] };
+            let node = g.matrix(MatrixOp::Pinv, &[x]);
+            self.kill(bond);
+            self.factors[k] = Factor { node, labels: SmallVec::from_slice(&ends), exponent: Rational::ONE };
+            self.factors.swap_remove(j);
+            return Some(std::mem::take(&mut self.factors));
+        }
+        None
+    }
+
     /// The Levi-Civita symbol contracted with what is symmetric in two of its indices is 0: `cross(a, a)`.
     pub(super) fn antisymmetric(&mut self, g: &mut Graph, k: usize) -> Option<Vec<Factor>> {
         let labels = self.factors[k].labels.clone();

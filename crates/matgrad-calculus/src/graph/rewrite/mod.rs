@@ -61,9 +61,10 @@ impl Work {
                 Node::Matrix(MatrixOp::Eigvals | MatrixOp::Singvals, _) | Node::Map(MapOp::Log | MapOp::Exp, _) => {
                     self.spectral_sum(g, k)
                 }
-                Node::Matrix(MatrixOp::Pinv, args) if factor.exponent.is_one() && factor.labels.len() == 2 => {
-                    self.pinv_pair(g, k).or_else(|| self.penrose(g, k, args[0]))
-                }
+                Node::Matrix(MatrixOp::Pinv, args) if factor.exponent.is_one() && factor.labels.len() == 2 => self
+                    .pinv_pair(g, k)
+                    .or_else(|| self.pinv_of_gram(g, k, args[0]))
+                    .or_else(|| self.penrose(g, k, args[0])),
                 _ => None,
             };
             if found.is_some() {
