@@ -108,6 +108,22 @@ fn subscripts_are_inside_of_the_data() {
     }
 }
 
+/// A condition keeps the subscripts under it inside, those of outer indices too, and of nothing else.
+#[test]
+fn conditions_guard_the_subscripts_of_outer_indices() {
+    let mut data = Inputs::new();
+    data.insert("B", Array::new(vec![2, 2], vec![1.0, 3.0, 2.0, 4.0]).expect("a shape"));
+    let values = |body: &str| {
+        let text = Text::script("rows", format!("B in R^(n x n)\nG[i:n] = {body}"));
+        let evaluation = Evaluation::new(text);
+        let run = evaluation.plan(&data).and_then(|plan| plan.run(&data)).map_err(|failure| failure.to_string())?;
+        Ok::<Vec<f64>, String>(run[0].1.data().to_vec())
+    };
+    assert_eq!(values("sum[a:n; i + 1 <= n](B[i + 1,a])"), Ok(vec![6.0, 0.0]));
+    let outside = values("sum[a:n; i + 1 <= n](B[i + 1,a]) + B[i + 1,1]").expect_err("outside of B");
+    assert!(outside.contains("runs to n, but this subscript allows n-1"), "{outside}");
+}
+
 /// What has no matrix notation has entries: functions of matrices that are known by their entries only, and of blocks.
 #[test]
 fn everything_has_entries() {

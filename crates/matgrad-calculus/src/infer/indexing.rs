@@ -1,6 +1,6 @@
 //! Shapes of subscripts, deltas, reductions over indices and index definitions.
 
-use matgrad_syntax::{Diagnostic, ExprId, Reducer, Subscript};
+use matgrad_syntax::{Diagnostic, ExprId, ExprKind, Reducer, Subscript};
 use smallvec::SmallVec;
 
 use super::Position;
@@ -162,14 +162,14 @@ impl Elaborator<'_> {
 
     fn base_span(&self, at: ExprId) -> matgrad_syntax::Span {
         match self.ast.kind(at) {
-            matgrad_syntax::ExprKind::Index(base, _) => self.span(*base),
+            ExprKind::Index(base, _) => self.span(*base),
             _ => self.span(at),
         }
     }
 
     fn base_text(&self, at: ExprId) -> Option<String> {
         match self.ast.kind(at) {
-            matgrad_syntax::ExprKind::Index(base, _) => short_text(self.ast, *base),
+            ExprKind::Index(base, _) => short_text(self.ast, *base),
             _ => None,
         }
     }
@@ -184,7 +184,7 @@ impl Elaborator<'_> {
             }
             [(index, sign @ (1 | -1))] => {
                 let (sign, offset) = (*sign as i8, affine.constant);
-                self.indices[index.0 as usize].uses.push(Use { sign, offset, dim, at });
+                self.indices[index.0 as usize].uses.push(Use { sign, offset, dim, at, guarded: false });
                 Ok(())
             }
             _ => Ok(()),
@@ -236,7 +236,7 @@ impl Elaborator<'_> {
                 }
                 [(index, 1)] => {
                     let offset = affine.constant;
-                    self.indices[index.0 as usize].uses.push(Use { sign: 1, offset, dim, at });
+                    self.indices[index.0 as usize].uses.push(Use { sign: 1, offset, dim, at, guarded: false });
                 }
                 _ => {
                     let message = "the subscripts of `eps` are indices and whole numbers";
@@ -257,6 +257,7 @@ impl Elaborator<'_> {
         at: ExprId,
     ) -> TermId {
         self.solve_ranges(&indices, condition.is_some());
+        self.note_guards(at);
         if let Some(poison) = self.poisoned(&[body], at) {
             return poison;
         }
@@ -278,6 +279,27 @@ impl Elaborator<'_> {
         }
         let ty = self.term(body).ty.clone();
         self.push(TermKind::Reduce { op, indices, condition, body }, ty, at)
+    }
+
+    /// Notes which subscripts of outer indices the condition of a reduction keeps inside, or may keep.
+    fn note_guards(&mut self, at: ExprId) {
+        let ExprKind::Reduce { condition: Some(condition), .. } = self.ast.kind(at) else { return };
+        let (mut names, mut todo) = (Vec::new(), vec![*condition]);
+        while let Some(id) = todo.pop() {
+            match self.ast.kind(id) {
+                ExprKind::Name(name) => names.push(name),
+                ExprKind::Neg(a) => todo.push(*a),
+                ExprKind::Binary(_, a, b) => todo.extend([*a, *b]),
+                _ => {}
+            }
+        }
+        let whole = self.ast.span(at);
+        for index in self.indices.iter_mut().filter(|index| names.contains(&&index.name)) {
+            for u in &mut index.uses {
+                let span = self.ast.span(u.at);
+                u.guarded |= whole.start <= span.start && span.end <= whole.end;
+            }
+        }
     }
 
     /// The array of a body's values for all values of the indices.

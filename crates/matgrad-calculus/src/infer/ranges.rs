@@ -147,8 +147,14 @@ impl Elaborator<'_> {
         self.report(diagnostic);
     }
 
-    /// A written range has to stay inside.
+    /// A written range has to stay inside, except under a condition.
     fn check_range(&mut self, id: IndexId, uses: &[Use], conditional: bool) {
+        if !conditional && uses.iter().any(|u| u.guarded) {
+            let (guarded, others): (Vec<Use>, Vec<Use>) = uses.iter().cloned().partition(|u| u.guarded);
+            self.check_range(id, &guarded, true);
+            self.check_range(id, &others, false);
+            return;
+        }
         let (bounds, first) = self.bounds(uses);
         let length = self.indices[id.0 as usize].length;
         for bound in bounds {

@@ -235,6 +235,8 @@ pub struct Use {
     pub offset: Dim,
     pub dim: Dim,
     pub at: ExprId,
+    /// It stands under a condition on the index.
+    pub guarded: bool,
 }
 
 /// What is known of an index.
