@@ -24,11 +24,18 @@ pub use shard::{Argument, Shard};
 pub struct CodeError {
     /// What is in the way, in words.
     pub message: String,
+    /// What to do instead, where that is not to let matgrad compute it.
+    pub help: Option<String>,
 }
 
 impl CodeError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        CodeError { message: message.into() }
+        CodeError { message: message.into(), help: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 }
 

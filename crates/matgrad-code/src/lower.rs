@@ -246,7 +246,7 @@ impl<'t, 'p> Lower<'t, 'p> {
             TermKind::Call(id, ..) => {
                 let name = &self.terms.functions[id.0 as usize];
                 let message = format!("`{name}` is an abstract function: no code can compute its value");
-                return Err(CodeError::new(message));
+                return Err(CodeError::new(message).help(format!("define it, as in `{name}(t) = exp(-t^2)`")));
             }
             TermKind::Placeholder { loop_id, item, init, xs } => {
                 let backward = self.backward.get(&loop_id.0).copied().unwrap_or(false);

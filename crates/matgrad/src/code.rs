@@ -66,11 +66,10 @@ impl Code {
         let value =
             elaborate(&script, &options).map_err(|diagnostics| Failure { source: source.clone(), diagnostics })?;
         let refused = |error: CodeError| {
-            let message = error.message;
-            let diagnostic = Failure::whole(source.clone(), "no-code", message);
-            let hint = "`matgrad eval` computes it";
+            let hint = error.help.unwrap_or_else(|| "`matgrad eval` computes it".to_owned());
+            let diagnostic = Failure::whole(source.clone(), "no-code", error.message);
             Failure {
-                diagnostics: diagnostic.diagnostics.into_iter().map(|d: Diagnostic| d.help(hint)).collect(),
+                diagnostics: diagnostic.diagnostics.into_iter().map(|d: Diagnostic| d.help(hint.clone())).collect(),
                 ..diagnostic
             }
         };

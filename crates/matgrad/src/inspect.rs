@@ -102,6 +102,11 @@ fn read(request: &Request) -> Result<Inspection, Failure> {
         };
         kinds.insert(name.clone(), kind);
     }
+    for function in &analysis.functions {
+        let info = analysis.graph.function_info(*function);
+        let kind = if info.codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
+        kinds.insert(info.name.clone(), kind);
+    }
     let kind = |name: &str| kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
     let axes = match &analysis.target.shape {
         infer::Shape::Scalar => Vec::new(),

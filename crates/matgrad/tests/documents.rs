@@ -78,6 +78,7 @@ fn latex() {
     for (id, text) in &all {
         assert!(text.starts_with("\\documentclass{article}"), "{id}: {text}");
         assert!(text.ends_with("\\end{document}\n"), "{id}: {text}");
+        assert!(!text.contains("\\[\n  \n\\]"), "{id} has an empty formula:\n{text}");
         if let Err(problem) = well_formed(text) {
             panic!("{id}: {problem}\n{text}");
         }

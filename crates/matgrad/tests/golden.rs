@@ -26,7 +26,7 @@ fn written(code: &Code) -> String {
 /// The sections of a file: paragraphs that have stood before are cut to their first line.
 fn file(target: Target) -> String {
     let (mut out, mut known) = (String::new(), BTreeMap::<String, String>::new());
-    for case in cases().iter().filter(|case| !case.has_abstract_functions()) {
+    for case in cases() {
         let mut request = case.request().unverified();
         if request.layout == Layout::Differential {
             request.layout = Layout::Jacobian;

@@ -178,6 +178,10 @@ fn every_line_of_every_case_holds() {
             if !ends {
                 problems.push(format!("{} {style:?}: does not end with {printed}", case.id()));
             }
+            if steps.iter().flat_map(|step| &step.equations).any(|line| line.latex.is_empty() || line.mathml.is_empty())
+            {
+                problems.push(format!("{} {style:?}: a line that is not set", case.id()));
+            }
             for problem in recheck(&case.request(), steps) {
                 problems.push(format!("{} {style:?}: {problem}", case.id()));
             }

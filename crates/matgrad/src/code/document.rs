@@ -6,7 +6,7 @@ use matgrad_calculus::infer::Shape;
 use matgrad_calculus::infer::typed::Terms;
 use matgrad_calculus::layout::Layout;
 use matgrad_render::{Kind, Markup, Typesetting, conventional_kind};
-use matgrad_syntax::{Name, Parameters, Script, StatementKind};
+use matgrad_syntax::{ExprId, Name, Parameters, Script, StatementKind};
 
 use crate::Answer;
 
@@ -21,6 +21,7 @@ pub(super) struct Document<'a> {
 /// A line of mathematics or of words.
 enum Line {
     Title(String),
+    /// Names and where they lie.
     Table(Vec<(String, String)>),
     Formula(String),
     Words(String),
@@ -39,8 +40,17 @@ impl Document<'_> {
                 shape => shape.axes().iter().map(|d| self.value.sizes.text(*d)).collect(),
             };
             let axes: Vec<String> = axes.iter().map(|axis| expression(axis, language, &|_| Kind::Scalar)).collect();
-            rows.push((set(Markup::name(&variable.name, &kind)), space(&axes, language)));
+            let inside = if language == Typesetting::Latex { "\\in" } else { "in" };
+            rows.push((set(Markup::name(&variable.name, &kind)), format!("{inside} {}", space(&axes, language))));
         }
+        rows.extend(self.functions().map(|(name, domain, codomain)| {
+            let [from, to] = [domain, codomain].map(|dims| {
+                let dim = |id: &ExprId| Markup::expression(&self.script.ast, *id, &|_| Kind::Scalar).write(language);
+                space(&dims.iter().map(dim).collect::<Vec<_>>(), language)
+            });
+            let arrow = if language == Typesetting::Latex { "\\to" } else { "->" };
+            (set(Markup::name(name, &kind)), format!(": {from} {arrow} {to}"))
+        }));
         lines.push(Line::Table(rows));
         lines.push(Line::Title("Function".to_owned()));
         let (formulas, name) = self.function(&kind);
@@ -54,15 +64,10 @@ impl Document<'_> {
             }
             title[..1].make_ascii_uppercase();
             let by = set(Markup::name(&answer.wrt, &kind));
-            let shape = space(
-                &answer
-                    .derivative
-                    .shape
-                    .iter()
-                    .map(|axis| expression(axis, language, &|_| Kind::Scalar))
-                    .collect::<Vec<_>>(),
-                language,
-            );
+            let axes = &answer.derivative.shape;
+            let number = axes.iter().all(|axis| axis == "1");
+            let axes = axes.iter().filter(|_| !number).map(|axis| expression(axis, language, &|_| Kind::Scalar));
+            let shape = space(&axes.collect::<Vec<_>>(), language);
             lines.push(Line::Title(format!("{title} by ${by}$")));
             let formula = set(answer.markup());
             let alone = answer.derivative.formula.axes.is_none() && answer.derivative.formula.definitions.is_empty();
@@ -70,7 +75,8 @@ impl Document<'_> {
                 true => format!("{} = {formula}", left(&function, &by, answer, language)),
                 false => formula,
             }));
-            lines.push(Line::Words(format!("It lies in ${shape}$, in {} layout.", answer.layout.name())));
+            let layout = if number { String::new() } else { format!(", in {} layout", answer.layout.name()) };
+            lines.push(Line::Words(format!("It lies in ${shape}${layout}.")));
             if !answer.domain.is_empty() {
                 let conditions: Vec<String> =
                     answer.domain.iter().map(|text| format!("${}$", expression(text, language, &kind))).collect();
@@ -87,10 +93,23 @@ impl Document<'_> {
         page(&lines, language)
     }
 
+    /// The abstract functions with the dimensions of their arguments and of their values.
+    fn functions(&self) -> impl Iterator<Item = (&Name, &[ExprId], &[ExprId])> {
+        self.script.statements.iter().filter_map(|statement| match &statement.kind {
+            StatementKind::Abstract { name, domain, codomain } => {
+                Some((&name.name, domain.as_slice(), codomain.as_slice()))
+            }
+            _ => None,
+        })
+    }
+
     fn kinds(&self) -> BTreeMap<Name, Kind> {
         let mut kinds: BTreeMap<Name, Kind> = BTreeMap::new();
         for (_, answer) in self.answers {
             kinds.extend(answer.derivative.kinds.iter().map(|(name, kind)| (name.clone(), *kind)));
+        }
+        for (name, _, codomain) in self.functions() {
+            kinds.insert(name.clone(), if codomain.is_empty() { Kind::Scalar } else { Kind::Vector });
         }
         for variable in &self.value.variables {
             kinds.insert(variable.name.clone(), kind_of(&variable.shape));
@@ -127,9 +146,15 @@ impl Document<'_> {
                     let taken = |name: &&str| {
                         self.value.variables.iter().any(|v| *v.name == **name)
                             || self.value.definitions.iter().any(|(n, _)| **n == **name)
+                            || self.functions().any(|(n, ..)| **n == **name)
                     };
-                    let free = ["f", "F", "h", "g", "y"].into_iter().find(|name| !taken(name)).unwrap_or("f");
                     let shape = kind_of(&self.value.term(self.value.target).shape);
+                    // as in the steps
+                    let names = match shape {
+                        Kind::Matrix | Kind::Tensor => ["F", "G", "H", "F_0"],
+                        _ => ["f", "g", "h", "f_0"],
+                    };
+                    let free = names.into_iter().find(|name| !taken(name)).unwrap_or("f_00");
                     formulas
                         .push(Markup::equation(Markup::name(free, &|_| shape), Markup::expression(ast, *body, kind)));
                     return (formulas, Markup::name(free, &|_| shape));
@@ -204,7 +229,9 @@ fn left(function: &str, by: &str, answer: &Answer, language: Typesetting) -> Str
         (k, true) => format!("^{{{k}}}"),
         (k, false) => format!("^{k}"),
     };
-    match (answer.layout, latex) {
+    // of one number by one number
+    let layout = if answer.derivative.shape.iter().all(|axis| axis == "1") { Layout::Numerator } else { answer.layout };
+    match (layout, latex) {
         (Layout::Gradient | Layout::Denominator, true) => format!("\\nabla{power}_{{{by}}} {function}"),
         (Layout::Gradient | Layout::Denominator, false) => format!("nabla{power}_({by}) {function}"),
         (_, true) => format!("\\frac{{\\partial{power} {function}}}{{\\partial {by}{power}}}"),
@@ -231,14 +258,14 @@ fn page(lines: &[Line], language: Typesetting) -> String {
             (Line::Table(rows), Typesetting::Latex) if !rows.is_empty() => {
                 out.push_str("\\begin{tabular}{ll}\n");
                 for (name, shape) in rows {
-                    out.push_str(&format!("  ${name}$ & $\\in {shape}$ \\\\\n"));
+                    out.push_str(&format!("  ${name}$ & ${shape}$ \\\\\n"));
                 }
                 out.push_str("\\end{tabular}\n");
             }
             (Line::Table(rows), _) => {
                 out.push_str("#table(columns: 2, stroke: none,\n");
                 for (name, shape) in rows {
-                    out.push_str(&format!("  [${name}$], [$in {shape}$],\n"));
+                    out.push_str(&format!("  [${name}$], [${shape}$],\n"));
                 }
                 out.push_str(")\n");
             }

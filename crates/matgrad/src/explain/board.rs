@@ -90,6 +90,8 @@ pub(crate) struct Board {
     pub staged: Staged,
     pub wrt: String,
     shapes: BTreeMap<Name, Form>,
+    /// What the values of the abstract functions are.
+    pub functions: BTreeMap<Name, Kind>,
     /// Declarations of everything that is no stage.
     declarations: Vec<String>,
     /// The other statements of the script, with their places.
@@ -202,7 +204,12 @@ impl Board {
                     self.implicit.insert(name.name.clone(), (text(), extremum));
                     self.others.push((at, text()));
                 }
-                StatementKind::Definition { .. } | StatementKind::Abstract { .. } => self.others.push((at, text())),
+                StatementKind::Abstract { name, codomain, .. } => {
+                    let kind = if codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
+                    self.functions.insert(name.name.clone(), kind);
+                    self.others.push((at, text()));
+                }
+                StatementKind::Definition { .. } => self.others.push((at, text())),
                 _ => {}
             }
         }
@@ -259,6 +266,11 @@ impl Board {
     /// The shape of a name.
     pub fn form(&self, name: &str) -> Option<&Form> {
         self.shapes.get(name)
+    }
+
+    /// The statements of the script beside declarations: definitions, abstract functions, implicit definitions.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(|(_, text)| text.as_str())
     }
 
     /// What a stage is defined as, without its name.

@@ -19,8 +19,9 @@ fn fraction_mathml(over: &str, under: &str) -> String {
 
 impl Board {
     fn kind(&self, name: &str) -> Kind {
-        if let Some(form) = self.form(name) {
-            return form.kind;
+        let known = self.form(name).map(|form| form.kind).or_else(|| self.functions.get(name).copied());
+        if let Some(kind) = known {
+            return kind;
         }
         let step = name.strip_prefix('d').filter(|rest| self.form(rest).is_some() || rest.starts_with("grad_"));
         if step.is_some() { Kind::Step } else { matgrad_render::conventional_kind(name) }
@@ -65,10 +66,12 @@ impl Board {
 
     /// The statements of a text as formulas.
     fn markups(&self, text: &str) -> Vec<Markup> {
-        let parsed = matgrad_syntax::parse(text).script;
+        // a prime is a derivative after the name of a function, and a transpose after others
+        let functions: Vec<&str> = self.others().collect();
+        let parsed = matgrad_syntax::parse(&[functions.as_slice(), &[text]].concat().join("\n")).script;
         let kind = |name: &str| self.kind(name);
         let mut parts = Vec::new();
-        for statement in &parsed.statements {
+        for statement in parsed.statements.iter().skip(functions.len()) {
             let StatementKind::Definition { name, parameters, body } = &statement.kind else { continue };
             let body = *body;
             match parameters {
