@@ -10,6 +10,7 @@ use crate::compare::{Mismatch, first_entry, relative_error};
 use crate::derivative::{Directional, Lift};
 use crate::direction::is_symmetric;
 use crate::error::{ErrorKind, EvalError, Result};
+use crate::extent::turned;
 use crate::layout::{Layout, arrangement};
 use crate::machine::Machine;
 use crate::point::{Point, bodies, draw_inputs, full_tensor};
@@ -77,6 +78,25 @@ impl ClaimReport {
         !self.layouts.is_empty()
     }
 
+    /// What is right at some sizes has to be right at others.
+    fn also(self, other: Self) -> Self {
+        if other.is_right() {
+            let layouts: Vec<Layout> =
+                self.layouts.iter().copied().filter(|layout| other.layouts.contains(layout)).collect();
+            return match layouts.is_empty() {
+                true => self,
+                false => Self { sentence: format!("the claim is right in {}", list(&layouts)), layouts, ..self },
+            };
+        }
+        let sizes = |dims: &BTreeMap<Name, usize>| {
+            dims.iter().map(|(name, n)| format!("{name} = {n}")).collect::<Vec<_>>().join(", ")
+        };
+        let reason = other.sentence.strip_prefix("the claim is ").unwrap_or(&other.sentence);
+        let sentence =
+            format!("the claim is right for {}, but for {} it is {reason}", sizes(&self.dims), sizes(&other.dims));
+        Self { sentence, ..other }
+    }
+
     fn failed(error: EvalError) -> Self {
         Self {
             layouts: Vec::new(),
@@ -105,8 +125,9 @@ pub fn check_claim(problem: &Problem, claim: &Answer, options: &Options) -> Clai
 fn check_order<T: Lift>(problem: &Problem, claim: &Answer, options: &Options) -> ClaimReport {
     let mut last = EvalError::new(ErrorKind::Unknown, "the dimensions have no sizes that fit");
     let budget = Budget::new();
-    for dims in problem.assignments().into_iter().take(16) {
-        let samples = Model::new(problem, &dims, std::slice::from_ref(claim)).and_then(|model| {
+    let assignments = problem.assignments();
+    let gather_at = |dims: &BTreeMap<Name, usize>| {
+        Model::new(problem, dims, std::slice::from_ref(claim)).and_then(|model| {
             let mut result = Err(EvalError::domain("no point of the domain was found"));
             for offset in [0.5, 4.0] {
                 let bodies = bodies(&model, offset, options.seed);
@@ -116,11 +137,21 @@ fn check_order<T: Lift>(problem: &Problem, claim: &Answer, options: &Options) ->
                 }
             }
             Ok((model.wrt_shape(), result?))
-        });
-        match samples {
+        })
+    };
+    for (place, dims) in assignments.iter().take(16).enumerate() {
+        match gather_at(dims) {
             Ok((x_shape, samples)) => {
-                let report = judge(&samples, &x_shape, claim, options.tolerance);
-                return ClaimReport { dims, ..report };
+                let report = ClaimReport { dims: dims.clone(), ..judge(&samples, &x_shape, claim, options.tolerance) };
+                let turned = turned(&assignments).filter(|_| place == 0 && report.is_right());
+                let other = turned.and_then(|dims| Some((dims, gather_at(dims).ok()?)));
+                return match other {
+                    Some((turned, (x_shape, samples))) => {
+                        let other = judge(&samples, &x_shape, claim, options.tolerance);
+                        report.also(ClaimReport { dims: turned.clone(), ..other })
+                    }
+                    None => report,
+                };
             }
             Err(error) => {
                 let retry = error.depends_on_numbers() || error.kind == ErrorKind::Subscript;

@@ -181,6 +181,14 @@ pub(crate) fn assignments(
     out
 }
 
+/// The second of some assignments where it has two sizes in the other order: what holds of tall matrices need not hold of
+/// wide ones.
+pub(crate) fn turned(assignments: &[BTreeMap<Name, usize>]) -> Option<&BTreeMap<Name, usize>> {
+    let [first, second, ..] = assignments else { return None };
+    let sizes: Vec<(usize, usize)> = first.iter().filter_map(|(name, n)| Some((*n, *second.get(name)?))).collect();
+    sizes.iter().any(|(a, b)| sizes.iter().any(|(c, d)| a < c && b > d)).then_some(second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +217,8 @@ mod tests {
         let all = assignments(&names, &extents.iter().collect::<Vec<_>>(), &BTreeMap::new());
         assert_eq!((all[0][&names[0]], all[0][&names[1]]), (3, 2));
         assert_eq!((all[1][&names[0]], all[1][&names[1]]), (2, 3));
+        assert_eq!(turned(&all), Some(&all[1]));
+        assert_eq!(turned(&all[1..2]), None);
     }
 
     #[test]

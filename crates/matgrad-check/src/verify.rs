@@ -13,6 +13,7 @@ use crate::derivative::{Directional, Lift};
 use crate::differences::DIFFERENCE_TOLERANCE;
 use crate::direction::{Convention, Direction, bend, is_symmetric, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
+use crate::extent::turned;
 use crate::layout::{Arrangement, Layout, arrangement};
 use crate::machine::Machine;
 use crate::point::{Point, bodies, draw_inputs, full_tensor};
@@ -66,7 +67,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// One verdict on two sets of sizes: the worse one, at the points of both.
-    fn and(self, other: Self, dims: &BTreeMap<Name, usize>, turned: &BTreeMap<Name, usize>) -> Self {
+    pub(crate) fn and(self, other: Self, dims: &BTreeMap<Name, usize>, turned: &BTreeMap<Name, usize>) -> Self {
         let points = self.points + other.points;
         let max_relative_error = self.max_relative_error.max(other.max_relative_error);
         let (worse, dims) = if other.failure.is_some() { (other, turned) } else { (self, dims) };
@@ -77,12 +78,6 @@ impl Verdict {
     pub fn is_right(&self) -> bool {
         self.points > 0 && self.failure.is_none() && self.error.is_none() && !self.singular
     }
-}
-
-/// Whether the second sizes have the order of two names the other way round.
-fn is_turned(dims: &BTreeMap<Name, usize>, other: &BTreeMap<Name, usize>) -> bool {
-    let sizes: Vec<(usize, usize)> = dims.iter().filter_map(|(name, n)| Some((*n, *other.get(name)?))).collect();
-    sizes.iter().any(|(a, b)| sizes.iter().any(|(c, d)| a < c && b > d))
 }
 
 /// Compares an answer with an independent derivative of the original function at random points.
@@ -107,8 +102,8 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
     // how many entries the variable had where the work ran out
     let mut too_large: Option<usize> = None;
     let assignments = problem.assignments();
-    // the last point is one of other proportions: what holds of tall matrices need not hold of wide ones
-    let turned = assignments.get(1).filter(|turned| options.points > 1 && is_turned(&assignments[0], turned));
+    // the last point is one of other proportions
+    let turned = turned(&assignments).filter(|_| options.points > 1);
     for (place, dims) in assignments.iter().take(16).enumerate() {
         let turned = turned.filter(|_| place == 0);
         let options = Options { points: options.points - usize::from(turned.is_some()), ..*options };

@@ -2,7 +2,7 @@
 
 mod support;
 
-use matgrad::{Convention, Layout, Request, derive};
+use matgrad::{Claim, Convention, Layout, Request, Text, check, derive};
 use matgrad_check::{Answer, Options, Problem, verify};
 use support::round::request;
 
@@ -99,4 +99,23 @@ fn wrong_answers_are_refuted() {
         assert!(problems.is_empty(), "{} wrong answers pass:\n{}", problems.len(), problems.join("\n"));
         assert!(refuted >= least, "only {refuted} wrong answers were tried");
     }
+}
+
+#[test]
+fn what_holds_of_tall_matrices_only_is_wrong() {
+    let text = Text::expression("tr(C*pinv(A)*A)").declare("A in R^(m x n)");
+    let request = Request::new(text, "C").layout(Layout::Numerator);
+    let judge = |claim: &str| check(&request, &Claim { text: claim.into(), any_layout: false }).expect("a finding");
+    assert!(judge("pinv(A)*A").right);
+    let finding = judge("eye(n)");
+    assert!(!finding.right, "{}", finding.sentence);
+    assert!(
+        finding.sentence.contains("right for m = 3, n = 2, but for m = 2, n = 3 it is wrong"),
+        "{}",
+        finding.sentence
+    );
+    // without a value for wide matrices there is nothing to say of them
+    let text = Text::expression("tr(C*pinv(A))").declare("A in R^(m x n)");
+    let request = Request::new(text, "C").layout(Layout::Numerator);
+    assert!(check(&request, &Claim { text: "inv(A'*A)*A'".into(), any_layout: false }).expect("a finding").right);
 }

@@ -4,6 +4,8 @@
 mod determinant;
 mod operators;
 
+use std::collections::BTreeMap;
+
 use matgrad_syntax::Name;
 
 use crate::abstracts::Body;
@@ -13,6 +15,7 @@ use crate::derivative::{Directional, Lift};
 use crate::differences::DIFFERENCE_TOLERANCE;
 use crate::direction::Convention;
 use crate::error::{ErrorKind, EvalError, Result};
+use crate::extent::turned;
 use crate::machine::Machine;
 use crate::point::{bodies, draw_inputs};
 use crate::problem::{Answer, Model, Problem};
@@ -115,25 +118,41 @@ fn by_order<T: Lift>(
     if matches!(quantity, Quantity::Determinant(_)) && options.convention == Convention::Free {
         budget.allow_any_matrix();
     }
-    for dims in problem.assignments().into_iter().take(16) {
+    let run = |dims: &BTreeMap<Name, usize>, options: &Options| {
+        let model = match Model::new(problem, dims, &roots) {
+            Ok(model) => model,
+            Err(error) => return Verdict { error: Some(error), ..Verdict::default() },
+        };
         let mut verdict = Verdict::default();
-        match Model::new(problem, &dims, &roots) {
-            Ok(model) => {
-                // a function under a logarithm has to be positive
-                for offset in [0.5, 4.0] {
-                    let bodies = bodies(&model, offset, options.seed);
-                    verdict = match Trial::<T>::new(&model, others, quantity, &bodies, options, &budget) {
-                        Ok(trial) => trial.run(),
-                        Err(error) => Verdict { error: Some(error), ..Verdict::default() },
-                    };
-                    let retry = verdict.error.as_ref().is_some_and(EvalError::depends_on_numbers);
-                    if model.functions.is_empty() || !retry {
-                        break;
-                    }
-                }
+        // a function under a logarithm has to be positive
+        for offset in [0.5, 4.0] {
+            let bodies = bodies(&model, offset, options.seed);
+            verdict = match Trial::<T>::new(&model, others, quantity, &bodies, options, &budget) {
+                Ok(trial) => trial.run(),
+                Err(error) => Verdict { error: Some(error), ..Verdict::default() },
+            };
+            let retry = verdict.error.as_ref().is_some_and(EvalError::depends_on_numbers);
+            if model.functions.is_empty() || !retry {
+                break;
             }
-            Err(error) => verdict.error = Some(error),
         }
+        verdict
+    };
+    let assignments = problem.assignments();
+    // the last point is one of other proportions
+    let turned = turned(&assignments).filter(|_| options.points > 1);
+    for (place, dims) in assignments.iter().take(16).enumerate() {
+        let turned = turned.filter(|_| place == 0);
+        let verdict = run(dims, &Options { points: options.points - usize::from(turned.is_some()), ..*options });
+        if let Some(turned) = turned.filter(|_| verdict.is_right()) {
+            let options = Options { points: 1, seed: options.seed.wrapping_add(1), ..*options };
+            let other = run(turned, &options);
+            return match other.points > 0 {
+                true => verdict.and(other, dims, turned),
+                false => verdict.and(run(dims, &options), dims, dims),
+            };
+        }
+        let dims = dims.clone();
         let verdict = Verdict { dims, ..verdict };
         // unfit sizes, such as a vector of R^n that has a curl only for n = 3, are other sizes' business
         let retry = verdict.singular
