@@ -81,21 +81,23 @@ impl Session {
     fn statements(&mut self, input: &str) -> Result<String, Trouble> {
         let known = matgrad_syntax::parse(&self.script()).script.statements.len();
         let (source, script) = self.text(&self.kept, input).read()?;
+        let new = script.statements.get(known..).unwrap_or_default();
         let mut out = String::new();
-        for statement in script.statements.iter().skip(known) {
+        for statement in new {
             let line = part(&source, statement.span);
-            out.push_str(&self.statement(&line, &statement.kind)?);
+            out.push_str(&self.statement(&line, &statement.kind, new.len() > 1)?);
         }
         Ok(out)
     }
 
-    fn statement(&mut self, line: &str, kind: &StatementKind) -> Result<String, Trouble> {
+    /// Carries a statement out; one of several says the name of what it defines.
+    fn statement(&mut self, line: &str, kind: &StatementKind, named: bool) -> Result<String, Trouble> {
         match kind {
             StatementKind::Query { .. } | StatementKind::Solve { .. } => self.ask(line),
             StatementKind::Expression(_) => {
                 let text = self.text(&self.kept, line);
                 let found = matgrad::outline(&text)?;
-                let facts = self.facts(&found.assumptions, found.value.as_deref());
+                let facts = self.facts(&found.assumptions, found.value.as_deref().map(|space| ("", space)));
                 Ok(facts + &self.number(text).unwrap_or_default())
             }
             kind => {
@@ -119,7 +121,8 @@ impl Session {
                 let value = match kind {
                     StatementKind::Definition { .. } | StatementKind::Implicit { .. } => {
                         let of = |name: &String| found.names.iter().rev().find(|(known, _)| known == name);
-                        new.names.first().and_then(of).map(|(_, space)| space.as_str())
+                        let shown = |(name, space)| (if named { name } else { "" }, space);
+                        new.names.first().and_then(of).map(|(name, space)| shown((name.as_str(), space.as_str())))
                     }
                     _ => None,
                 };
@@ -144,15 +147,16 @@ impl Session {
         Some(if page.rows { numbers::text(&name, &array, page.width) } else { arrays::text(&name, &array) } + "\n")
     }
 
-    /// Remarks on what was entered.
-    fn facts(&mut self, assumptions: &[String], value: Option<&str>) -> String {
+    /// Remarks on what was entered; its value has a name, or none, and a space.
+    fn facts(&mut self, assumptions: &[String], value: Option<(&str, &str)>) -> String {
         let mut out = String::new();
         let (page, assumed) = (self.page, &mut self.assumed);
         let new = assumptions.iter().filter(|known| assumed.insert((*known).clone()));
         let new: Vec<String> = new.map(|line| matgrad::respell(line, page.options())).collect();
-        if let Some(space) = value {
-            let spelt = matgrad::respell(&format!("x in {space}"), self.page.options());
-            out.push_str(&self.page.remark(spelt.trim_start_matches("x ")));
+        if let Some((name, space)) = value {
+            let spelt = |name: &str| matgrad::respell(&format!("{name} in {space}"), page.options());
+            let spelt = if name.is_empty() { spelt("x").trim_start_matches("x ").to_owned() } else { spelt(name) };
+            out.push_str(&page.remark(&spelt));
             out.push('\n');
         }
         if !new.is_empty() {

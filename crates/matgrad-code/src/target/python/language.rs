@@ -137,7 +137,13 @@ impl Language for Python {
             Op::Transpose => self.transposed(w, args[0]),
             Op::DiagMatrix | Op::DiagPart => Text::atom(format!("{m}.diag({})", code(w, 0, 0))),
             Op::Trace => Text::atom(format!("{m}.trace({})", code(w, 0, 0))),
-            Op::Vec => Text::atom(format!("{}.T.reshape(-1)", code(w, 0, level::ATOM))),
+            Op::Vec => {
+                let x = code(w, 0, level::ATOM);
+                Text::atom(
+                    x.strip_suffix(".T")
+                        .map_or_else(|| format!("{x}.T.reshape(-1)"), |turned| format!("{turned}.reshape(-1)")),
+                )
+            }
             Op::Reshape => {
                 let Shape::Matrix(rows, cols) = node.shape else { return Ok(w.text(args[0])) };
                 let (rows, cols) = (w.dim_text(rows).code, w.dim_text(cols).code);
