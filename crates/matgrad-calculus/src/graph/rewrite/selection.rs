@@ -198,14 +198,20 @@ impl Work {
     }
 }
 
-/// Whether a place that is no number stays inside the axis that a shift moves it to: an index may run over the edge.
+/// Whether a place stays inside the axis that a shift moves it to, whatever the sizes are, from 2 on: `unit(2, n)[1:n-1]` has
+/// a 1 from n = 3 on only, and an index may run over the edge.
 fn surely_inside(g: &mut Graph, from_row: bool, at: Dim, beyond: Dim, (offset, rows, cols): (Dim, Dim, Dim)) -> bool {
-    let known = |g: &Graph, d: Dim| g.sizes.value(d);
-    if known(g, at).is_some() || known(g, beyond).is_some() {
+    if g.sizes.value(beyond).is_some() {
+        return true;
+    }
+    let one = g.sizes.constant(1);
+    let more = g.sizes.add(beyond, one);
+    if g.sizes.value(at).is_some() && g.sizes.is_nonnegative(more) {
         return true;
     }
     // a row of a slice is a place of the whole
     let end = g.sizes.add(offset, rows);
     let room = g.sizes.sub(cols, end);
-    from_row && known(g, offset).is_some_and(|v| v >= 0) && known(g, room).is_some_and(|v| v >= 0)
+    let known = |d: Dim| g.sizes.value(d).is_some_and(|v| v >= 0);
+    from_row && known(offset) && known(room)
 }
