@@ -47,7 +47,10 @@ fn derivatives_are_printed_as_in_the_suite() {
                 let text = answer.text();
                 written.push([&fields[..5], &[answer.derivative.notation().name(), &text]].concat().join("\t"));
             }
-            Err(failure) => wrong.push(format!("{expression}: {failure}")),
+            Err(failure) => {
+                wrong.push(format!("{expression}: {failure}"));
+                written.push(line.to_owned());
+            }
         }
     }
     assert!(count > 200, "only {count} lines in the suite");
