@@ -2,7 +2,7 @@
 
 use matgrad_syntax::Rational;
 
-use super::{Factor, Graph, Labels, Node, NodeId, ProductBuilder};
+use super::{Graph, Labels, Node, NodeId, ProductBuilder};
 
 /// The largest number that a sum is multiplied by.
 const LARGEST: i64 = 1000;
@@ -30,7 +30,8 @@ impl Graph {
             // the least common multiple, a denominator at a time
             let left = &number * c;
             number = &number * &left.denominator();
-            for f in self.factors_of(*term) {
+            let Node::Product(p) = self.node(*term) else { continue };
+            for f in &p.factors {
                 if !f.labels.is_empty() || !f.exponent.is_integer() || !f.exponent.is_negative() {
                     continue;
                 }
@@ -54,19 +55,10 @@ impl Graph {
             for (divisor, times) in &divisors {
                 p.power(*divisor, &[], times.clone());
             }
-            let (d, scaled) = {
-                let scaled = p.build(self, &labels);
-                self.split(scaled)
-            };
+            let scaled = p.build(self, &labels);
+            let (d, scaled) = self.split(scaled);
             all.push((&(&c * &number) * &d, scaled));
         }
         Some(Whole { node: self.sum(&all, &dims), number, divisors })
-    }
-
-    fn factors_of(&self, node: NodeId) -> Vec<Factor> {
-        match self.node(node) {
-            Node::Product(p) => p.factors.clone(),
-            _ => Vec::new(),
-        }
     }
 }

@@ -511,10 +511,7 @@ impl Printer<'_> {
         let kept = match (axes.as_slice(), f.labels.as_slice()) {
             ([_, _], []) => None,
             // of the transpose the axis that is not reduced has the number of the one that is
-            ([axis], [label]) => {
-                let kept = usize::from(*axis);
-                (p.out.iter().position(|l| l == label) == Some(kept)).then_some(Some(kept))?
-            }
+            ([axis], [label]) if p.out.get(usize::from(*axis)) == Some(label) => Some(usize::from(*axis)),
             _ => return None,
         };
         if self.g.transpose(arg) != matrix {

@@ -355,15 +355,12 @@ impl Printer<'_> {
         let root = emitter.emit(root);
         let axes = axes.map(|axes| {
             let lengths = axes.iter().map(|(name, dim)| (name.clone(), self.g.sizes.text(*dim))).collect();
-            let mut fixed = fixed_by_use(&emitter.ast, &lengths);
             // an array that is longer than the axis says nothing of the axis
             let longer =
                 |m: M, (_, dim): &(Name, Dim)| self.subscripted.iter().any(|(at, length)| *at == m && length != dim);
-            for (axis, m) in axes.iter().zip(&places) {
-                if longer(*m, axis) {
-                    fixed.remove(&axis.0);
-                }
-            }
+            let unclear = axes.iter().zip(&places).filter(|(axis, m)| longer(**m, axis));
+            let unclear = unclear.map(|((name, _), _)| name.clone()).collect();
+            let fixed = fixed_by_use(&emitter.ast, &lengths, unclear);
             let range = |(name, dim): &(Name, Dim)| {
                 let range = (!fixed.contains(name)).then(|| emitter.dim(*dim));
                 (name.clone(), range)
@@ -375,10 +372,10 @@ impl Printer<'_> {
 }
 
 /// Index names whose range follows from use: as a bare subscript of an array, directly or through a delta. Axes of these
-/// lengths that a delta ties to an index with another range have to say their own.
-fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
+/// lengths that a delta ties to an index with another range have to say their own, and so do those of which use says
+/// something else, with all that deltas tie to them.
+fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>, mut unclear: BTreeSet<Name>) -> BTreeSet<Name> {
     let mut fixed = BTreeSet::new();
-    let mut shifted = BTreeSet::new();
     let mut links: Vec<(Name, Name)> = Vec::new();
     let mut ranged: BTreeMap<Name, Option<Name>> = BTreeMap::new();
     for k in 0..ast.len() {
@@ -414,7 +411,7 @@ fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
                     fixed.insert(name.clone());
                 }
                 // under a condition the array may end before the axis does
-                ExprKind::Binary(_, a, b) => shifted.extend([a, b].into_iter().filter_map(|id| match ast.kind(*id) {
+                ExprKind::Binary(_, a, b) => unclear.extend([a, b].into_iter().filter_map(|id| match ast.kind(*id) {
                     ExprKind::Name(name) => lengths.contains_key(name).then(|| name.clone()),
                     _ => None,
                 })),
@@ -431,7 +428,7 @@ fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
     while grown {
         grown = false;
         for (a, b) in &links {
-            for tied in [&mut fixed, &mut shifted] {
+            for tied in [&mut fixed, &mut unclear] {
                 if tied.contains(a) != tied.contains(b) {
                     tied.extend([a.clone(), b.clone()]);
                     grown = true;
@@ -439,6 +436,6 @@ fn fixed_by_use(ast: &Ast, lengths: &BTreeMap<Name, String>) -> BTreeSet<Name> {
             }
         }
     }
-    fixed.retain(|name| !open.contains(name) && !shifted.contains(name));
+    fixed.retain(|name| !open.contains(name) && !unclear.contains(name));
     fixed
 }
