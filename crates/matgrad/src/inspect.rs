@@ -8,7 +8,7 @@ use matgrad_render::{Kind, Markup, TextOptions};
 use matgrad_syntax::{Ast, Attribute, BinaryOp, ExprId, ExprKind, Name, Parameters, Script, StatementKind};
 
 use crate::outline::space;
-use crate::{Evaluation, Failure, Layout, Request, draw};
+use crate::{Evaluation, Failure, Layout, Request, draw, kinds};
 
 /// A variable of a text.
 #[derive(Clone, Debug)]
@@ -76,13 +76,7 @@ fn read(request: &Request) -> Result<Inspection, Failure> {
     let mut variables = Vec::new();
     for variable in &analysis.variables {
         let axes: Vec<String> = variable.dims.iter().map(|dim| sizes.text(*dim)).collect();
-        let kind = match axes.len() {
-            0 => Kind::Scalar,
-            1 => Kind::Vector,
-            2 => Kind::Matrix,
-            _ => Kind::Tensor,
-        };
-        kinds.insert(variable.name.clone(), kind);
+        kinds.insert(variable.name.clone(), kinds::of_shape(&variable.shape));
         let space = space(&variable.shape, sizes);
         let attributes: Vec<&'static str> = variable.attributes.iter().map(|a: &Attribute| a.name()).collect();
         let mut declaration = format!("{} in {space}", variable.name);
@@ -94,18 +88,11 @@ fn read(request: &Request) -> Result<Inspection, Failure> {
         variables.push(Known { name, declaration, axes, attributes, declared: variable.declared });
     }
     for (name, typed) in &analysis.definitions {
-        let kind = match typed.shape {
-            infer::Shape::Scalar => Kind::Scalar,
-            infer::Shape::Column(_) | infer::Shape::Row(_) => Kind::Vector,
-            infer::Shape::Matrix(..) => Kind::Matrix,
-            infer::Shape::Tensor(_) => Kind::Tensor,
-        };
-        kinds.insert(name.clone(), kind);
+        kinds.insert(name.clone(), kinds::of_shape(&typed.shape));
     }
     for function in &analysis.functions {
         let info = analysis.graph.function_info(*function);
-        let kind = if info.codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
-        kinds.insert(info.name.clone(), kind);
+        kinds.insert(info.name.clone(), kinds::of_function(&info.codomain));
     }
     let kind = |name: &str| kinds.get(name).copied().unwrap_or_else(|| matgrad_render::conventional_kind(name));
     let axes = match &analysis.target.shape {

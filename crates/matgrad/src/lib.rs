@@ -36,6 +36,7 @@ mod functions;
 mod implicit;
 mod inspect;
 mod json;
+mod kinds;
 mod layouts;
 mod mentioned;
 mod named;

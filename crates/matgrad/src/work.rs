@@ -16,7 +16,7 @@ use matgrad_syntax::{Attribute, Diagnostic, Name, QueryKind, Script, Source, Sta
 use rustc_hash::FxHashMap;
 
 use crate::answer::Written;
-use crate::{Convention, Failure, Limits, Request, domain, proof};
+use crate::{Convention, Failure, Limits, Request, domain, kinds, proof};
 
 /// The variable that is differentiated by.
 #[derive(Clone, Debug)]
@@ -459,18 +459,12 @@ impl<'a> Work<'a> {
 
     /// What the names of a formula stand for.
     fn kinds(&self) -> BTreeMap<Name, Kind> {
-        let kind = |variable: &infer::Variable| match variable.shape {
-            infer::Shape::Scalar => Kind::Scalar,
-            infer::Shape::Column(_) | infer::Shape::Row(_) => Kind::Vector,
-            infer::Shape::Matrix(..) => Kind::Matrix,
-            infer::Shape::Tensor(_) => Kind::Tensor,
-        };
+        let variables = self.analysis.variables.iter();
         let mut kinds: BTreeMap<Name, Kind> =
-            self.analysis.variables.iter().map(|variable| (variable.name.clone(), kind(variable))).collect();
+            variables.map(|variable| (variable.name.clone(), kinds::of_shape(&variable.shape))).collect();
         for function in &self.analysis.functions {
             let info = self.analysis.graph.function_info(*function);
-            let kind = if info.codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
-            kinds.insert(info.name.clone(), kind);
+            kinds.insert(info.name.clone(), kinds::of_function(&info.codomain));
         }
         for name in self.taken.iter().filter(|name| self.analysis.graph.sizes.has_symbol(name)) {
             kinds.entry(name.clone()).or_insert(Kind::Scalar);

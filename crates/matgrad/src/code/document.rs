@@ -8,7 +8,7 @@ use matgrad_calculus::layout::Layout;
 use matgrad_render::{Kind, Markup, Typesetting, conventional_kind};
 use matgrad_syntax::{ExprId, Name, Parameters, Script, StatementKind};
 
-use crate::Answer;
+use crate::{Answer, kinds};
 
 /// What is set.
 pub(super) struct Document<'a> {
@@ -29,8 +29,8 @@ enum Line {
 
 impl Document<'_> {
     pub fn write(&self, language: Typesetting) -> String {
-        let kinds = self.kinds();
-        let kind = |name: &str| kinds.get(name).copied().unwrap_or_else(|| conventional_kind(name));
+        let known = self.kinds();
+        let kind = |name: &str| known.get(name).copied().unwrap_or_else(|| conventional_kind(name));
         let set = |markup: Markup| markup.write(language);
         let mut lines = vec![Line::Title("Names".to_owned())];
         let mut rows = Vec::new();
@@ -109,13 +109,13 @@ impl Document<'_> {
             kinds.extend(answer.derivative.kinds.iter().map(|(name, kind)| (name.clone(), *kind)));
         }
         for (name, _, codomain) in self.functions() {
-            kinds.insert(name.clone(), if codomain.is_empty() { Kind::Scalar } else { Kind::Vector });
+            kinds.insert(name.clone(), kinds::of_function(codomain));
         }
         for variable in &self.value.variables {
-            kinds.insert(variable.name.clone(), kind_of(&variable.shape));
+            kinds.insert(variable.name.clone(), kinds::of_shape(&variable.shape));
         }
         for (name, term) in &self.value.definitions {
-            kinds.insert(name.clone(), kind_of(&self.value.term(*term).shape));
+            kinds.insert(name.clone(), kinds::of_shape(&self.value.term(*term).shape));
         }
         kinds
     }
@@ -148,7 +148,7 @@ impl Document<'_> {
                             || self.value.definitions.iter().any(|(n, _)| **n == **name)
                             || self.functions().any(|(n, ..)| **n == **name)
                     };
-                    let shape = kind_of(&self.value.term(self.value.target).shape);
+                    let shape = kinds::of_shape(&self.value.term(self.value.target).shape);
                     // as in the steps
                     let names = match shape {
                         Kind::Matrix | Kind::Tensor => ["F", "G", "H", "F_0"],
@@ -164,15 +164,6 @@ impl Document<'_> {
         }
         let name = last.unwrap_or_else(|| "f".into());
         (formulas, Markup::name(&name, kind))
-    }
-}
-
-fn kind_of(shape: &Shape) -> Kind {
-    match shape {
-        Shape::Scalar => Kind::Scalar,
-        Shape::Column(_) | Shape::Row(_) => Kind::Vector,
-        Shape::Matrix(..) => Kind::Matrix,
-        Shape::Tensor(_) => Kind::Tensor,
     }
 }
 

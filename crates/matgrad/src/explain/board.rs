@@ -14,7 +14,7 @@ use matgrad_syntax::{ExprId, ExprKind, ImplicitRule, Name, Parameters, Script, S
 use crate::answer::Written;
 use crate::claim::claimed;
 use crate::work::Work;
-use crate::{Convention, Failure, Limits, Reply, Request, Text, answer_queries, proof};
+use crate::{Convention, Failure, Limits, Reply, Request, Text, answer_queries, kinds, proof};
 
 use super::text_of;
 
@@ -32,18 +32,18 @@ pub(crate) struct Form {
 impl Form {
     fn new(shape: &Shape, sizes: &DimTable) -> Self {
         let text = |dim: &matgrad_calculus::graph::Dim| sizes.text(*dim);
-        let (dims, kind) = match shape {
-            Shape::Scalar => (Vec::new(), Kind::Scalar),
-            Shape::Column(n) => (vec![text(n)], Kind::Vector),
-            Shape::Row(n) => (vec!["1".to_owned(), text(n)], Kind::Vector),
-            Shape::Matrix(m, n) => (vec![text(m), text(n)], Kind::Matrix),
-            Shape::Tensor(dims) => (dims.iter().map(text).collect(), Kind::Tensor),
+        let dims = match shape {
+            Shape::Scalar => Vec::new(),
+            Shape::Column(n) => vec![text(n)],
+            Shape::Row(n) => vec!["1".to_owned(), text(n)],
+            Shape::Matrix(m, n) => vec![text(m), text(n)],
+            Shape::Tensor(dims) => dims.iter().map(text).collect(),
         };
         let space = match dims.as_slice() {
             [] => "R".to_owned(),
             dims => format!("R^({})", dims.join(" x ")),
         };
-        Self { space, dims, kind }
+        Self { space, dims, kind: kinds::of_shape(shape) }
     }
 
     /// Whether it is a number.
@@ -205,8 +205,7 @@ impl Board {
                     self.others.push((at, text()));
                 }
                 StatementKind::Abstract { name, codomain, .. } => {
-                    let kind = if codomain.is_empty() { Kind::Scalar } else { Kind::Vector };
-                    self.functions.insert(name.name.clone(), kind);
+                    self.functions.insert(name.name.clone(), kinds::of_function(codomain));
                     self.others.push((at, text()));
                 }
                 StatementKind::Definition { .. } => self.others.push((at, text())),
