@@ -66,12 +66,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// One verdict on two sets of sizes: the worse one, at the points of both.
-    pub(crate) fn and(self, other: Self, dims: &BTreeMap<Name, usize>, turned: &BTreeMap<Name, usize>) -> Self {
-        let points = self.points + other.points;
-        let max_relative_error = self.max_relative_error.max(other.max_relative_error);
-        let (worse, dims) = if other.failure.is_some() { (other, turned) } else { (self, dims) };
-        Self { points, max_relative_error, dims: dims.clone(), ..worse }
+    /// A right verdict, and the one of a last point: at sizes in another order where there is a value to compare, else
+    /// at the same ones.
+    pub(crate) fn and_last(
+        self,
+        turned: &BTreeMap<Name, usize>,
+        options: &Options,
+        run: impl Fn(&BTreeMap<Name, usize>, &Options) -> Self,
+    ) -> Self {
+        let options = Options { points: 1, seed: options.seed.wrapping_add(1), ..*options };
+        let mut last = Self { dims: turned.clone(), ..run(turned, &options) };
+        // `det(X'*A*X)` of a wide X is 0, and the textbook's inverse in its derivative has no value there
+        if last.points == 0 {
+            last = Self { dims: self.dims.clone(), ..run(&self.dims, &options) };
+        }
+        let points = self.points + last.points;
+        let max_relative_error = self.max_relative_error.max(last.max_relative_error);
+        let worse = if last.failure.is_some() { last } else { self };
+        Self { points, max_relative_error, ..worse }
     }
 
     /// Whether the answer was compared and found right.
@@ -106,7 +118,7 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
     let turned = turned(&assignments).filter(|_| options.points > 1);
     for (place, dims) in assignments.iter().take(16).enumerate() {
         let turned = turned.filter(|_| place == 0);
-        let options = Options { points: options.points - usize::from(turned.is_some()), ..*options };
+        let first = Options { points: options.points - usize::from(turned.is_some()), ..*options };
         let dims = dims.clone();
         let verdict = match Model::new(problem, &dims, std::slice::from_ref(answer)) {
             Ok(model) => {
@@ -114,17 +126,15 @@ fn verify_order<T: Lift>(problem: &Problem, answer: &Answer, options: &Options) 
                 if too_large.is_some_and(|size| entries >= size) {
                     continue;
                 }
-                let verdict = check_model::<T>(&model, answer, &options, &budget);
+                let verdict = check_model::<T>(&model, answer, &first, &budget);
                 if let Some(turned) = turned.filter(|_| verdict.is_right()) {
-                    let options = Options { points: 1, seed: options.seed.wrapping_add(1), ..options };
-                    let other = Model::new(problem, turned, std::slice::from_ref(answer))
-                        .ok()
-                        .map(|model| check_model::<T>(&model, answer, &options, &budget))
-                        .filter(|other| other.points > 0);
-                    return match other {
-                        Some(other) => verdict.and(other, &dims, turned),
-                        None => verdict.and(check_model::<T>(&model, answer, &options, &budget), &dims, &dims),
-                    };
+                    let verdict = Verdict { dims, ..verdict };
+                    return verdict.and_last(turned, &first, |dims, options| {
+                        match Model::new(problem, dims, std::slice::from_ref(answer)) {
+                            Ok(model) => check_model::<T>(&model, answer, options, &budget),
+                            Err(error) => Verdict { error: Some(error), ..Verdict::default() },
+                        }
+                    });
                 }
                 if verdict.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Limit) && too_large.is_none() {
                     // once more with fewer entries

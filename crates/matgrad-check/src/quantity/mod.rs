@@ -143,17 +143,11 @@ fn by_order<T: Lift>(
     let turned = turned(&assignments).filter(|_| options.points > 1);
     for (place, dims) in assignments.iter().take(16).enumerate() {
         let turned = turned.filter(|_| place == 0);
-        let verdict = run(dims, &Options { points: options.points - usize::from(turned.is_some()), ..*options });
+        let first = Options { points: options.points - usize::from(turned.is_some()), ..*options };
+        let verdict = Verdict { dims: dims.clone(), ..run(dims, &first) };
         if let Some(turned) = turned.filter(|_| verdict.is_right()) {
-            let options = Options { points: 1, seed: options.seed.wrapping_add(1), ..*options };
-            let other = run(turned, &options);
-            return match other.points > 0 {
-                true => verdict.and(other, dims, turned),
-                false => verdict.and(run(dims, &options), dims, dims),
-            };
+            return verdict.and_last(turned, &first, run);
         }
-        let dims = dims.clone();
-        let verdict = Verdict { dims, ..verdict };
         // unfit sizes, such as a vector of R^n that has a curl only for n = 3, are other sizes' business
         let retry = verdict.singular
             || verdict.error.as_ref().is_some_and(|error| {
