@@ -265,7 +265,7 @@ impl Page {
         }
         let reason = match &verdict.error {
             Some(error) => error.message.clone(),
-            None => "the formula has no value at any point that was tried".into(),
+            None => "the formula has no value at any point that was tried, where the function has a derivative".into(),
         };
         paint(self.color, style::ERROR, &format!("# not checked: {reason}"))
     }

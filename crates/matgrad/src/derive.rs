@@ -7,7 +7,7 @@ use matgrad_calculus::notation;
 use matgrad_check::Verdict;
 
 use crate::answer::{Answer, Written};
-use crate::work::Work;
+use crate::work::{NO_NOTATION, Work};
 use crate::{Failure, Request, mentioned};
 
 /// Finds a derivative, writes it as a textbook would, and checks it.
@@ -159,14 +159,17 @@ impl Work<'_> {
             return Ok(verdict);
         }
         let arranged = self.arranged(plain, layout)?;
-        let longer = self.written(&arranged)?;
-        let second = self.prove(&longer.formula, layout);
-        if is_refuted(&second) {
-            let what = verdict.failure.as_ref().map_or("it has no value", |failure| failure.message.as_str());
-            notes
-                .push(format!("THE CHECK REFUTES THIS DERIVATIVE, do not use it: {what}; this is a defect of matgrad"));
+        let longer = match self.written(&arranged) {
+            Ok(longer) => Some(longer),
+            // not every loop that is as it came from the rules can be written
+            Err(failure) if failure.diagnostics.iter().all(|d| d.code == NO_NOTATION) => None,
+            Err(failure) => return Err(failure),
+        };
+        let second = longer.map(|longer| (self.prove(&longer.formula, layout), longer));
+        let Some((second, longer)) = second.filter(|(second, _)| !is_refuted(second)) else {
+            notes.extend(refutation(&verdict, "THIS DERIVATIVE"));
             return Ok(verdict);
-        }
+        };
         notes.push(match verdict.failure {
             Some(_) => "a shorter form failed its check and was withdrawn; this is a defect of matgrad".to_owned(),
             None => "a shorter form, which divides by 0 where the function has a value, was withdrawn".to_owned(),
@@ -179,6 +182,12 @@ impl Work<'_> {
 /// Whether the check found the formula wrong, or without a value where the function has a derivative.
 pub(crate) fn is_refuted(verdict: &Verdict) -> bool {
     verdict.failure.is_some() || verdict.singular
+}
+
+/// What to say of a formula that was found wrong; that one has no value is said by the verdict.
+pub(crate) fn refutation(verdict: &Verdict, this: &str) -> Option<String> {
+    let what = &verdict.failure.as_ref()?.message;
+    Some(format!("THE CHECK REFUTES {this}, do not use it: {what}; this is a defect of matgrad"))
 }
 
 /// The verdict on both of two formulas.

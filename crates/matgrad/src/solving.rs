@@ -13,6 +13,7 @@ use matgrad_syntax::{Attribute, Diagnostic, Equation, ExprId, ExprKind, Ident, N
 use serde_json::{Value, json};
 
 use crate::answer::Written;
+use crate::derive::refutation;
 use crate::work::{Variable, Work, shape};
 use crate::{Failure, Request, domain, proof};
 
@@ -204,18 +205,14 @@ impl Work<'_> {
         if verified.as_ref().is_some_and(|verdict| verdict.singular) {
             return Err(self.unsolved(Unsolved::Singular, statement, &parts, &unknowns));
         }
-        if let Some(failure) = verified.as_ref().and_then(|verdict| verdict.failure.as_ref()) {
-            if let Some((_, kind)) =
-                failure.message.strip_prefix("the value of ").and_then(|m| m.split_once(" is not "))
-            {
-                let message =
-                    format!("the unknown is declared {kind}, but in general no {kind} value solves the equation");
-                let help = format!("declare it without `{kind}`, or the data so that the solution is {kind}");
-                return Err(self.fail(self.at(statement.span, message).help(help)));
-            }
-            let what = &failure.message;
-            notes.push(format!("THE CHECK REFUTES THIS SOLUTION, do not use it: {what}; this is a defect of matgrad"));
+        let failure = verified.as_ref().and_then(|verdict| verdict.failure.as_ref());
+        let value = failure.and_then(|failure| failure.message.strip_prefix("the value of ")?.split_once(" is not "));
+        if let Some((_, kind)) = value {
+            let message = format!("the unknown is declared {kind}, but in general no {kind} value solves the equation");
+            let help = format!("declare it without `{kind}`, or the data so that the solution is {kind}");
+            return Err(self.fail(self.at(statement.span, message).help(help)));
         }
+        notes.extend(verified.as_ref().and_then(|verdict| refutation(verdict, "THIS SOLUTION")));
         Ok(Solution {
             query: statement.text.clone(),
             values: values.into_iter().map(|(name, written)| (name.to_string(), written)).collect(),

@@ -18,6 +18,9 @@ use rustc_hash::FxHashMap;
 use crate::answer::Written;
 use crate::{Convention, Failure, Limits, Request, domain, kinds, proof};
 
+/// The code of what nothing in the language shows.
+pub(crate) const NO_NOTATION: &str = "no-notation";
+
 /// The variable that is differentiated by.
 #[derive(Clone, Debug)]
 pub(crate) struct Variable {
@@ -441,7 +444,7 @@ impl<'a> Work<'a> {
             let message = "the function has no derivative: it would divide by 0 whatever the variables are";
             return self.refuse("no-derivative", message);
         }
-        self.refuse("no-notation", "the derivative has no notation that could show it")
+        self.refuse(NO_NOTATION, "the derivative has no notation that could show it")
     }
 
     /// A formula ready to be shown.

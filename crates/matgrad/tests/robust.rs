@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use matgrad::{Limits, Request, Text, derive};
+use matgrad::{Layout, Limits, Request, Text, derive};
 
 const DEEP: usize = 100_000;
 
@@ -32,6 +32,21 @@ fn division_by_zero_everywhere() {
     let codes: Vec<_> =
         failure.expect_err("infinite").diagnostics.into_iter().map(|diagnostic| diagnostic.code).collect();
     assert_eq!(codes, ["no-derivative"]);
+}
+
+/// The slope of `cbrt(U)` is infinite below the diagonal of a triangular U: the formula is shown, and not called checked.
+#[test]
+fn formulas_without_values_are_shown() {
+    let step = "step(s, q) = s/2 + max(q, s)";
+    let script = format!("U in R^(n x n) upper\nu in R^n positive\n{step}\nfold(step, u, cbrt(U))");
+    for layout in [Layout::Denominator, Layout::Tensor] {
+        let request = Request { layout, ..Request::new(Text::script("test", &script), "U") };
+        let answer = derive(&request).expect("a formula");
+        let verdict = answer.verified.clone().expect("a verdict");
+        assert!(verdict.singular && verdict.points == 0, "{verdict:?}");
+        assert_eq!(answer.notes, ["U is upper; the derivative treats its entries as free"]);
+        assert!(answer.text().contains("along(V) = fold(tangent, zeros(n), cbrt(U), (V ./ cbrt(U).^2)/3, S)"));
+    }
 }
 
 #[test]

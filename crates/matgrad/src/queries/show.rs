@@ -6,7 +6,7 @@ use matgrad_check::{Answer as Claimed, Quantity, Verdict, verify_quantity};
 use matgrad_syntax::Name;
 
 use crate::answer::Written;
-use crate::derive::is_refuted;
+use crate::derive::{is_refuted, refutation};
 use crate::work::Work;
 use crate::{Failure, proof};
 
@@ -43,8 +43,7 @@ impl Work<'_> {
             let longer = self.written(&arranged)?;
             let second = self.prove_quantity(&longer, quantity);
             if is_refuted(&second) {
-                let what = verdict.failure.as_ref().map_or("it has no value", |failure| failure.message.as_str());
-                notes.push(format!("THE CHECK REFUTES THIS, do not use it: {what}; this is a defect of matgrad"));
+                notes.extend(refutation(&verdict, "THIS"));
             } else {
                 notes.push("a shorter form failed its check and was withdrawn; this is a defect of matgrad".to_owned());
                 (written, verdict) = (longer, second);

@@ -15,7 +15,7 @@ use matgrad_syntax::{Ast, BinaryOp, ExprId, ExprKind, Name, Rational};
 use crate::Failure;
 use crate::answer::{Answer, Defined};
 use crate::derive::is_refuted;
-use crate::work::{Work, shape};
+use crate::work::{NO_NOTATION, Work, shape};
 
 /// Higher orders are refused.
 const MAX_ORDER: usize = 6;
@@ -153,7 +153,7 @@ impl Work<'_> {
             };
             let Some((ast, left, right)) = self.equation(residual) else {
                 let message = format!("the equation that defines `{original}` at the point has no notation");
-                return Err(self.refuse("no-notation", message));
+                return Err(self.refuse(NO_NOTATION, message));
             };
             defined.push(AtPoint { original, residual, value: Defined { name, ast, left, right } });
         }
