@@ -1,11 +1,13 @@
 //! Factors of square matrices, and what follows from them.
 //!
-//! A matrix that is symmetric is tried with Cholesky's method first; where that finds a pivot that is not positive, and for
-//! all others, LU with partial pivoting. Which one it is stands in the packed factors, so that nobody has to know before
-//! there are numbers. Packed are n×n numbers column by column, then n pivots: a permutation, or -1 first for Cholesky.
+//! A triangular matrix is its own factor. A matrix that is symmetric is tried with Cholesky's method first; where that finds
+//! a pivot that is not positive, and for all others, LU with partial pivoting. Which one it is stands in the packed factors,
+//! so that nobody has to know before there are numbers. Packed are n×n numbers column by column, then n pivots: a
+//! permutation, or what [`Form`] says in their place.
 
 use faer::linalg::cholesky::llt;
 use faer::linalg::lu::partial_pivoting as plu;
+use faer::linalg::triangular_inverse::{invert_lower_triangular, invert_upper_triangular};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::perm::PermRef;
 use faer::{MatMut, MatRef, Par};
@@ -18,6 +20,36 @@ use crate::scratch::with_stack;
 
 /// Up to this size plain loops are faster than the library.
 const SMALL: usize = 12;
+
+/// What the packed factors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `P Aᵀ = L U`
+    Permuted,
+    /// `A = L Lᵀ`
+    Cholesky,
+    /// A itself, row by row, which is lower triangular.
+    Lower,
+    /// A itself, row by row, which is upper triangular.
+    Upper,
+}
+
+impl Form {
+    /// What stands in the place of the pivots where there are none.
+    fn mark<T: Real>(self) -> T {
+        match self {
+            Form::Permuted => T::zero(),
+            Form::Cholesky => T::of(-1.0),
+            Form::Lower => T::of(-2.0),
+            Form::Upper => T::of(-3.0),
+        }
+    }
+
+    fn of<T: Real>(pivots: &[T]) -> Self {
+        let marked = |form: &Form| pivots.first() == Some(&form.mark());
+        [Form::Cholesky, Form::Lower, Form::Upper].into_iter().find(marked).unwrap_or(Form::Permuted)
+    }
+}
 
 /// The packed factors of a matrix.
 #[derive(Clone, Copy, Debug)]
@@ -48,20 +80,19 @@ impl<'a, T: Real> Factors<'a, T> {
         Self { matrix, pivots: &pivots[..n], n }
     }
 
-    /// Whether they are those of Cholesky's method.
-    fn symmetric(&self) -> bool {
-        self.pivots.first().is_some_and(|p| *p < T::zero())
+    fn form(&self) -> Form {
+        Form::of(self.pivots)
     }
 
     /// The pivots of the elimination.
     pub fn diagonal(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let (matrix, n, square) = (self.matrix, self.n, self.symmetric());
+        let (matrix, n, square) = (self.matrix, self.n, self.form() == Form::Cholesky);
         (0..n).map(move |k| matrix[k * n + k]).map(move |d| if square { d * d } else { d })
     }
 
     /// Whether the permutation is an odd one.
     fn odd(&self) -> bool {
-        if self.symmetric() {
+        if self.form() != Form::Permuted {
             return false;
         }
         let mut seen = vec![false; self.n];
@@ -85,7 +116,7 @@ impl<'a, T: Real> Factors<'a, T> {
     /// Sign and logarithm of the absolute value of the determinant.
     pub fn log_det(&self) -> (T, T) {
         let (mut sign, mut sum) = (if self.odd() { -T::one() } else { T::one() }, T::zero());
-        let square = if self.symmetric() { T::of(2.0) } else { T::one() };
+        let square = if self.form() == Form::Cholesky { T::of(2.0) } else { T::one() };
         for k in 0..self.n {
             let d = self.matrix[k * self.n + k];
             if d < T::zero() {
@@ -120,12 +151,17 @@ impl<T: Field> Factors<'_, T> {
             return;
         }
         let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
-        let right = MatMut::from_row_major_slice_mut(&mut b[..n * cols], n, cols);
-        if self.symmetric() {
-            let mut right = right;
-            solve_lower_triangular_in_place(factors, right.as_mut(), Par::Seq);
-            solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq);
-            return;
+        let mut right = MatMut::from_row_major_slice_mut(&mut b[..n * cols], n, cols);
+        match (self.form(), transposed) {
+            (Form::Permuted, _) => {}
+            (Form::Cholesky, _) => {
+                solve_lower_triangular_in_place(factors, right.as_mut(), Par::Seq);
+                return solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq);
+            }
+            (Form::Lower, false) => return solve_lower_triangular_in_place(factors.transpose(), right, Par::Seq),
+            (Form::Lower, true) => return solve_upper_triangular_in_place(factors, right, Par::Seq),
+            (Form::Upper, false) => return solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq),
+            (Form::Upper, true) => return solve_lower_triangular_in_place(factors, right, Par::Seq),
         }
         let (forward, inverse) = self.permutation();
         let perm = PermRef::new_checked(&forward, &inverse, n);
@@ -154,50 +190,39 @@ impl<T: Field> Factors<'_, T> {
     }
 
     fn solve_small(&self, b: &mut [T], cols: usize, transposed: bool) {
-        let n = self.n;
+        let (n, form) = (self.n, self.form());
         let mut order = [0usize; SMALL];
-        let symmetric = self.symmetric();
         for (k, place) in order.iter_mut().enumerate().take(n) {
-            *place = if symmetric { k } else { whole(self.pivots[k]) };
+            *place = if form == Form::Permuted { whole(self.pivots[k]) } else { k };
         }
+        let (here, turned) = (|i, j| self.at(i, j), |i, j| self.at(j, i));
         for c in 0..cols {
             let mut x = [T::zero(); SMALL];
-            if symmetric {
-                (0..n).for_each(|k| x[k] = b[k * cols + c]);
-                for i in 0..n {
-                    let known: T = (0..i).map(|k| self.at(i, k) * x[k]).sum();
-                    x[i] = (x[i] - known) / self.at(i, i);
+            let x = &mut x[..n];
+            let given = |k: usize| if form == Form::Permuted && transposed { order[k] } else { k };
+            x.iter_mut().enumerate().for_each(|(k, x)| *x = b[given(k) * cols + c]);
+            match (form, transposed) {
+                (Form::Cholesky, _) => {
+                    forward(x, here, false);
+                    backward(x, turned, false);
                 }
-                for i in (0..n).rev() {
-                    let known: T = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
-                    x[i] = (x[i] - known) / self.at(i, i);
-                }
-                (0..n).for_each(|k| b[k * cols + c] = x[k]);
-            } else if transposed {
                 // L U = P Aᵀ
-                (0..n).for_each(|k| x[k] = b[order[k] * cols + c]);
-                for i in 0..n {
-                    let known: T = (0..i).map(|k| self.at(i, k) * x[k]).sum();
-                    x[i] -= known;
+                (Form::Permuted, true) => {
+                    forward(x, here, true);
+                    backward(x, here, false);
                 }
-                for i in (0..n).rev() {
-                    let known: T = (i + 1..n).map(|k| self.at(i, k) * x[k]).sum();
-                    x[i] = (x[i] - known) / self.at(i, i);
-                }
-                (0..n).for_each(|k| b[k * cols + c] = x[k]);
-            } else {
                 // Uᵀ Lᵀ P = A
-                (0..n).for_each(|k| x[k] = b[k * cols + c]);
-                for i in 0..n {
-                    let known: T = (0..i).map(|k| self.at(k, i) * x[k]).sum();
-                    x[i] = (x[i] - known) / self.at(i, i);
+                (Form::Permuted, false) => {
+                    forward(x, turned, false);
+                    backward(x, turned, true);
                 }
-                for i in (0..n).rev() {
-                    let known: T = (i + 1..n).map(|k| self.at(k, i) * x[k]).sum();
-                    x[i] -= known;
-                }
-                (0..n).for_each(|k| b[order[k] * cols + c] = x[k]);
+                (Form::Lower, false) => forward(x, turned, false),
+                (Form::Lower, true) => backward(x, here, false),
+                (Form::Upper, false) => backward(x, turned, false),
+                (Form::Upper, true) => forward(x, here, false),
             }
+            let place = |k: usize| if transposed { k } else { order[k] };
+            x.iter().enumerate().for_each(|(k, x)| b[place(k) * cols + c] = *x);
         }
     }
 
@@ -211,8 +236,17 @@ impl<T: Field> Factors<'_, T> {
             return;
         }
         let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
+        if matches!(self.form(), Form::Lower | Form::Upper) {
+            out.fill(T::zero());
+            let target = MatMut::from_row_major_slice_mut(out, n, n);
+            match self.form() {
+                Form::Lower => invert_lower_triangular(target, factors.transpose(), Par::Seq),
+                _ => invert_upper_triangular(target, factors.transpose(), Par::Seq),
+            }
+            return;
+        }
         let target = MatMut::from_column_major_slice_mut(out, n, n);
-        if self.symmetric() {
+        if self.form() == Form::Cholesky {
             let required = llt::inverse::inverse_scratch::<T>(n, Par::Seq);
             with_stack(required, |stack| llt::inverse::inverse(target, factors, Par::Seq, stack));
             mirror(n, out, Matrix { offset: 0, row: 1, col: n });
@@ -225,12 +259,35 @@ impl<T: Field> Factors<'_, T> {
     }
 }
 
+/// Solves by the lower half of a matrix, whose diagonal is 1 where that is said.
+#[inline(always)]
+fn forward<T: Real>(x: &mut [T], entry: impl Fn(usize, usize) -> T, unit: bool) {
+    for i in 0..x.len() {
+        let known: T = (0..i).map(|k| entry(i, k) * x[k]).sum();
+        x[i] = if unit { x[i] - known } else { (x[i] - known) / entry(i, i) };
+    }
+}
+
+/// Solves by the upper half of a matrix, whose diagonal is 1 where that is said.
+#[inline(always)]
+fn backward<T: Real>(x: &mut [T], entry: impl Fn(usize, usize) -> T, unit: bool) {
+    let n = x.len();
+    for i in (0..n).rev() {
+        let known: T = (i + 1..n).map(|k| entry(i, k) * x[k]).sum();
+        x[i] = if unit { x[i] - known } else { (x[i] - known) / entry(i, i) };
+    }
+}
+
 /// Factors of a row-major matrix.
 pub(crate) fn factor_of<T: Field>(a: &[T], n: usize, matrix: &mut [T], pivots: &mut [T]) {
     matrix.copy_from_slice(&a[..n * n]);
+    if let Some(form) = triangle_of(a, n) {
+        pivots.fill(form.mark());
+        return;
+    }
     if is_symmetric(a, n) {
         if factor_symmetric(matrix, n) {
-            pivots.fill(-T::one());
+            pivots.fill(Form::Cholesky.mark());
             return;
         }
         matrix.copy_from_slice(&a[..n * n]);
@@ -247,6 +304,15 @@ pub(crate) fn factor_of<T: Field>(a: &[T], n: usize, matrix: &mut [T], pivots: &
 /// A pivot's number, which is whole and not negative.
 fn whole<T: Real>(pivot: T) -> usize {
     pivot.to_usize().unwrap_or(0)
+}
+
+/// Which half of a row-major matrix holds all that is not 0, if one does.
+fn triangle_of<T: Field>(a: &[T], n: usize) -> Option<Form> {
+    let zero = |x: &T| *x == T::zero();
+    if (0..n).all(|i| a[i * n + i + 1..(i + 1) * n].iter().all(zero)) {
+        return Some(Form::Lower);
+    }
+    (0..n).all(|i| a[i * n..i * n + i].iter().all(zero)).then_some(Form::Upper)
 }
 
 /// Whether opposite entries of a row-major matrix differ by no more than what Cholesky's method, which uses one of them,
@@ -396,14 +462,17 @@ mod tests {
         (0..n * n).map(|k| a[k % n * n + k / n]).collect()
     }
 
-    /// A general, an indefinite symmetric and a positive definite matrix.
-    fn matrices(n: usize) -> [Vec<f64>; 3] {
+    /// A general, an indefinite symmetric, a positive definite, a lower and an upper triangular matrix.
+    fn matrices(n: usize) -> [Vec<f64>; 5] {
         let a = random(n * n, n as u64 + 1);
         let t = transposed(&a, n);
         let symmetric = a.iter().zip(&t).map(|(x, y)| x + y).collect();
         let mut definite = product((n, n, n), &a, &t);
         (0..n).for_each(|k| definite[k * n + k] += 0.5);
-        [a, symmetric, definite]
+        let mut lower = vec![0.0; n * n];
+        cholesky(&definite, n, &mut lower);
+        let upper = transposed(&lower, n).iter().map(|x| -x).collect();
+        [a, symmetric, definite, lower, upper]
     }
 
     fn eye(n: usize) -> Vec<f64> {
@@ -416,7 +485,14 @@ mod tests {
             for (which, a) in matrices(n).iter().enumerate() {
                 let mut packed = vec![0.0; Factors::length(n)];
                 let factors = Factors::make(a, n, &mut packed);
-                assert_eq!(factors.symmetric(), n > 0 && (which == 2 || n == 1 && a[0] > 0.0), "{which} {n}");
+                let form = match which {
+                    0 | 1 => Form::Permuted,
+                    2 => Form::Cholesky,
+                    3 => Form::Lower,
+                    _ => Form::Upper,
+                };
+                // a number is all of these
+                assert!(n == 0 || factors.form() == if n == 1 { Form::Lower } else { form }, "{which} {n}");
                 let mut inverse = vec![f64::NAN; n * n];
                 factors.inverse(&mut inverse);
                 assert_close(&product((n, n, n), a, &inverse), &eye(n), 1e-9);
@@ -468,6 +544,14 @@ mod tests {
     #[test]
     fn singular_matrices() {
         for n in [1, 2, 5, 13, 40] {
+            let mut triangle: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n >= k % n))).collect();
+            triangle[n * n - 1] = 0.0;
+            let mut packed = vec![0.0; Factors::length(n)];
+            let factors = Factors::make(&triangle, n, &mut packed);
+            assert!(factors.det() == 0.0 && factors.log_det() == (0.0, f64::NEG_INFINITY), "{n}");
+            let mut inverse = vec![0.0; n * n];
+            factors.inverse(&mut inverse);
+            assert!(inverse.iter().any(|x| !x.is_finite()), "{n}");
             for fill in [0.0, 1.0] {
                 let mut packed = vec![0.0; Factors::length(n)];
                 let factors = Factors::make(&vec![fill; n * n], n, &mut packed);
@@ -485,7 +569,7 @@ mod tests {
     #[test]
     fn factor_times_transpose() {
         for n in SIZES {
-            let [a, _, definite] = matrices(n);
+            let [_, _, definite, ..] = matrices(n);
             let mut l = vec![7.0; n * n];
             cholesky(&definite, n, &mut l);
             assert_close(&product((n, n, n), &l, &transposed(&l, n)), &definite, 1e-13);
@@ -499,7 +583,6 @@ mod tests {
                 cholesky(&negative, n, &mut l);
                 assert!(l.iter().all(|v| v.is_nan()));
             }
-            drop(a);
         }
     }
 }
