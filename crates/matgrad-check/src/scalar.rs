@@ -223,7 +223,11 @@ impl<T: Scalar> Sub for Dual<T> {
 impl<T: Scalar> Mul for Dual<T> {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
-        Self { re: self.re * other.re, eps: self.re * other.eps + self.eps * other.re }
+        let eps = self.re * other.eps + self.eps * other.re;
+        // 0 for good times what is finite stays 0, where that rises without bound: cbrt(x)*0 at x = 0
+        let stays = |zero: Self, other: Self| zero.is_zero() && other.re().is_finite();
+        let still = !eps.is_finite() && (stays(self, other) || stays(other, self));
+        Self { re: if still { T::ZERO } else { self.re * other.re }, eps: if still { T::ZERO } else { eps } }
     }
 }
 
@@ -358,6 +362,16 @@ mod tests {
         let two_to_x = Second::new(2.0).pow(second(3.0));
         assert!((two_to_x.re.eps - 8.0 * 2f64.ln()).abs() < 1e-12);
         assert_eq!(second(0.0).pow(Second::new(2.0)).eps.eps, 2.0);
+    }
+
+    #[test]
+    fn nothing_times_an_infinite_slope_is_nothing() {
+        let root =
+            Second::apply(Dual { re: Dual { re: 0.0, eps: 1.0 }, eps: Dual { re: 1.0, eps: 0.0 } }, Elementary::Cbrt);
+        assert!(!root.is_finite());
+        assert!((root * Second::ZERO).is_zero() && (Second::ZERO * root).is_zero());
+        assert!(!(Second::ONE / second(0.0) * Second::ZERO).is_finite());
+        assert!(!(root * second(0.0)).is_finite());
     }
 
     #[test]

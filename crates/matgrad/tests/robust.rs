@@ -147,3 +147,22 @@ fn rounding_refutes_nothing() {
         assert!(verdict.is_right(), "{function}: {verdict:?}");
     }
 }
+
+/// Entries that are 0 for all values are not divided by themselves, and the check gets past the infinite slopes that a 0
+/// stands before.
+#[test]
+fn entries_that_are_always_zero() {
+    for kind in ["skew", "diagonal", "lower"] {
+        for (function, wrt, expected) in [
+            ("atan2(K.*L, K)", "L", "diag(vec((K != 0) ./ (L.^2 + 1)))"),
+            ("cbrt(D).*eye(n)", "D", "diag(vec(diag(1 ./ diag(cbrt(D)).^2)))/3"),
+        ] {
+            let script = format!("K in R^(n x n) {kind}\nL in R^(n x n)\nD in R^(n x n) diagonal\n{function}");
+            let answer = derive(&Request::new(Text::script("test", &script), wrt)).expect("an answer");
+            assert!(!answer.is_refuted(), "{script}: {:?}", answer.notes);
+            let verdict = answer.verified.clone().expect("a check");
+            assert_eq!(answer.text(), expected);
+            assert!(verdict.is_right(), "{script}: {verdict:?}");
+        }
+    }
+}

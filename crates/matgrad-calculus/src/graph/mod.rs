@@ -418,6 +418,7 @@ impl Graph {
                 true
             }
             Node::Map(MapOp::Abs | MapOp::Cos | MapOp::Cosh, args) if self.is_skew(args[0]) => true,
+            Node::Map(MapOp::NotEqual, args) if self.is_zero(args[1]) && self.is_skew(args[0]) => true,
             Node::Map(_, args) => args.iter().all(|a| self.is_symmetric(*a)),
             // a Hessian
             Node::Call(function, derivative, _) => {
@@ -478,6 +479,15 @@ impl Graph {
             }
             _ => false,
         }
+    }
+
+    /// Whether entries of a matrix at these labels are 0 for all values of the inputs: those of a triangular matrix off
+    /// its triangle, those of a skew one on the diagonal.
+    pub(crate) fn has_zeros(&mut self, id: NodeId, labels: &[Label]) -> bool {
+        use Attribute::{Diagonal, Lower, Upper};
+        let &[row, column] = labels else { return false };
+        let triangular = |info: &Input| info.attributes.iter().any(|a| matches!(a, Diagonal | Lower | Upper));
+        row != column && self.as_input(id).is_some_and(triangular) || self.is_skew(id)
     }
 
     /// Direct children of a node.

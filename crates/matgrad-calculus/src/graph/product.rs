@@ -331,11 +331,19 @@ impl Work {
             match merged.last_mut() {
                 Some(last) if last.node == f.node && last.labels == f.labels => {
                     last.exponent = if g.is_indicator(f.node) { Rational::ONE } else { &last.exponent + &f.exponent };
+                    if last.exponent.is_zero() && g.has_zeros(f.node, &f.labels) {
+                        // what an entry that is 0 for all values is a factor of does not depend on anything
+                        let zeros = g.zeros(&g.axes(f.node).clone());
+                        last.node = g.map(MapOp::NotEqual, &[f.node, zeros]);
+                        last.exponent = Rational::ONE;
+                    }
                 }
                 _ => merged.push(f),
             }
         }
         merged.retain(|f| !f.exponent.is_zero());
+        merged.sort_by(|a, b| (a.node, &a.labels).cmp(&(b.node, &b.labels)));
+        merged.dedup_by(|f, last| f.node == last.node && f.labels == last.labels && g.is_indicator(f.node));
         self.factors = merged;
     }
 
