@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use matgrad::{Layout, Limits, Request, Text, derive};
+use matgrad::{Convention, Layout, Limits, Request, Text, derive};
 
 const DEEP: usize = 100_000;
 
@@ -165,4 +165,18 @@ fn entries_that_are_always_zero() {
             assert!(verdict.is_right(), "{script}: {verdict:?}");
         }
     }
+}
+
+/// A second derivative whose terms have notation while their common factor, a tensor, has none.
+#[test]
+fn a_product_with_a_sum_of_tensors() {
+    let script = "S in R^(n x n) symmetric\nx in R^n\nstep(s, q) = s .* q + q\nsum(fold(step, x, inv(S*S)))";
+    let request = Request {
+        order: 2,
+        layout: Layout::Tensor,
+        convention: Convention::Constrained,
+        ..Request::new(Text::script("test", script), "S")
+    };
+    let verdict = derive(&request).expect("an answer").verified.expect("a check");
+    assert!(verdict.is_right(), "{verdict:?}");
 }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::Printer;
 use super::expr::M;
 use crate::graph::{
-    Dims, Graph, Label, Labels, Node, NodeId, Part, Product, ProductBuilder, Reading, Recurrence, Slot,
+    Dims, Factor, Graph, Label, Labels, Node, NodeId, Part, Product, ProductBuilder, Reading, Recurrence, Slot,
 };
 
 /// Deeper formulas than this are given up.
@@ -42,7 +42,7 @@ impl Printer<'_> {
         {
             return Some(m);
         }
-        match self.g.rank(id) {
+        let found = match self.g.rank(id) {
             0 => None,
             1 => self.by_rows(id),
             _ => self.by_rows(id).or_else(|| {
@@ -50,7 +50,27 @@ impl Printer<'_> {
                 let m = self.by_rows(turned)?;
                 Some(self.arena.transpose(m))
             }),
+        };
+        found.or_else(|| self.by_terms(id))
+    }
+
+    /// A product with a sum of tensors, whose terms are shown one by one.
+    fn by_terms(&mut self, id: NodeId) -> Option<M> {
+        let Node::Product(p) = self.g.node(id).clone() else { return None };
+        let terms_of = |g: &Graph, f: &Factor| match g.node(f.node) {
+            Node::Sum(terms, dims) if dims.len() > 2 && f.exponent.is_one() => Some(terms.clone()),
+            _ => None,
+        };
+        let (at, terms) = p.factors.iter().enumerate().find_map(|(k, f)| Some((k, terms_of(self.g, f)?)))?;
+        let mut products = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let mut product = ProductBuilder { coefficient: None, factors: p.factors.clone(), dims: p.dims.clone() };
+            product.factors[at].node = term;
+            products.push((coefficient, product.build(self.g, &p.out)));
         }
+        let dims = self.g.axes(id).clone();
+        let sum = self.g.sum(&products, &dims);
+        self.expr(sum).filter(|_| sum != id)
     }
 
     /// What has matrix notation for each value of its first axis: `map` of that.
@@ -72,7 +92,7 @@ impl Printer<'_> {
 
     /// A product with a sum over what goes step by step: the sum grows in a `fold`.
     fn total_by_rows(&mut self, p: &Product) -> Option<M> {
-        let wide = |f: &&crate::graph::Factor| f.labels.len() > 2 && !matches!(self.g.node(f.node), Node::Fuse { .. });
+        let wide = |f: &&Factor| f.labels.len() > 2 && !matches!(self.g.node(f.node), Node::Fuse { .. });
         let mut labels: Vec<Label> = p.factors.iter().filter(wide).filter_map(|f| f.labels.first().copied()).collect();
         labels.retain(|l| !p.out.contains(l));
         labels.dedup();
