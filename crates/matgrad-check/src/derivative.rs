@@ -78,6 +78,9 @@ pub(crate) fn dense<T: Scalar>(value: &Value<T>) -> Result<&Array<T>> {
     value.dense()
 }
 
+/// What duals say of a slope that is infinite on the way, though it may cancel.
+pub(crate) const NOT_FINITE: &str = "the function or its derivative is not finite there";
+
 /// Evaluates the target of a model in directions.
 pub(crate) struct Directional<'m, T> {
     model: &'m Model,
@@ -148,7 +151,7 @@ impl<'m, T: Lift> Directional<'m, T> {
         self.machine.set_inputs(lifted);
         let value = dense(self.machine.eval(self.model.target)?)?;
         if !value.is_finite() {
-            return Err(EvalError::domain("the function or its derivative is not finite there"));
+            return Err(EvalError::domain(NOT_FINITE));
         }
         Ok(value.clone())
     }

@@ -9,7 +9,7 @@ use matgrad_syntax::Name;
 use crate::abstracts::Body;
 use crate::budget::Budget;
 use crate::compare::{Mismatch, contract, first_entry, gap, largest, number_mismatch, plain_mismatch, shape_mismatch};
-use crate::derivative::{Directional, Lift};
+use crate::derivative::{Directional, Lift, NOT_FINITE};
 use crate::differences::DIFFERENCE_TOLERANCE;
 use crate::direction::{Convention, Direction, bend, is_symmetric, structured, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
@@ -193,6 +193,8 @@ struct Check<'m, T> {
     family: Family,
     symmetric: bool,
     differences: bool,
+    /// Why the point has no derivative by duals, where differences have the word. They refute nothing there.
+    doubt: Option<EvalError>,
 }
 
 /// How many points may have nothing but rounding before that is believed to be so everywhere.
@@ -262,6 +264,7 @@ impl<'m, T: Lift> Check<'m, T> {
             family: Family::General,
             symmetric: false,
             differences: false,
+            doubt: None,
         }
     }
 
@@ -404,6 +407,7 @@ impl<'m, T: Lift> Check<'m, T> {
         let mut vanishes = false;
         for _ in 0..self.options.directions.max(1) {
             let mut directions = self.directions(&point, order)?;
+            self.doubt = None;
             let truth = match self.directional(&point, &directions) {
                 Err(error) if error.kind == ErrorKind::Asymmetric && self.symmetrise(&point, &mut directions) => {
                     let truth = self.directional(&point, &directions)?;
@@ -438,6 +442,11 @@ impl<'m, T: Lift> Check<'m, T> {
                     Rounding::IsSmall => {}
                 }
             }
+            if error > tolerance
+                && let Some(doubt) = self.doubt.take()
+            {
+                return Err(doubt);
+            }
             if worst.as_ref().is_none_or(|(most, ..)| error > *most) {
                 worst = Some((error, found, arranged));
             }
@@ -456,14 +465,22 @@ impl<'m, T: Lift> Check<'m, T> {
             return self.truth.along_surface(&point.inputs, &steps, &bend);
         }
         match self.truth.at(&point.inputs, &steps) {
-            Err(error) if error.kind == ErrorKind::NoDual => {
-                let value = self.truth.by_differences(&point.inputs, &steps)?;
-                self.adds_up(point, &steps, &value)?;
-                self.differences = true;
-                Ok(value)
+            Err(error) if error.kind == ErrorKind::NoDual => self.by_differences(point, &steps),
+            // infinite slopes inside of what is smooth: cbrt(x)^3 where x is 0
+            Err(error) if error.message == NOT_FINITE => {
+                let found = self.by_differences(point, &steps).map_err(|_| error.clone());
+                self.doubt = Some(error);
+                found
             }
             result => result,
         }
+    }
+
+    fn by_differences(&mut self, point: &Point, steps: &[&[f64]]) -> Result<Array> {
+        let value = self.truth.by_differences(&point.inputs, steps)?;
+        self.adds_up(point, steps, &value)?;
+        self.differences = true;
+        Ok(value)
     }
 
     /// Refuses slopes along lines that are no linear function of the step, as at a matrix with equal eigenvalues.

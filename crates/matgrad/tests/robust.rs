@@ -180,3 +180,14 @@ fn a_product_with_a_sum_of_tensors() {
     let verdict = derive(&request).expect("an answer").verified.expect("a check");
     assert!(verdict.is_right(), "{verdict:?}");
 }
+
+/// The slope of `cbrt(D)` off the diagonal is infinite, and that of its cube is not: differences tell.
+#[test]
+fn infinite_slopes_inside_of_what_is_smooth() {
+    for order in [1, 2] {
+        let text = Text::script("test", "D in R^(n x n) diagonal\ncbrt(D).^3");
+        let answer = derive(&Request { order, layout: Layout::Tensor, ..Request::new(text, "D") }).expect("an answer");
+        let verdict = answer.verified.expect("a check");
+        assert!(verdict.is_right() && verdict.note == "against central differences", "{order}: {verdict:?}");
+    }
+}

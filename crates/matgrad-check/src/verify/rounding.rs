@@ -100,7 +100,7 @@ impl<T: Lift> Check<'_, T> {
                     spread.truth = spread.truth.max(gap(other.data(), truth.data()));
                     spread.size = spread.size.max(size);
                 }
-                Err(error) if error.kind == ErrorKind::NoDual => {
+                Err(error) if error.kind == ErrorKind::NoDual || self.doubt.is_some() => {
                     // differences of another width
                     let shorter: Vec<Vec<f64>> = steps.iter().map(|s| s.iter().map(|x| 0.7 * x).collect()).collect();
                     let shorter: Vec<&[f64]> = shorter.iter().map(Vec::as_slice).collect();
