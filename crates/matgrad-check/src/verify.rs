@@ -193,6 +193,8 @@ struct Check<'m, T> {
     family: Family,
     symmetric: bool,
     differences: bool,
+    /// How many points rounding has drowned.
+    drowned: usize,
     /// Why the point has no derivative by duals, where differences have the word. They refute nothing there.
     doubt: Option<EvalError>,
 }
@@ -264,6 +266,7 @@ impl<'m, T: Lift> Check<'m, T> {
             family: Family::General,
             symmetric: false,
             differences: false,
+            drowned: 0,
             doubt: None,
         }
     }
@@ -323,7 +326,6 @@ impl<'m, T: Lift> Check<'m, T> {
         let first = (self.family, 3);
         let mut poor: Option<Compared> = None;
         let mut vanished: Option<(usize, Compared)> = None;
-        let mut drowned = 0;
         for (family, attempts) in std::iter::once(first).chain(Family::TRIED) {
             for _ in 0..attempts {
                 let inputs = match draw_inputs(self.model, family, &mut self.rng, self.budget) {
@@ -344,7 +346,7 @@ impl<'m, T: Lift> Check<'m, T> {
                         if poor.is_some() && largest(&found.worst.want) == 0.0 {
                             continue; // says nothing of the error before
                         }
-                        if found.error > self.tolerance() && drowned >= DROWNED {
+                        if found.error > self.tolerance() && self.drowned >= DROWNED {
                             continue; // rounding decides which branch is taken, and was not caught this time
                         }
                         // a small error may be an ill-conditioned point: try another two before believing it
@@ -368,7 +370,7 @@ impl<'m, T: Lift> Check<'m, T> {
                             return Outcome::Failed(error);
                         }
                         let asymmetric = error.kind == ErrorKind::Asymmetric;
-                        drowned += usize::from(error.message == DROWNS);
+                        self.drowned += usize::from(error.message == DROWNS);
                         last = error;
                         if asymmetric && !family.is_symmetric() {
                             break;
