@@ -259,7 +259,7 @@ pub struct EvalArgs {
     /// Inputs with an axis more, first, that counts problems: all are computed, and the results have that axis too
     #[arg(long, value_name = "X[,Y]", value_delimiter = ',', conflicts_with_all = ["sparse", "diagonal"])]
     pub batch: Vec<String>,
-    /// How many threads the products of large matrices, or the problems of a batch, may use
+    /// How many threads the products and factors of large matrices, or the problems of a batch, may use
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: u32,
     /// Run the program N times more and print what a run costs to standard error, as one line of JSON
@@ -347,7 +347,7 @@ pub struct BenchArgs {
     /// The numbers to compute with
     #[arg(long, value_name = "TYPE", value_parser = precision_parser(), default_value = "f64")]
     pub dtype: String,
-    /// How many threads the products of large matrices may use
+    /// How many threads the products and factors of large matrices may use
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: u32,
     /// One JSON array instead of a table

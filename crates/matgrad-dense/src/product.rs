@@ -17,7 +17,7 @@ use crate::wide::wide;
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
 /// How many multiplications pay for a second thread.
-const WORTH_A_THREAD: f64 = 1e7;
+pub(crate) const WORTH_A_THREAD: f64 = 1e7;
 
 /// Up to how many multiplications plain loops are faster than the library.
 const SMALL: usize = 128;
@@ -110,10 +110,10 @@ fn vector<T: Field>(
     // the same sums as on one thread
     let cut = (m / 2).next_multiple_of(8).min(m);
     let (top, bottom) = c.split_at_mut(cut);
-    std::thread::scope(|scope| {
-        scope.spawn(|| columns((a, ma.col), alpha, b, top, accumulate));
-        columns((a.get(cut..).unwrap_or(&[]), ma.col), alpha, b, bottom, accumulate);
-    });
+    rayon::join(
+        || columns((a, ma.col), alpha, b, top, accumulate),
+        || columns((a.get(cut..).unwrap_or(&[]), ma.col), alpha, b, bottom, accumulate),
+    );
     true
 }
 
@@ -127,17 +127,17 @@ fn in_threads<T: Field>(how: Accum, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>
     if m >= n {
         let (top, bottom) = c.split_at_row_mut(cut(m));
         let (a, below) = a.split_at_row(cut(m));
-        std::thread::scope(|scope| {
-            scope.spawn(|| in_threads(how, alpha, a, b, top, here));
-            in_threads(how, alpha, below, b, bottom, threads - here);
-        });
+        rayon::join(
+            || in_threads(how, alpha, a, b, top, here),
+            || in_threads(how, alpha, below, b, bottom, threads - here),
+        );
     } else {
         let (left, right) = c.split_at_col_mut(cut(n));
         let (b, rest) = b.split_at_col(cut(n));
-        std::thread::scope(|scope| {
-            scope.spawn(|| in_threads(how, alpha, a, b, left, here));
-            in_threads(how, alpha, a, rest, right, threads - here);
-        });
+        rayon::join(
+            || in_threads(how, alpha, a, b, left, here),
+            || in_threads(how, alpha, a, rest, right, threads - here),
+        );
     }
 }
 
@@ -211,14 +211,20 @@ fn half_product<T: Field>(
         debug_assert!(false, "{ma:?} {mb:?} {mc:?}");
         return false;
     };
+    half_in_threads(Accum::Replace, alpha, a, b, c);
+    true
+}
+
+/// The lower half of a product, or of a sum with one.
+pub(crate) fn half_in_threads<T: Field>(how: Accum, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) {
     let half = |c: MatMut<'_, T>, a: MatRef<'_, T>, b: MatRef<'_, T>| {
         let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        triangular::matmul(c, lower, Accum::Replace, a, full, b, full, alpha, Par::Seq);
+        triangular::matmul(c, lower, how, a, full, b, full, alpha, Par::Seq);
     };
-    let work = n as f64 * n as f64 * k as f64 / 2.0;
+    let n = c.nrows();
+    let work = n as f64 * n as f64 * a.ncols() as f64 / 2.0;
     if threads() < 2 || work < 2.0 * WORTH_A_THREAD {
-        half(c, a, b);
-        return true;
+        return half(c, a, b);
     }
     // rows above and below the cut have as many entries
     let cut = ((n as f64 * std::f64::consts::FRAC_1_SQRT_2) as usize).next_multiple_of(8).min(n);
@@ -226,12 +232,11 @@ fn half_product<T: Field>(
     let (top, _) = top.split_at_col_mut(cut);
     let (left, corner) = bottom.split_at_col_mut(cut);
     let ((a, below), (b, right)) = (a.split_at_row(cut), b.split_at_col(cut));
-    std::thread::scope(|scope| {
-        scope.spawn(|| half(top, a, b));
-        matmul(left, Accum::Replace, below, b, alpha, Par::Seq);
+    let lower = || {
+        matmul(left, how, below, b, alpha, Par::Seq);
         half(corner, below, right);
-    });
-    true
+    };
+    rayon::join(|| half(top, a, b), lower);
 }
 
 /// Blocks of rows and columns that are moved at once.

@@ -10,7 +10,10 @@ use faer::linalg::lu::partial_pivoting as plu;
 use faer::linalg::triangular_inverse::{invert_lower_triangular, invert_upper_triangular};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::perm::PermRef;
+use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef, Par};
+
+mod threads;
 
 use crate::Matrix;
 use crate::narrow::{axpy, dot};
@@ -151,30 +154,37 @@ impl<T: Field> Factors<'_, T> {
             return;
         }
         let factors = MatRef::from_column_major_slice(&self.matrix[..n * n], n, n);
-        let mut right = MatMut::from_row_major_slice_mut(&mut b[..n * cols], n, cols);
-        match (self.form(), transposed) {
-            (Form::Permuted, _) => {}
+        let turned = factors.transpose();
+        let right = MatMut::from_row_major_slice_mut(&mut b[..n * cols], n, cols);
+        let form = self.form();
+        let (forward, inverse) = if form == Form::Permuted { self.permutation() } else { Default::default() };
+        let square = (n * n) as f64;
+        let each = if matches!(form, Form::Lower | Form::Upper) { square / 2.0 } else { square };
+        threads::by_columns(right, each, &|mut right: MatMut<'_, T>| match (form, transposed) {
             (Form::Cholesky, _) => {
-                solve_lower_triangular_in_place(factors, right.as_mut(), Par::Seq);
-                return solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq);
+                solve_lower_triangular_in_place(factors, right.rb_mut(), Par::Seq);
+                solve_upper_triangular_in_place(turned, right, Par::Seq);
             }
-            (Form::Lower, false) => return solve_lower_triangular_in_place(factors.transpose(), right, Par::Seq),
-            (Form::Lower, true) => return solve_upper_triangular_in_place(factors, right, Par::Seq),
-            (Form::Upper, false) => return solve_upper_triangular_in_place(factors.transpose(), right, Par::Seq),
-            (Form::Upper, true) => return solve_lower_triangular_in_place(factors, right, Par::Seq),
-        }
-        let (forward, inverse) = self.permutation();
-        let perm = PermRef::new_checked(&forward, &inverse, n);
-        // these are the factors of the transpose
-        if transposed {
-            let required = plu::solve::solve_in_place_scratch::<usize, T>(n, cols, Par::Seq);
-            with_stack(required, |stack| plu::solve::solve_in_place(factors, factors, perm, right, Par::Seq, stack));
-        } else {
-            let required = plu::solve::solve_transpose_in_place_scratch::<usize, T>(n, cols, Par::Seq);
-            with_stack(required, |stack| {
-                plu::solve::solve_transpose_in_place(factors, factors, perm, right, Par::Seq, stack);
-            });
-        }
+            (Form::Lower, false) => solve_lower_triangular_in_place(turned, right, Par::Seq),
+            (Form::Lower, true) => solve_upper_triangular_in_place(factors, right, Par::Seq),
+            (Form::Upper, false) => solve_upper_triangular_in_place(turned, right, Par::Seq),
+            (Form::Upper, true) => solve_lower_triangular_in_place(factors, right, Par::Seq),
+            // these are the factors of the transpose
+            (Form::Permuted, true) => {
+                let perm = PermRef::new_checked(&forward, &inverse, n);
+                let required = plu::solve::solve_in_place_scratch::<usize, T>(n, right.ncols(), Par::Seq);
+                with_stack(required, |stack| {
+                    plu::solve::solve_in_place(factors, factors, perm, right, Par::Seq, stack)
+                });
+            }
+            (Form::Permuted, false) => {
+                let perm = PermRef::new_checked(&forward, &inverse, n);
+                let required = plu::solve::solve_transpose_in_place_scratch::<usize, T>(n, right.ncols(), Par::Seq);
+                with_stack(required, |stack| {
+                    plu::solve::solve_transpose_in_place(factors, factors, perm, right, Par::Seq, stack);
+                });
+            }
+        });
     }
 
     fn permutation(&self) -> (Vec<usize>, Vec<usize>) {
@@ -247,11 +257,18 @@ impl<T: Field> Factors<'_, T> {
         }
         let target = MatMut::from_column_major_slice_mut(out, n, n);
         if self.form() == Form::Cholesky {
+            if threads::are_two(n) {
+                threads::cholesky_inverse(target, factors);
+                return mirror(n, out, Matrix { offset: 0, row: 1, col: n });
+            }
             let required = llt::inverse::inverse_scratch::<T>(n, Par::Seq);
             with_stack(required, |stack| llt::inverse::inverse(target, factors, Par::Seq, stack));
             mirror(n, out, Matrix { offset: 0, row: 1, col: n });
         } else {
             let (forward, inverse) = self.permutation();
+            if threads::are_two(n) {
+                return threads::lu_inverse(target, factors, &forward);
+            }
             let perm = PermRef::new_checked(&forward, &inverse, n);
             let required = plu::inverse::inverse_scratch::<usize, T>(n, Par::Seq);
             with_stack(required, |stack| plu::inverse::inverse(target, factors, factors, perm, Par::Seq, stack));
@@ -280,12 +297,19 @@ fn backward<T: Real>(x: &mut [T], entry: impl Fn(usize, usize) -> T, unit: bool)
 
 /// Factors of a row-major matrix.
 pub(crate) fn factor_of<T: Field>(a: &[T], n: usize, matrix: &mut [T], pivots: &mut [T]) {
-    matrix.copy_from_slice(&a[..n * n]);
+    let mut copy = || matrix.copy_from_slice(&a[..n * n]);
     if let Some(form) = triangle_of(a, n) {
+        copy();
         pivots.fill(form.mark());
         return;
     }
-    if is_symmetric(a, n) {
+    let symmetric = if threads::are_two(n) {
+        rayon::join(|| is_symmetric(a, n), copy).0
+    } else {
+        copy();
+        is_symmetric(a, n)
+    };
+    if symmetric {
         if factor_symmetric(matrix, n) {
             pivots.fill(Form::Cholesky.mark());
             return;
@@ -353,21 +377,21 @@ fn factor_symmetric<T: Field>(matrix: &mut [T], n: usize) -> bool {
         return true;
     }
     let target = MatMut::from_column_major_slice_mut(matrix, n, n);
-    let required = llt::factor::cholesky_in_place_scratch::<T>(n, Par::Seq, Default::default());
-    let found = with_stack(required, |stack| {
-        llt::factor::cholesky_in_place(target, Default::default(), Par::Seq, stack, Default::default())
-    });
-    found.is_ok() && (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] > T::zero())
+    threads::cholesky(target) && (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] > T::zero())
 }
 
 /// LU by the library, column by column; whether all pivots are numbers other than 0.
 fn factor_large<T: Field>(matrix: &mut [T], pivots: &mut [T], n: usize) -> bool {
     let target = MatMut::from_column_major_slice_mut(matrix, n, n);
     let (mut forward, mut inverse) = (vec![0usize; n], vec![0usize; n]);
-    let required = plu::factor::lu_in_place_scratch::<usize, T>(n, n, Par::Seq, Default::default());
-    with_stack(required, |stack| {
-        plu::factor::lu_in_place(target, &mut forward, &mut inverse, Par::Seq, stack, Default::default());
-    });
+    if threads::are_two(n) {
+        threads::lu(target, &mut forward);
+    } else {
+        let required = plu::factor::lu_in_place_scratch::<usize, T>(n, n, Par::Seq, Default::default());
+        with_stack(required, |stack| {
+            plu::factor::lu_in_place(target, &mut forward, &mut inverse, Par::Seq, stack, Default::default());
+        });
+    }
     pivots.iter_mut().zip(&forward).for_each(|(p, f)| *p = T::of(*f as f64));
     (0..n).all(|k| matrix[k * n + k].is_finite() && matrix[k * n + k] != T::zero())
 }
