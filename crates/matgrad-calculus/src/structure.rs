@@ -227,8 +227,12 @@ fn is_diagonal(g: &Graph, node: NodeId, x: NodeId) -> bool {
                         return false;
                     }
                     let ends = |l: &Label| factors.clone().filter(|f| f.labels.contains(l)).count();
-                    let chain = (0..p.dims.len() as Label).all(|l| ends(&l) <= if p.out.contains(&l) { 1 } else { 2 });
-                    if !chain || factors.clone().count() == 0 || p.out.iter().any(|l| ends(l) == 0) {
+                    // a label that one factor has is a sum over its rows
+                    let chain = (0..p.dims.len() as Label).all(|l| match ends(&l) {
+                        1 => p.out.contains(&l),
+                        uses => !p.out.contains(&l) && (uses == 0 || uses == 2),
+                    });
+                    if !chain || factors.clone().count() == 0 {
                         return false;
                     }
                     todo.extend(factors.map(|f| f.node));

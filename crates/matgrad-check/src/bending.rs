@@ -4,7 +4,7 @@ use matgrad_syntax::Name;
 
 use crate::budget::Budget;
 use crate::derivative::Directional;
-use crate::direction::{Convention, is_symmetric, structured, symmetric_part};
+use crate::direction::{Convention, along_free_entries, is_symmetric, symmetric_part};
 use crate::error::{ErrorKind, EvalError, Result};
 use crate::machine::Machine;
 use crate::point::{bodies, draw_inputs};
@@ -142,7 +142,7 @@ impl Line<'_> {
                         _ => rng.normal(),
                     })
                     .collect();
-                step.extend(structured(Convention::Entries, &self.model.inputs[*k].attributes, x, free).step);
+                step.extend(along_free_entries(Convention::Entries, &self.model.inputs[*k].attributes, x, free));
             }
             // at the scale of the point, with the components that go along it
             if turn == 2 {

@@ -57,19 +57,19 @@ pub(crate) fn structured(convention: Convention, attributes: &[Attribute], x: &A
             let gone = (has(Attribute::Diagonal) && i != j)
                 || (has(Attribute::Lower) && i < j)
                 || (has(Attribute::Upper) && i > j)
-                || (has(Attribute::Skew) && i <= j)
-                || (symmetric && i < j);
+                || (has(Attribute::Skew) && i == j);
+            let w = free[i + n * j];
+            // an entry that the structure does not leave has the derivative 0
+            weights[i + n * j] = w;
             if gone {
                 continue;
             }
-            let w = free[i + n * j];
-            weights[i + n * j] = w;
-            step[i + n * j] = w;
+            step[i + n * j] += w;
             if i != j && symmetric {
-                step[j + n * i] = w;
+                step[j + n * i] += w;
             }
             if has(Attribute::Skew) {
-                step[j + n * i] = -w;
+                step[j + n * i] -= w;
             }
         }
     }
@@ -77,6 +77,23 @@ pub(crate) fn structured(convention: Convention, attributes: &[Attribute], x: &A
         weights.clone_from(&step);
     }
     Direction { step, weights }
+}
+
+/// The step that moves so far along the entries that are free: those below the diagonal and on it, where others are tied
+/// to them.
+pub(crate) fn along_free_entries(
+    convention: Convention,
+    attributes: &[Attribute],
+    x: &Array,
+    mut entries: Vec<f64>,
+) -> Vec<f64> {
+    use Attribute::{Orthogonal, Pd, Psd, Skew, Symmetric};
+    let tied = attributes.iter().any(|a| matches!(a, Skew | Symmetric | Pd | Psd)) && !attributes.contains(&Orthogonal);
+    if convention != Convention::Free && tied && x.is_square() {
+        let n = x.rows();
+        (0..n).for_each(|j| entries[n * j..n * j + j].fill(0.0));
+    }
+    structured(convention, attributes, x, entries).step
 }
 
 /// The mixed derivative of the geodesic surface `Q·exp(s·A + t·B)` through an orthogonal Q with the steps QA and QB:

@@ -191,3 +191,13 @@ fn infinite_slopes_inside_of_what_is_smooth() {
         assert!(verdict.is_right() && verdict.note == "against central differences", "{order}: {verdict:?}");
     }
 }
+
+/// A sum over rows of a diagonal matrix is no diagonal matrix: off the diagonal the constrained derivative is 0.
+#[test]
+fn sums_over_rows_of_a_diagonal_matrix() {
+    let text = Text::script("test", "D in R^(n x n) diagonal\nsum(inv(D))");
+    let request = Request { convention: Convention::Constrained, ..Request::new(text, "D") };
+    let answer = derive(&request).expect("an answer");
+    assert_eq!(answer.text(), "-diag(sum(D^-1, 2).^2)");
+    assert!(answer.verified.expect("a check").is_right());
+}

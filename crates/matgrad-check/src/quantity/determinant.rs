@@ -4,7 +4,7 @@ use matgrad_syntax::Attribute;
 
 use super::{Scaling, Trial, Truth};
 use crate::derivative::Lift;
-use crate::direction::{Convention, structured};
+use crate::direction::{Convention, along_free_entries};
 use crate::error::{EvalError, Result};
 use crate::linalg::det;
 use crate::value::Array;
@@ -85,7 +85,7 @@ impl<T: Lift> Trial<'_, T> {
                     Convention::Free => Convention::Free,
                     _ => Convention::Entries,
                 };
-                let own = structured(convention, attributes, x, free).step;
+                let own = along_free_entries(convention, attributes, x, free);
                 if own.iter().any(|d| *d != 0.0) {
                     let mut step = vec![0.0; n];
                     step[offset..offset + own.len()].copy_from_slice(&own);
